@@ -1,0 +1,18 @@
+"""jaxadv: a batched simulator of first-order adversaries on random two-layer networks.
+
+    import jaxadv as ja
+    ds = ja.run_sweep(ja.Sweep(scales=(0.1, 1.0, 10.0)))
+"""
+
+from jaxadv.ascent.certificate import Certificate, Kind, certify
+from jaxadv.ascent.pga import PGA, Solution, Status, ascend
+from jaxadv.ascent.polish import Polished, polish
+from jaxadv.ascent.steps import ConstantStep, InverseCurvatureStep, NormalizedStep
+from jaxadv.ascent.trajectory import Trajectory, ascend_recorded
+from jaxadv.problems.activations import ACTIVATIONS
+from jaxadv.problems.constraints import L2Ball, L2Sphere, LInfBall
+from jaxadv.problems.losses import logistic, quadratic
+from jaxadv.problems.networks import TwoLayer, init_two_layer
+from jaxadv.problems.problem import Problem
+from jaxadv.sweeps.runner import open_sweep, run_sweep
+from jaxadv.sweeps.spec import Sweep

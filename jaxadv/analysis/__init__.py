@@ -1,0 +1,1 @@
+"""What finished datasets mean: step counts with censoring, mean-field predictions, figures."""

@@ -1,0 +1,135 @@
+"""Figures of a sweep: each function draws on matplotlib axes, from a dataset, and returns them.
+
+A dataset here is one family: cells that differ in scale alone (`summary.families`).
+"""
+
+from collections.abc import Iterator
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+from jaxadv.analysis.meanfield import curvature_ratio, regularity
+from jaxadv.analysis.summary import is_maximum
+from jaxadv.analysis.survival import TRIAL_DIMS, cluster_interval, survival
+
+STYLE = {
+    "figure.figsize": (8, 4.6),
+    "figure.dpi": 100,
+    "savefig.dpi": 100,
+    "figure.constrained_layout.use": True,
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+}
+"""matplotlib settings for all figures: 800 pixels wide."""
+SIMULATED = "black"
+
+
+def colour(index: int, number: int) -> tuple[float, float, float, float]:
+    """Colours in the order of the scales: viridis, safe for colour-blind eyes, less its yellow."""
+    return mpl.colormaps["viridis"](0.82 * index / max(number - 1, 1))
+
+
+def plot_steps(axes: Axes, dataset: xr.Dataset) -> Axes:
+    """The share of trials still running against the step, to the tightest tolerance, per scale.
+
+    Kaplan-Meier curves with 95% intervals over networks. A ring at the budget's end marks trials
+    that had not converged: their steps are censored.
+    """
+    last = dataset.isel(tolerance=-1)
+    longest = int(last.num_steps.max())
+    at = np.unique(np.round(np.geomspace(1, max(longest, 2), 300)))
+    for index, cell in enumerate(_cells(last)):
+        hue = colour(index, dataset.sizes["cell"])
+        curve = _survival(cell, at)
+        low, high = cluster_interval(cell, lambda part: _survival(part, at))
+        axes.fill_between(at, low, high, step="post", color=hue, alpha=0.2, lw=0)
+        axes.step(at, curve, where="post", color=hue, lw=2, label=f"{cell.scale.item():g}")
+        censored = float((~cell.reached).mean())
+        if censored > 0:
+            axes.plot(at[-1], censored, "o", color=hue, mfc="white", ms=8, clip_on=False, zorder=5)
+            note = f"{censored:.1%} not\nconverged"
+            axes.annotate(
+                note, (at[-1], censored), (0, 12), textcoords="offset points", ha="center",
+                color=hue, fontsize=9,
+            )  # fmt: skip
+    axes.set(xscale="log", ylim=(0, 1.02), xlim=(1, at[-1] * 1.15))
+    axes.set_xlabel(f"steps to a residual of {last.tolerance.item():g}")
+    axes.set_ylabel("share of trials still running")
+    axes.legend(title="input scale", loc="lower left")
+    axes.set_title(_caption(dataset), fontsize=9, loc="left", color="0.35")
+    return axes
+
+
+def plot_curvature(axes: Axes, dataset: xr.Dataset) -> Axes:
+    """The curvature ratio h₁/λ at certified boundary maxima against the scale.
+
+    Medians with 95% intervals over networks (thick), the middle 80% of the trials (thin), and the
+    mean-field curve of THEORY 6 where the activation has one.
+    """
+    scales = dataset.scale.values
+    known = dataset.curvature_ratio.where(is_maximum(dataset) & (dataset.curvature_ratio > 0))
+    medians = known.median(TRIAL_DIMS).values
+    low, high = cluster_interval(
+        xr.Dataset({"known": known}), lambda part: part.known.median(TRIAL_DIMS).values
+    )
+    tenth, ninetieth = known.quantile([0.1, 0.9], TRIAL_DIMS).values
+    axes.vlines(scales, tenth, ninetieth, color="0.6", lw=1.5, label="middle 80% of trials")
+    axes.vlines(scales, low, high, color=SIMULATED, lw=4, label="95% interval over networks")
+    axes.plot(scales, medians, "o", color=SIMULATED, ms=6, label="median, simulated")
+    fine = np.geomspace(scales.min() / 1.5, scales.max() * 1.5, 80)
+    activation, ratio = dataset.activation.values[0], dataset.ratio.values[0]
+    try:
+        kappa_0 = np.array([regularity(activation, scale, ratio) for scale in fine])
+    except ValueError:  # an activation with kinks has no curve
+        pass
+    else:
+        axes.plot(fine, curvature_ratio(kappa_0), color=colour(1, 2), lw=2, label="mean field")
+    axes.axhline(1, color="0.6", lw=1, ls=":")
+    axes.annotate(
+        "no longer a maximum", (fine[0], 1), (2, 4), textcoords="offset points", fontsize=9,
+        color="0.35",
+    )  # fmt: skip
+    axes.set(xscale="log", yscale="log", xlabel="input scale", ylim=(None, 2))
+    axes.set_ylabel("curvature ratio at the maximum")
+    axes.legend(loc="lower right")
+    axes.set_title(_caption(dataset), fontsize=9, loc="left", color="0.35")
+    return axes
+
+
+def plot_residuals(axes: Axes, traces: xr.Dataset) -> Axes:
+    """The residual against the step, a line per trial, coloured by scale; dots where trials end."""
+    for index, cell in enumerate(_cells(traces)):
+        hue = colour(index, traces.sizes["cell"])
+        for line, residual in enumerate(cell.residual.values):
+            length = int(np.isfinite(residual).sum())
+            label = f"{cell.scale.item():g}" if line == 0 else None
+            steps = np.arange(length)
+            axes.plot(steps[1:], residual[1:length], color=hue, lw=1.5, alpha=0.9, label=label)
+            axes.plot(steps[-1:], residual[length - 1 : length], "o", color=hue, ms=4)
+    axes.set(xscale="log", yscale="log", xlabel="step", ylabel="residual")
+    axes.legend(title="input scale", loc="lower left")
+    number = traces.sizes["network"]
+    caption = f"one trial on each of {number} random networks; the same networks at every scale"
+    axes.set_title(caption, fontsize=9, loc="left", color="0.35")
+    return axes
+
+
+def _cells(dataset: xr.Dataset) -> Iterator[xr.Dataset]:
+    return (dataset.isel(cell=index) for index in range(dataset.sizes["cell"]))
+
+
+def _survival(cell: xr.Dataset, at: np.ndarray) -> np.ndarray:
+    return survival(cell.num_steps.values.ravel(), cell.reached.values.ravel(), at)
+
+
+def _caption(dataset: xr.Dataset) -> str:
+    sizes = dataset.sizes
+    return (
+        f"n = {sizes['network']} networks × {sizes['example']} inputs × {sizes['start']} starts "
+        f"at each scale; {dataset.activation.values[0]}, d = {dataset.dim.values[0]}, "
+        f"m = {dataset.width.values[0]}, ratio {dataset.ratio.values[0]:g}"
+    )

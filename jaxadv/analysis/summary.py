@@ -1,0 +1,87 @@
+"""A sweep's dataset in one table, a row per cell."""
+
+from collections.abc import Hashable, Iterator
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from jaxadv.analysis.survival import quantile
+from jaxadv.ascent.certificate import Kind
+from jaxadv.ascent.pga import Status
+
+SETTINGS = ("dim", "width", "activation", "loss", "step_rule", "step_size", "ratio", "scale")
+"""The coordinates of a cell; the scale, which the claims are about, varies last."""
+
+
+def families(dataset: xr.Dataset) -> Iterator[tuple[dict[str, object], xr.Dataset]]:
+    """The cells that differ in scale alone, with the settings that tell one family from another.
+
+    Example:
+        >>> import jaxadv as ja
+        >>> sweep = ja.Sweep(ratios=(0.1, 0.3), networks=1, examples=1, max_steps=1)
+        >>> [own for own, _ in families(ja.run_sweep(sweep, progress=False))]
+        [{'ratio': 0.1}, {'ratio': 0.3}]
+    """
+    frame = dataset[list(SETTINGS)].to_dataframe()[list(SETTINGS)]
+    shared: list[Hashable] = [name for name in SETTINGS if name != "scale"]
+    varying = [str(name) for name in shared if frame[name].nunique() > 1]
+    for _, part in frame.reset_index(drop=True).groupby(shared, sort=False):
+        cells = dataset.isel(cell=part.sort_values("scale").index.to_numpy())
+        yield {name: part[name].iloc[0] for name in varying}, cells
+
+
+def summarize(dataset: xr.Dataset) -> pd.DataFrame:
+    """What became of the trials of each cell.
+
+    Columns: the settings; the number of trials; the shares that were certified a strict local
+    maximum, that ran out of budget, that stalled and that became non-finite; the median, 90% and
+    99% quantile of the steps to the tightest tolerance (inf: beyond the budget); the median of the
+    curvature ratio and of the distance to the polished maximum over the certified trials.
+    """
+    rows = []
+    for index in range(dataset.sizes["cell"]):
+        cell = dataset.isel(cell=index)
+        steps = cell.num_steps.isel(tolerance=-1).values.ravel()
+        reached = cell.reached.isel(tolerance=-1).values.ravel()
+        certified = is_maximum(cell)
+        row = {name: cell[name].item() for name in SETTINGS}
+        row |= {"trials": steps.size, "certified": float(certified.mean())}
+        for status in (Status.MAX_STEPS, Status.STALLED, Status.NONFINITE):
+            row[status.name.lower()] = float((cell.status == status).mean())
+        row |= {f"steps_{int(100 * p)}%": quantile(steps, reached, p) for p in (0.5, 0.9, 0.99)}
+        for name in ("curvature_ratio", "distance"):
+            values = cell[name].where(certified).values
+            known = values[~np.isnan(values)]
+            row[name] = float(np.median(known)) if known.size else np.nan
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def is_maximum(dataset: xr.Dataset) -> xr.DataArray:
+    """Which trials ended in a certified strict local maximum."""
+    return dataset.kind.isin([Kind.BOUNDARY_MAX, Kind.INTERIOR_MAX])
+
+
+def as_text(table: pd.DataFrame, max_steps: int) -> str:
+    """The table for a terminal: settings that do not vary left out, censored quantiles as "> n".
+
+    Example:
+        >>> print(as_text(pd.DataFrame({"scale": [1.0, 10.0], "steps_50%": [7, np.inf]}), 100))
+         scale steps_50%
+             1         7
+            10     > 100
+    """
+    constant = [name for name in SETTINGS if name in table and table[name].nunique() == 1]
+    shown = table.drop(columns=[name for name in constant if name != "scale"])
+
+    def show(name: str, value: object) -> str:
+        if not isinstance(value, float):
+            return str(value)
+        if name.startswith("steps_"):
+            return f"> {max_steps}" if np.isinf(value) else f"{value:.0f}"
+        shares = ("certified", *(status.name.lower() for status in Status))
+        return f"{value:.1%}" if name in shares else f"{value:.3g}"
+
+    text = shown.apply(lambda column: [show(str(column.name), value) for value in column])
+    return text.to_string(index=False)

@@ -1,0 +1,1 @@
+"""How it is maximised: step rules, projected gradient ascent, and certificates of maxima."""

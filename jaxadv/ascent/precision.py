@@ -1,0 +1,36 @@
+"""Float64 for those computations that are only worth doing in it."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+
+R = TypeVar("R")
+
+
+def in_double(function: Callable[..., R], *args: Any, dtype: Any, **kwargs: Any) -> R:
+    """``function(*args, **kwargs)`` with float64 switched on, its floats returned in ``dtype``.
+
+    Inside a transformation (`jax.jit`, `jax.vmap`) JAX cannot change the precision any more: there
+    the function is called as it is; enter ``jax.enable_x64(True)`` around the transformation.
+
+    Example:
+        >>> bool(in_double(lambda x: as_double(x) + 1e-12 > 1, jnp.float32(1), dtype=jnp.float32))
+        True
+    """
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((args, kwargs))):
+        return function(*args, **kwargs)
+    with jax.enable_x64(True):
+        result = function(*args, **kwargs)
+        return jax.tree.map(lambda leaf: _cast(leaf, dtype), result)
+
+
+def as_double(tree: R) -> R:
+    """The tree with its floats in float64, or in float32 where float64 is switched off."""
+    return jax.tree.map(lambda leaf: _cast(leaf, jnp.result_type(float)), tree)
+
+
+def _cast(leaf: Any, dtype: Any) -> Any:
+    is_float = jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
+    return jnp.asarray(leaf, dtype) if is_float else leaf

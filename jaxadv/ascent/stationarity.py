@@ -1,0 +1,45 @@
+"""How far a point is from a first-order stationary one."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxadv.problems.constraints import Constraint
+from jaxadv.problems.norms import l2_norm
+
+
+def residual(
+    constraint: Constraint,
+    delta: Float[Array, " dim"],
+    gradient: Float[Array, " dim"],
+    gradient_scale: ScalarLike,
+) -> Float[Array, ""]:
+    """r = ‖P(δ + (ε/G) g) − δ‖ / ε, without unit and zero exactly at stationary points (THEORY 3).
+
+    ε is the set's circumradius. Where ε or G is 0, nothing can move or be gained, and r = 0.
+
+    Args:
+        constraint: the set, with projection P.
+        delta: δ, a point of the set.
+        gradient: g = ∇L(δ).
+        gradient_scale: G ≥ ‖g‖; along an ascent, the largest gradient norm so far, so that r
+            vanishes at interior maxima, too.
+
+    Example:
+        >>> from jaxadv import L2Ball
+        >>> float(residual(L2Ball(2.0), jnp.array([0.0, 2.0]), jnp.array([0.0, 3.0]), 3.0))
+        0.0
+    """
+    radius = constraint.circumradius(delta.size)
+    trial = delta + radius * over(gradient, gradient_scale)
+    return over(l2_norm(constraint.project(trial) - delta), radius)
+
+
+def over(numerator: Float[Array, "..."], denominator: ScalarLike) -> Float[Array, "..."]:
+    """numerator/denominator, and 0 where the denominator is 0; no NaN in the gradient either.
+
+    Example:
+        >>> float(over(jnp.float32(0), jnp.float32(0)))
+        0.0
+    """
+    zero = denominator == 0
+    return jnp.where(zero, 0, numerator / jnp.where(zero, 1, denominator))

@@ -1,0 +1,106 @@
+"""The directions in which a point of an L2 ball or sphere may move, and the curvature along them."""
+
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from jaxadv.ascent.lanczos import extreme_ritz_values
+from jaxadv.ascent.stationarity import over
+from jaxadv.problems.constraints import Constraint, L2Ball
+from jaxadv.problems.norms import l2_norm
+from jaxadv.problems.problem import Problem
+from jaxadv.pytrees import pytree
+
+LANCZOS_ITERS = 64
+
+
+@pytree
+class Frame:
+    """First-order moves at a point: all in the interior, those tangent to the sphere on it.
+
+    Attributes:
+        normal: n = δ/‖δ‖ on the boundary; 0 in the interior.
+        on_edge: whether the point counts as a boundary point.
+    """
+
+    normal: Float[Array, " dim"]
+    on_edge: Bool[Array, ""]
+
+    def tangent(self, vector: Float[Array, " dim"]) -> Float[Array, " dim"]:
+        """v − n⟨n, v⟩: the part of v along which the point may move."""
+        return vector - self.normal * (self.normal @ vector)
+
+    def multiplier(
+        self, delta: Float[Array, " dim"], gradient: Float[Array, " dim"]
+    ) -> Float[Array, ""]:
+        """λ = ⟨g, δ⟩/‖δ‖² on the boundary, 0 in the interior (THEORY 4)."""
+        return jnp.where(self.on_edge, over(gradient @ delta, delta @ delta), 0)
+
+
+def frame_at(delta: Float[Array, " dim"], on_edge: Bool[Array, ""]) -> Frame:
+    """The frame at δ, a boundary point or not."""
+    return Frame(jnp.where(on_edge, over(delta, l2_norm(delta)), 0), on_edge)
+
+
+class Spectrum(NamedTuple):
+    """Extreme eigenvalues of the Hessian on the feasible directions, in loss per δ².
+
+    ``top`` is h₁, ``bottom`` the smallest; h₁ may lie above ``top`` by ``error``. Where there is no
+    feasible direction (the boundary in dimension 1) they are −inf and inf.
+    """
+
+    top: Float[Array, ""]
+    bottom: Float[Array, ""]
+    error: Float[Array, ""]
+
+
+def tangent_spectrum(
+    problem: Problem,
+    delta: Float[Array, " dim"],
+    frame: Frame,
+    method: Literal["dense", "lanczos"],
+) -> Spectrum:
+    """The extreme eigenvalues of PHP on the tangent space, P the projection on it.
+
+    Dense: the eigenvalues of PHP + h̄ nnᵀ, h̄ the mean of the tangent eigenvalues, which lies among
+    them (PHP alone would add a 0, which can be larger than h₁). Lanczos: from a tangent vector, so
+    that the normal direction is never met.
+    """
+    if method == "dense":
+        hessian = jax.hessian(problem.objective)(delta)
+        normal = frame.normal
+        image = hessian @ normal
+        projected = (
+            hessian
+            - jnp.outer(normal, image)
+            - jnp.outer(image, normal)
+            + (normal @ image) * jnp.outer(normal, normal)
+        )
+        mean = jnp.trace(projected) / max(delta.size - 1, 1)
+        values = jnp.linalg.eigvalsh(projected + mean * jnp.outer(normal, normal))
+        top, bottom, error = values[-1], values[0], jnp.zeros_like(mean)
+    else:
+        generic = jax.random.normal(jax.random.key(0), delta.shape, delta.dtype)
+        upper, lower = extreme_ritz_values(
+            lambda v: frame.tangent(problem.hessian_product(delta, v)),
+            frame.tangent(generic),
+            min(LANCZOS_ITERS, delta.size),
+        )
+        top, bottom, error = upper.value, lower.value, upper.residual
+    if delta.size == 1:
+        top = jnp.where(frame.on_edge, -jnp.inf, top)
+        bottom = jnp.where(frame.on_edge, jnp.inf, bottom)
+    return Spectrum(top, bottom, error)
+
+
+def check_constraint(constraint: Constraint) -> None:
+    """Refuse sets for which there are no frames.
+
+    Raises:
+        TypeError: for anything but an `L2Ball` or `L2Sphere`.
+    """
+    if not isinstance(constraint, L2Ball):
+        name = type(constraint).__name__
+        raise TypeError(f"constraint: must be an L2Ball or L2Sphere for second order, not {name}")

@@ -1,0 +1,137 @@
+"""Command lines from specifications: every field is a flag, every mistake is one line.
+
+Flags take text, which is read here by the type of the field: grid axes are comma-separated. What a
+value may be is said in one place, the specification's own checks.
+"""
+
+import contextlib
+import dataclasses
+import io
+import re
+import sys
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import tyro
+
+S = TypeVar("S")
+
+EXIT_MISTAKE = 2
+
+
+def fail(message: str) -> NoReturn:
+    """Print one line and end the program with exit code 2."""
+    line = " ".join(message.split())
+    print(f"error: {line}", file=sys.stderr)  # noqa: T201
+    raise SystemExit(EXIT_MISTAKE)
+
+
+@contextlib.contextmanager
+def mistakes_in_one_line() -> typing.Iterator[None]:
+    """Turn a `ValueError`, `TypeError` or `OSError` into one line and exit code 2."""
+    try:
+        yield
+    except (ValueError, TypeError, OSError) as error:
+        fail(str(error))
+
+
+def parse(
+    spec: type[S],
+    options: Mapping[str, tuple[str, str]],
+    read_config: Callable[[str], dict[str, Any]],
+    description: str,
+    args: Sequence[str] | None = None,
+) -> tuple[S, dict[str, str]]:
+    """A specification and further options from the command line.
+
+    A value comes from its flag, else from the TOML file that ``--config`` names, else it is the
+    field's default.
+
+    Args:
+        spec: a dataclass with an "Attributes" section in its docstring, which becomes the help.
+        options: further flags, name -> (default, help); their values are returned as text.
+        read_config: from the path of a TOML file to the fields that it gives.
+        description: what the program does, for ``--help``.
+        args: the command line; by default the program's.
+
+    Raises:
+        SystemExit: 0 after ``--help``, 2 after a mistake.
+    """
+    options = {"config": ("", "TOML file with any of the fields above"), **options}
+    with mistakes_in_one_line():
+        given = _read_flags(spec, options, {}, description, args)
+        if given["config"]:
+            given = _read_flags(spec, options, read_config(given["config"]), description, args)
+        hints = typing.get_type_hints(spec)
+        fields = {
+            field.name: _read(field.name, given.pop(field.name), hints[field.name])
+            for field in dataclasses.fields(typing.cast(Any, spec))
+        }
+        return spec(**fields), given
+
+
+def _read_flags(
+    spec: type[Any],
+    options: Mapping[str, tuple[str, str]],
+    config: Mapping[str, Any],
+    description: str,
+    args: Sequence[str] | None,
+) -> dict[str, str]:
+    """The text of every flag."""
+    helps, hints = _attribute_helps(spec), typing.get_type_hints(spec)
+    flags = []
+    for field in dataclasses.fields(spec):
+        metavar = "A,B,…" if typing.get_origin(hints[field.name]) is tuple else "A"
+        arg = tyro.conf.arg(help=helps[field.name], metavar=metavar)
+        default = _write(config.get(field.name, field.default))
+        flags.append((field.name, Annotated[str, arg], default))
+    for name, (default, text) in options.items():
+        flags.append((name, Annotated[str, tyro.conf.arg(help=text, metavar="PATH")], default))
+    command_line = dataclasses.make_dataclass("CommandLine", flags)
+    errors = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(errors):
+            values = tyro.cli(command_line, description=description, args=args)
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        # tyro draws a box of several lines around its message.
+        words = re.sub(r"[^\x20-\x7e]+", " ", errors.getvalue())
+        raise ValueError(words) from stop
+    return dataclasses.asdict(typing.cast(Any, values))
+
+
+def _attribute_helps(spec: type[Any]) -> dict[str, str]:
+    """The "Attributes" section of a docstring, by field."""
+    section = (spec.__doc__ or "").partition("Attributes:")[2].partition("\n\n")[0]
+    entries = re.split(r"\n {8}(\w+): ", section)[1:]
+    return {
+        name: " ".join(text.split())
+        for name, text in zip(entries[::2], entries[1::2], strict=True)
+    }
+
+
+def _write(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _read(name: str, text: str, hint: Any) -> Any:
+    """The value that a flag's text means for a field of type ``hint``."""
+    if typing.get_origin(hint) is not tuple:
+        return _convert(name, text, hint)
+    # An empty default means what the specification says that it means.
+    if text == "":
+        return ()
+    item = typing.get_args(hint)[0]
+    return tuple(_convert(name, part.strip(), item) for part in text.split(","))
+
+
+def _convert(name: str, text: str, hint: Any) -> Any:
+    if hint is float or hint is int:
+        try:
+            return hint(text)
+        except ValueError:
+            kind = "a number" if hint is float else "a whole number"
+            raise ValueError(f"{name}: {text!r} is not {kind}") from None
+    return text

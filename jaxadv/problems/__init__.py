@@ -1,0 +1,1 @@
+"""What is maximised: networks, losses, constraint sets, the objective, and data."""

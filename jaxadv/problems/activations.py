@@ -1,0 +1,45 @@
+"""Activation functions by name; a user's own may stand wherever one of these does."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+Activation = Callable[[Float[Array, " width"]], Float[Array, " width"]]
+"""An elementwise function of the pre-activations, differentiable by JAX."""
+
+
+def identity(z: Float[Array, " width"]) -> Float[Array, " width"]:
+    """σ(z) = z: the linear network, whose maxima are known in closed form (THEORY 5)."""
+    return z
+
+
+def gelu(z: Float[Array, " width"]) -> Float[Array, " width"]:
+    """σ(z) = z·Φ(z), Φ the normal distribution function: the exact gelu, not its tanh fit."""
+    return jax.nn.gelu(z, approximate=False)
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "identity": identity,
+    "tanh": jnp.tanh,
+    "erf": lax.erf,
+    "sigmoid": jax.nn.sigmoid,
+    "softplus": jax.nn.softplus,
+    "gelu": gelu,
+    "silu": jax.nn.silu,
+    "sin": jnp.sin,
+    "relu": jax.nn.relu,
+}
+"""The built-in activations. All but relu are smooth."""
+
+
+def is_smooth(activation: Activation) -> bool:
+    """Whether an activation has a second derivative everywhere; only relu is known not to.
+
+    Example:
+        >>> is_smooth(jnp.tanh), is_smooth(jax.nn.relu)
+        (True, False)
+    """
+    return activation is not ACTIVATIONS["relu"]

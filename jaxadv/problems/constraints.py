@@ -1,0 +1,136 @@
+"""The sets that a perturbation may not leave: projections, circumradii, Frank-Wolfe gaps.
+
+The projections are optax's, with three traps closed: NaN at 0 and at radius 0, squares that
+overflow in float32, and points of the set that change by rounding when they are projected.
+"""
+
+from typing import Protocol
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, ScalarLike
+from optax import projections
+
+from jaxadv.problems.norms import l2_norm, rounding
+from jaxadv.pytrees import pytree
+
+
+class Constraint(Protocol):
+    """A closed set of perturbations, symmetric about 0 and of size ``radius`` >= 0."""
+
+    @property
+    def radius(self) -> ScalarLike:
+        """The set's size: the norm that no perturbation exceeds."""
+        ...
+
+    def project(self, delta: Float[Array, " dim"]) -> Float[Array, " dim"]:
+        """P(δ), the nearest point of the set in the Euclidean norm."""
+        ...
+
+    def norm(self, delta: Float[Array, " dim"]) -> Float[Array, ""]:
+        """The norm that is at most ``radius`` in the set, and equal to it on the boundary."""
+        ...
+
+    def circumradius(self, dim: int) -> ScalarLike:
+        """The radius of the smallest Euclidean ball that holds the set."""
+        ...
+
+    def frank_wolfe_gap(
+        self, delta: Float[Array, " dim"], gradient: Float[Array, " dim"]
+    ) -> Float[Array, ""]:
+        """max ⟨z − δ, g⟩ over z in the set, in units of the loss (FOSC in Wang et al. 2019)."""
+        ...
+
+
+@pytree
+class L2Ball:
+    """{δ : ‖δ‖₂ ≤ radius}.
+
+    Example:
+        >>> L2Ball(1.0).project(jnp.array([3.0, 4.0])).tolist()
+        [0.6000000238418579, 0.800000011920929]
+    """
+
+    radius: ScalarLike
+
+    def project(self, delta: Float[Array, " dim"]) -> Float[Array, " dim"]:
+        """δ·min(1, radius/‖δ‖); a point inside, or outside by rounding only, stays bit for bit."""
+        norm = l2_norm(delta)
+        outside = norm > self.radius * (1 + rounding(delta.size, delta.dtype))
+        direction = jnp.where(outside, delta, 1) / jnp.where(outside, norm, 1)
+        return jnp.where(outside, projections.projection_l2_sphere(direction, self.radius), delta)
+
+    def norm(self, delta: Float[Array, " dim"]) -> Float[Array, ""]:
+        """‖δ‖₂."""
+        return l2_norm(delta)
+
+    def circumradius(self, dim: int) -> ScalarLike:
+        """The radius itself, for every ``dim``."""
+        del dim
+        return self.radius
+
+    def frank_wolfe_gap(
+        self, delta: Float[Array, " dim"], gradient: Float[Array, " dim"]
+    ) -> Float[Array, ""]:
+        """radius·‖g‖₂ − ⟨δ, g⟩."""
+        return self.radius * l2_norm(gradient) - delta @ gradient
+
+
+@pytree
+class L2Sphere(L2Ball):
+    """{δ : ‖δ‖₂ = radius}, the ball's boundary; the gap is the same as the ball's.
+
+    Example:
+        >>> L2Sphere(5.0).project(jnp.array([0.6, 0.8])).tolist()
+        [3.0, 4.0]
+    """
+
+    def project(self, delta: Float[Array, " dim"]) -> Float[Array, " dim"]:
+        """δ·radius/‖δ‖; every point is nearest to δ = 0, and radius·e₁ is returned there."""
+        norm = l2_norm(delta)
+        on_sphere = jnp.abs(norm - self.radius) <= self.radius * rounding(delta.size, delta.dtype)
+        pole = jnp.zeros_like(delta).at[0].set(1)
+        direction = jnp.where(norm > 0, delta, pole) / jnp.where(norm > 0, norm, 1)
+        return jnp.where(
+            on_sphere, delta, projections.projection_l2_sphere(direction, self.radius)
+        )
+
+
+@pytree
+class LInfBall:
+    """{δ : max_i |δ_i| ≤ radius}.
+
+    Example:
+        >>> LInfBall(1.0).project(jnp.array([3.0, -0.5])).tolist()
+        [1.0, -0.5]
+    """
+
+    radius: ScalarLike
+
+    def project(self, delta: Float[Array, " dim"]) -> Float[Array, " dim"]:
+        """Each δ_i clipped to ±radius."""
+        return projections.projection_linf_ball(delta, self.radius)
+
+    def norm(self, delta: Float[Array, " dim"]) -> Float[Array, ""]:
+        """max_i |δ_i|."""
+        return jnp.max(jnp.abs(delta))
+
+    def circumradius(self, dim: int) -> ScalarLike:
+        """radius·√dim, the distance of the box's corners."""
+        return self.radius * dim**0.5
+
+    def frank_wolfe_gap(
+        self, delta: Float[Array, " dim"], gradient: Float[Array, " dim"]
+    ) -> Float[Array, ""]:
+        """radius·‖g‖₁ − ⟨δ, g⟩."""
+        return self.radius * jnp.sum(jnp.abs(gradient)) - delta @ gradient
+
+
+def on_boundary(constraint: Constraint, delta: Float[Array, " dim"]) -> Bool[Array, ""]:
+    """Whether the set's norm of δ is its radius, up to `rounding` (THEORY 3, `boundary_step`).
+
+    Example:
+        >>> bool(on_boundary(L2Ball(1.0), jnp.array([0.6, 0.8])))
+        True
+    """
+    slack = rounding(delta.size, delta.dtype)
+    return constraint.norm(delta) >= constraint.radius * (1 - slack)

@@ -1,0 +1,102 @@
+"""Real inputs: handwritten digits, or a user's arrays, as directions that a sweep can scale."""
+
+import hashlib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from jaxadv.problems.names import suggest
+
+SIMULATED = ("sphere", "gaussian")
+"""Inputs that are drawn: uniform on a sphere, or normal."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Real inputs, free of their scale.
+
+    Attributes:
+        directions: the inputs less their mean, each brought to norm √dim; float32.
+        labels: the labels as given; float32.
+    """
+
+    directions: Float[np.ndarray, "example dim"]
+    labels: Float[np.ndarray, " example"]
+
+    @property
+    def dim(self) -> int:
+        """d, the number of features."""
+        return self.directions.shape[1]
+
+    @property
+    def digest(self) -> str:
+        """A hash of the values, so that a sweep knows its data wherever the file lies."""
+        content = self.directions.tobytes() + self.labels.tobytes()
+        return hashlib.sha256(content).hexdigest()[:16]
+
+
+def load_examples(data: str) -> Examples | None:
+    """The examples that ``data`` names, or None for inputs that are simulated.
+
+    Args:
+        data: ``"sphere"`` or ``"gaussian"`` (None is returned), ``"digits"`` (scikit-learn's 1,797
+            handwritten digits of 8×8 pixels, d = 64, labels +1 for odd and −1 for even), or the
+            path of an ``.npz`` file with arrays ``x`` (n, d) and ``y`` (n,).
+
+    Raises:
+        ValueError: if there is no such data, or it cannot be used; says why.
+
+    Example:
+        >>> load_examples("sphere") is None
+        True
+    """
+    if data in SIMULATED:
+        return None
+    if data == "digits":
+        x, y = _digits()
+    elif data.endswith(".npz"):
+        x, y = _read(data)
+    else:
+        hint = suggest(data, (*SIMULATED, "digits"))
+        raise ValueError(f"data: unknown {data!r}{hint}, or a file FILE.npz")
+    centred = x - x.mean(axis=0)
+    norms = np.linalg.norm(centred, axis=1, keepdims=True)
+    if (norms == 0).any():
+        row = int(np.argmin(norms))
+        raise ValueError(f"data: row {row} of {data!r} is the mean of all rows, without direction")
+    directions = centred / norms * x.shape[1] ** 0.5
+    return Examples(directions.astype(np.float32), y.astype(np.float32))
+
+
+def _digits() -> tuple[np.ndarray, np.ndarray]:
+    if importlib.util.find_spec("sklearn") is None:
+        raise ValueError("data: 'digits' needs scikit-learn: pip install 'jaxadv[data]'")
+    from sklearn.datasets import load_digits  # noqa: PLC0415  an extra, and slow to import
+
+    x, digit = load_digits(return_X_y=True)
+    return x, np.where(digit % 2 == 1, 1.0, -1.0)
+
+
+def _read(path: str) -> tuple[np.ndarray, np.ndarray]:
+    if not Path(path).is_file():
+        raise ValueError(f"data: there is no file {path!r}")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            x, y = arrays["x"], arrays["y"]
+    except (OSError, ValueError, KeyError) as error:
+        reason = "has no array " + str(error) if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"data: {path!r} {reason}; need arrays x (n, d) and y (n,)") from error
+    if x.ndim != 2 or y.shape != x.shape[:1] or x.size == 0:
+        shapes = f"x {x.shape} and y {y.shape}"
+        raise ValueError(f"data: {path!r} has {shapes}; need x (n, d) and y (n,)")
+    try:
+        x, y = x.astype(np.float64), y.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"data: {path!r} must hold numbers: {error}") from error
+    for name, array in (("x", x), ("y", y)):
+        if not np.isfinite(array).all():
+            raise ValueError(f"data: {name} in {path!r} has NaN or infinite values")
+    return x, y

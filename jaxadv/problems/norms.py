@@ -1,0 +1,35 @@
+"""The Euclidean norm, safe where NumPy's is not, and the unit in which rounding is counted."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+def l2_norm(vector: Float[Array, " dim"]) -> Float[Array, ""]:
+    """‖v‖₂, without overflow or underflow, and with gradient 0 (not NaN) at v = 0.
+
+    The vector is divided by its largest entry before it is squared, so that the norm of 1e30 or
+    1e-30 is right in float32, too. Infinite entries give inf, NaN entries NaN.
+
+    Example:
+        >>> float(l2_norm(jnp.array([3e30, 4e30])) / 1e30)
+        5.0
+    """
+    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(vector)))
+    unit = jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
+    squared = jnp.sum((vector / unit) ** 2)
+    # Two `where`s: the gradient of the branch that is not taken must be finite as well.
+    return unit * jnp.where(squared == 0, 0, jnp.sqrt(jnp.where(squared == 0, 1, squared)))
+
+
+def rounding(dim: int, dtype: jnp.dtype) -> float:
+    """8·eps·√dim: the relative error allowed in a norm or residual of ``dim`` rounded entries.
+
+    One unit for the whole package: a point is *on the boundary* of a set of radius ε when its norm
+    is within this relative distance of ε (THEORY 3, `boundary_step`).
+
+    Example:
+        >>> rounding(64, jnp.dtype("float32")) < 1e-5
+        True
+    """
+    return 8 * float(jnp.finfo(dtype).eps) * dim**0.5

@@ -1,0 +1,82 @@
+"""What a sweep records of each trial: names, units, and where they are found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+
+from jaxadv.ascent.certificate import Certificate, Kind
+from jaxadv.ascent.pga import Solution, Status
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable of the dataset: a field of `Solution` or `Certificate`."""
+
+    field: str
+    long_name: str
+    units: str = "1"
+    dtype: str = "float"
+    flags: type[IntEnum] | None = None
+    per_tolerance: bool = False
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """CF attributes."""
+        attributes: dict[str, Any] = {"long_name": self.long_name, "units": self.units}
+        if self.flags is not None:
+            attributes["flag_values"] = [flag.value for flag in self.flags]
+            attributes["flag_meanings"] = " ".join(flag.name.lower() for flag in self.flags)
+        return attributes
+
+
+SOLUTION = {
+    "num_steps": Variable(
+        "num_steps",
+        "first step at which the residual is within the tolerance, or steps taken if never",
+        units="step",
+        dtype="int32",
+        per_tolerance=True,
+    ),
+    "reached": Variable(
+        "reached", "whether the tolerance was reached", dtype="bool", per_tolerance=True
+    ),
+    "status": Variable("status", "why the trial stopped", dtype="int8", flags=Status),
+    "boundary_step": Variable(
+        "boundary_step", "first step on the boundary, -1 if none", units="step", dtype="int32"
+    ),
+    "residual": Variable("residual", "residual at the end, over the radius"),
+    "frank_wolfe_gap": Variable("frank_wolfe_gap", "Frank-Wolfe gap at the end", units="loss"),
+    "loss_start": Variable("loss_start", "loss at the start", units="loss"),
+    "loss_end": Variable("loss", "loss at the end", units="loss"),
+}
+CERTIFICATE = {
+    "kind": Variable("kind", "what the certificate found the end to be", dtype="int8", flags=Kind),
+    "multiplier": Variable(
+        "multiplier", "multiplier of the constraint", units="loss per squared input unit"
+    ),
+    "curvature_ratio": Variable("curvature_ratio", "largest tangent curvature over multiplier"),
+    "curvature_error": Variable(
+        "curvature_error", "how far the curvature ratio may lie above its value"
+    ),
+    "local_rate": Variable("local_rate", "predicted factor of the residual per step at the end"),
+    "distance_estimate": Variable(
+        "distance_estimate", "first-order distance to the true maximum, over the radius"
+    ),
+    "distance": Variable("distance", "distance to the polished maximum, over the radius"),
+    "kink_distance": Variable("kink_distance", "smallest absolute pre-activation at the end"),
+}
+VARIABLES: Mapping[str, Variable] = {**SOLUTION, **CERTIFICATE}
+"""The variables of a sweep's dataset by name."""
+
+
+def record(solution: Solution, certificate: Certificate) -> dict[str, np.ndarray]:
+    """The values of all variables for a batch of trials."""
+    sources = ((SOLUTION, solution), (CERTIFICATE, certificate))
+    return {
+        name: np.asarray(getattr(source, variable.field))
+        for variables, source in sources
+        for name, variable in variables.items()
+    }

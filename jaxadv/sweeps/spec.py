@@ -1,0 +1,271 @@
+"""What a sweep is: a frozen specification, the cells of its grid, and its files."""
+
+import dataclasses
+import functools
+import hashlib
+import itertools
+import json
+import math
+import tomllib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from jaxadv.ascent.pga import PGA
+from jaxadv.ascent.steps import STEP_RULES
+from jaxadv.problems.activations import ACTIVATIONS
+from jaxadv.problems.data import Examples, load_examples
+from jaxadv.problems.losses import LOSSES
+from jaxadv.problems.names import name_of, suggest
+from jaxadv.problems.networks import NETWORKS
+
+DEFAULT_DIM = 64
+
+
+@dataclass(frozen=True)
+class Group:
+    """The cells that share one compiled program."""
+
+    dim: int
+    width: int
+    activation: str
+    loss: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of the grid; every cell sees the same networks, directions, labels and starts."""
+
+    group: Group
+    step_rule: str
+    scale: float
+    ratio: float
+    step_size: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """Projected gradient ascent from many starts, on many random networks, over a grid of settings.
+
+    The grid is the product of scales, ratios, dims, widths, activations, losses and step sizes.
+    Networks, inputs, labels and relative starts are the same at every scale, ratio and step size
+    (common random numbers). A single value may stand for a tuple of one.
+
+    Attributes:
+        scales: input scales s; the inputs have norm s·√dim.
+        ratios: perturbation ratios ρ; the perturbation's radius is ρ times the input's norm.
+        dims: input dimensions d; empty for the data's own, or 64 where the data is simulated.
+        widths: numbers m of hidden neurons.
+        networks: random networks per cell, the independent units of every statistic.
+        examples: inputs per network.
+        starts: random starts per input, uniform in the ball.
+        network: two-layer, or a user's module:function(key, dim, width, activation).
+        activations: identity, tanh, erf, sigmoid, softplus, gelu, silu, sin, relu, or a user's
+            module:function.
+        losses: quadratic, logistic, or a user's module:function(output, label).
+        step: the step rule: constant (step size), normalized (fraction of the radius) or
+            inverse-curvature (multiple of 1/|curvature| at the start).
+        step_sizes: the step rule's parameter.
+        tolerances: residuals at which steps are counted, descending; the last one ends a trial.
+        max_steps: budget of steps per trial; counts beyond it are right-censored.
+        data: sphere (norm exactly s·√dim), gaussian (entries N(0, s²)), digits, or FILE.npz with
+            arrays x (n, d) and y (n,). Labels are N(0, 1) where simulated, their signs for the
+            logistic loss.
+        seed: all randomness comes from it.
+        precision: single or double; the random draws are the same in both.
+
+    Raises:
+        ValueError, TypeError: for a field that cannot be used; names the field, its value and what
+            is allowed.
+
+    Example:
+        >>> sweep = Sweep(scales=(0.1, 1.0), networks=2)
+        >>> sweep.num_trials, len(sweep.cells)
+        (256, 2)
+    """
+
+    scales: tuple[float, ...] = (0.1, 1.0, 10.0)
+    ratios: tuple[float, ...] = (0.1,)
+    dims: tuple[int, ...] = ()
+    widths: tuple[int, ...] = (512,)
+    networks: int = 16
+    examples: int = 16
+    starts: int = 4
+    network: str = "two-layer"
+    activations: tuple[str, ...] = ("tanh",)
+    losses: tuple[str, ...] = ("quadratic",)
+    step: str = "constant"
+    step_sizes: tuple[float, ...] = (0.1,)
+    tolerances: tuple[float, ...] = (1e-2, 1e-3, 1e-4)
+    max_steps: int = 20_000
+    data: str = "sphere"
+    seed: int = 0
+    precision: Literal["single", "double"] = "single"
+
+    def __post_init__(self) -> None:
+        for field in ("scales", "ratios", "step_sizes"):
+            self._set(field, _grid(field, getattr(self, field), _positive))
+        self._set("tolerances", _grid("tolerances", self.tolerances, _positive))
+        self._set("widths", _grid("widths", self.widths, _count))
+        for field in ("networks", "examples", "starts"):
+            self._set(field, _count(field, getattr(self, field)))
+        self._set("max_steps", _whole("max_steps", self.max_steps, least=0))
+        self._set("seed", _whole("seed", self.seed, least=0, most=2**32 - 1))
+        for field, table in (("activations", ACTIVATIONS), ("losses", LOSSES)):
+            named = functools.partial(_name, table=table)
+            self._set(field, _grid(field, getattr(self, field), named))
+        self._set("network", _name("network", self.network, NETWORKS))
+        _choice("step", self.step, tuple(STEP_RULES))
+        _choice("precision", self.precision, ("single", "double"))
+        PGA(tolerances=self.tolerances, max_steps=self.max_steps)
+        self._check_data()
+
+    def _set(self, field: str, value: Any) -> None:
+        object.__setattr__(self, field, value)
+
+    def _check_data(self) -> None:
+        """Settle ``dims``, and refuse what the data cannot give."""
+        if not isinstance(self.data, str):
+            raise TypeError(f"data: {self.data!r} must be a name or the path of an .npz file")
+        data = self.real_examples
+        own = DEFAULT_DIM if data is None else data.dim
+        dims = self.dims if np.ndim(self.dims) == 0 or len(self.dims) else (own,)
+        self._set("dims", _grid("dims", dims, _count))
+        if data is None:
+            return
+        if self.dims != (own,):
+            raise ValueError(f"dims: {_text(self.dims)} does not fit data {self.data!r}, d = {own}")
+        if self.examples > len(data.labels):
+            has = f"data {self.data!r} has {len(data.labels)}"
+            raise ValueError(f"examples: {self.examples} per network, but {has}")
+        if "logistic" in self.losses and not set(data.labels.tolist()) <= {-1.0, 1.0}:
+            raise ValueError(f"losses: logistic needs labels -1 and 1, data {self.data!r} has more")
+
+    @functools.cached_property
+    def real_examples(self) -> Examples | None:
+        """The real inputs; None where inputs are simulated."""
+        return load_examples(self.data)
+
+    @functools.cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """The groups of the grid, in the order of the cells."""
+        axes = (self.dims, self.widths, self.activations, self.losses)
+        return tuple(itertools.starmap(Group, itertools.product(*axes)))
+
+    @functools.cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """All cells, group by group; those of one scale stand together, for similar lengths."""
+        axes = (self.groups, (self.step,), self.scales, self.ratios, self.step_sizes)
+        return tuple(itertools.starmap(Cell, itertools.product(*axes)))
+
+    @property
+    def num_trials(self) -> int:
+        """How many ascents the sweep makes."""
+        return len(self.cells) * self.networks * self.examples * self.starts
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all fields that differ from their defaults, and of the data's values.
+
+        Stable across processes, versions of Python, new fields, and places of the data file.
+        """
+        fields = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) != field.default
+        }
+        if self.real_examples is not None and self.data != "digits":
+            fields["data"] = self.real_examples.digest
+        if self.dims == (DEFAULT_DIM,):
+            del fields["dims"]
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
+
+    def to_toml(self) -> str:
+        """The sweep as a TOML document that `from_toml` reads back.
+
+        Example:
+            >>> Sweep(scales=(0.1, 1.0)).to_toml().splitlines()[0]
+            'scales = [0.1, 1.0]'
+        """
+        lines = [f"{name} = {json.dumps(value)}" for name, value in self.to_dict().items()]
+        return "\n".join(lines) + "\n"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Field by field."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Self:
+        """The sweep that a TOML file describes; fields not given have their defaults.
+
+        Raises:
+            ValueError, TypeError: for a file that cannot be read, unknown keys, or bad values.
+        """
+        return cls(**read_toml(path))
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """The fields of a `Sweep` that a TOML file gives, their names checked, their values not.
+
+    Raises:
+        ValueError: if there is no such file, it is no TOML, or has keys that no field is named.
+    """
+    try:
+        fields = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ValueError(f"config: cannot read {str(path)!r}: {error}") from error
+    known = tuple(field.name for field in dataclasses.fields(Sweep))
+    for name in fields:
+        if name not in known:
+            raise ValueError(f"config: unknown key {name!r} in {str(path)!r}{suggest(name, known)}")
+    return fields
+
+
+def _grid(field: str, values: Any, check: Callable[[str, Any], Any]) -> tuple[Any, ...]:
+    """A grid axis: a non-empty tuple of distinct checked values; one value stands for itself."""
+    many = isinstance(values, Iterable) and not isinstance(values, str) and np.ndim(values) > 0
+    axis = tuple(check(field, value) for value in (values if many else (values,)))
+    if not axis:
+        raise ValueError(f"{field}: needs at least one value")
+    if len(set(axis)) < len(axis):
+        raise ValueError(f"{field}: {_text(axis)} has a value twice")
+    return axis
+
+
+def _positive(field: str, value: Any) -> float:
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise ValueError(f"{field}: {value!r} must be a positive number")
+    return number
+
+
+def _whole(field: str, value: Any, *, least: int, most: int = 2**31 - 1) -> int:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or not least <= value <= most:
+        raise ValueError(f"{field}: {value!r} must be a whole number from {least} to {most}")
+    return int(value)
+
+
+def _count(field: str, value: Any) -> int:
+    return _whole(field, value, least=1)
+
+
+def _choice(field: str, value: Any, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{field}: unknown {value!r}{suggest(str(value), allowed)}")
+
+
+def _name(field: str, value: Any, table: dict[str, Any]) -> str:
+    if not isinstance(value, str) and not callable(value):
+        raise TypeError(f"{field}: {value!r} must be a name or a function")
+    return name_of(field, value, table)
+
+
+def _text(values: tuple[Any, ...]) -> str:
+    return ",".join(f"{value}" for value in values)

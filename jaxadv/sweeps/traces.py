@@ -1,0 +1,67 @@
+"""The paths of a few trials of a sweep, step by step."""
+
+import functools
+
+import jax
+import numpy as np
+import xarray as xr
+
+from jaxadv.ascent.trajectory import Trajectory, ascend_recorded
+from jaxadv.problems.networks import Network
+from jaxadv.sweeps.spec import Group, Sweep
+from jaxadv.sweeps.trials import Lane, Rules, draw_lanes, draw_network, rules_of
+
+MEANINGS = {
+    "loss": {"long_name": "loss", "units": "loss"},
+    "residual": {"long_name": "residual over the radius", "units": "1"},
+    "norm": {"long_name": "norm of the perturbation", "units": "input unit"},
+}
+
+
+def run_traces(sweep: Sweep, networks: int = 3) -> xr.Dataset:
+    """The first trial on each of the first networks in every cell, recorded at every step.
+
+    The trials are drawn again, the same as in `run_sweep`, which therefore records no paths.
+
+    Args:
+        sweep: the specification.
+        networks: how many networks, and so paths per cell.
+
+    Returns:
+        Loss, residual and norm with dimensions (cell, network, step); NaN after a trial's end.
+
+    Example:
+        >>> sweep = Sweep(scales=(0.1, 1.0), networks=1, examples=1, max_steps=200)
+        >>> dict(run_traces(sweep).residual.sizes)
+        {'cell': 2, 'network': 1, 'step': 201}
+    """
+    networks = min(networks, sweep.networks)
+    groups = [
+        [_trace_network(sweep, group, index) for index in range(networks)]
+        for group in sweep.groups
+    ]
+    dims = ("cell", "network", "step")
+    return xr.Dataset(
+        {
+            name: (
+                dims,
+                np.concatenate(
+                    [np.stack([getattr(path, name) for path in paths], 1) for paths in groups]
+                ),
+                meaning,
+            )
+            for name, meaning in MEANINGS.items()
+        }
+    )
+
+
+def _trace_network(sweep: Sweep, group: Group, index: int) -> Trajectory:
+    with jax.enable_x64(sweep.precision == "double"):
+        lanes = draw_lanes(sweep, group, index)
+        first = jax.tree.map(lambda leaf: leaf[:, 0, 0], lanes)
+        return _record_lanes(draw_network(sweep, group, index), first, rules_of(sweep, group))
+
+
+@functools.partial(jax.jit, static_argnames="rules")
+def _record_lanes(network: Network, lanes: Lane, rules: Rules) -> Trajectory:
+    return jax.vmap(lambda lane: ascend_recorded(*rules.trial(network, lane))[1])(lanes)

@@ -1,0 +1,70 @@
+"""Run a sweep of projected gradient ascent: print a table, draw figures.
+
+Example:
+    python scripts/sweep.py --scales 0.1,1,10 --data digits
+"""
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import xarray as xr
+
+import jaxadv as ja
+from jaxadv import cli
+from jaxadv.analysis import plots, summary
+from jaxadv.sweeps.runner import check_store
+from jaxadv.sweeps.spec import read_toml
+from jaxadv.sweeps.traces import run_traces
+
+DESCRIPTION = """Projected gradient ascent on random two-layer networks, over a grid of settings:
+how many steps until a local maximum is found, and is it one?
+
+Prints a table and writes figures, the table and a manifest beside the data. A grid axis takes
+several values, separated by commas. Example: python scripts/sweep.py --scales 0.1,1,10"""
+OPTIONS = {
+    "store": ("", "folder for the results (default: results/DATA-FINGERPRINT of the sweep)")
+}
+
+
+def main() -> None:
+    """Parse the command line, run, report."""
+    sweep, options = cli.parse(ja.Sweep, OPTIONS, read_toml, DESCRIPTION)
+    default = f"results/{Path(sweep.data).stem}-{sweep.fingerprint}"
+    folder = Path(options["store"] or default)
+    with cli.mistakes_in_one_line():
+        check_store(sweep, folder)
+    dataset = ja.run_sweep(sweep, folder)
+    table = summary.summarize(dataset)
+    table.to_csv(folder / "summary.csv", index=False)
+    print(summary.as_text(table, sweep.max_steps))
+    for path in [folder / "summary.csv", folder / "manifest.json", *draw(dataset, sweep, folder)]:
+        print(path)
+
+
+def draw(dataset: xr.Dataset, sweep: ja.Sweep, folder: Path) -> list[Path]:
+    """Three figures for each family of cells that differ in scale alone."""
+    traces = run_traces(sweep).assign_coords(dataset.coords)
+    drawings = {
+        "steps": (plots.plot_steps, dataset),
+        "curvature": (plots.plot_curvature, dataset),
+        "residuals": (plots.plot_residuals, traces),
+    }
+    paths = []
+    for name, (plot, source) in drawings.items():
+        for settings, family in summary.families(source):
+            label = "".join(f"-{key}={value}" for key, value in settings.items())
+            with mpl.rc_context(plots.STYLE):
+                figure, axes = plt.subplots()
+                plot(axes, family)
+                paths.append(folder / f"{name}{label}.png")
+                figure.savefig(paths[-1])
+                plt.close(figure)
+    return paths
+
+
+if __name__ == "__main__":
+    main()

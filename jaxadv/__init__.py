@@ -16,3 +16,32 @@ from jaxadv.problems.networks import TwoLayer, init_two_layer
 from jaxadv.problems.problem import Problem
 from jaxadv.sweeps.runner import open_sweep, run_sweep
 from jaxadv.sweeps.spec import Sweep
+
+__all__ = [
+    "ACTIVATIONS",
+    "PGA",
+    "Certificate",
+    "ConstantStep",
+    "InverseCurvatureStep",
+    "Kind",
+    "L2Ball",
+    "L2Sphere",
+    "LInfBall",
+    "NormalizedStep",
+    "Polished",
+    "Problem",
+    "Solution",
+    "Status",
+    "Sweep",
+    "Trajectory",
+    "TwoLayer",
+    "ascend",
+    "ascend_recorded",
+    "certify",
+    "init_two_layer",
+    "logistic",
+    "open_sweep",
+    "polish",
+    "quadratic",
+    "run_sweep",
+]

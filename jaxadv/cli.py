@@ -10,7 +10,7 @@ import io
 import re
 import sys
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import tyro
@@ -28,7 +28,7 @@ def fail(message: str) -> NoReturn:
 
 
 @contextlib.contextmanager
-def mistakes_in_one_line() -> typing.Iterator[None]:
+def mistakes_in_one_line() -> Iterator[None]:
     """Turn a `ValueError`, `TypeError` or `OSError` into one line and exit code 2."""
     try:
         yield

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -53,7 +53,7 @@ class Store:
         identity: str,
         coordinates: xr.Dataset,
         arrays: Mapping[str, ArraySpec],
-    ) -> Self:
+    ) -> "Store":
         """The store at ``path``, made if it is not there yet; in memory if ``path`` is None.
 
         Args:
@@ -79,7 +79,7 @@ class Store:
         return cls(zarr.open_group(target, mode="r+"))
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: Path) -> "Store":
         """The store at ``path``, for reading.
 
         Raises:

@@ -8,6 +8,7 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -26,13 +27,13 @@ how many steps until a local maximum is found, and is it one?
 Prints a table and writes figures, the table and a manifest beside the data. A grid axis takes
 several values, separated by commas. Example: python scripts/sweep.py --scales 0.1,1,10"""
 OPTIONS = {
-    "store": ("", "folder for the results (default: results/DATA-FINGERPRINT of the sweep)")
+    "store": ("", "folder for the results; by default results/ and the sweep's data and fingerprint")
 }
 
 
-def main() -> None:
+def main(args: Sequence[str] | None = None) -> None:
     """Parse the command line, run, report."""
-    sweep, options = cli.parse(ja.Sweep, OPTIONS, read_toml, DESCRIPTION)
+    sweep, options = cli.parse(ja.Sweep, OPTIONS, read_toml, DESCRIPTION, args)
     default = f"results/{Path(sweep.data).stem}-{sweep.fingerprint}"
     folder = Path(options["store"] or default)
     with cli.mistakes_in_one_line():

@@ -30,7 +30,7 @@ SIMULATED = "black"
 
 def colour(index: int, number: int) -> tuple[float, float, float, float]:
     """Colours in the order of the scales: viridis, safe for colour-blind eyes, less its yellow."""
-    return mpl.colormaps["viridis"](0.82 * index / max(number - 1, 1))
+    return mpl.colormaps["viridis"](0.75 * index / max(number - 1, 1))
 
 
 def plot_steps(axes: Axes, dataset: xr.Dataset) -> Axes:
@@ -51,10 +51,9 @@ def plot_steps(axes: Axes, dataset: xr.Dataset) -> Axes:
         censored = float((~cell.reached).mean())
         if censored > 0:
             axes.plot(at[-1], censored, "o", color=hue, mfc="white", ms=8, clip_on=False, zorder=5)
-            note = f"{censored:.1%} not\nconverged"
             axes.annotate(
-                note, (at[-1], censored), (0, 12), textcoords="offset points", ha="center",
-                color=hue, fontsize=9,
+                f"{censored:.1%} not converged", (at[-1], censored), (-10, -3),
+                textcoords="offset points", ha="right", color=hue, fontsize=9,
             )  # fmt: skip
     axes.set(xscale="log", ylim=(0, 1.02), xlim=(1, at[-1] * 1.15))
     axes.set_xlabel(f"steps to a residual of {last.tolerance.item():g}")

@@ -32,7 +32,7 @@ class Status(enum.IntEnum):
     STALLED = 3
     """δ_{k+1} = δ_k bit for bit, above the tightest tolerance: the floor of the precision."""
     NONFINITE = 4
-    """The loss or the gradient became NaN or infinite, in the last step counted."""
+    """The input, the loss or the gradient is NaN or infinite, since the last step counted."""
 
 
 @pytree
@@ -192,11 +192,13 @@ def _arrive(problem: Problem, before: State, delta: Float[Array, " dim"], pga: P
     gradient_norm = l2_norm(gradient)
     gradient_scale = jnp.maximum(before.gradient_scale, gradient_norm)
     r = residual(problem.constraint, delta, gradient, gradient_scale)
-    reached = before.reached | (r <= jnp.asarray(pga.tolerances, delta.dtype))
+    # A saturated activation hides an infinite x from the loss and the gradient.
+    finite = jnp.isfinite(loss) & jnp.isfinite(gradient_norm) & jnp.isfinite(problem.x).all()
+    reached = before.reached | (finite & (r <= jnp.asarray(pga.tolerances, delta.dtype)))
     on_edge = on_boundary(problem.constraint, delta)
     # Where several reasons hold in one step, the first in this order is reported.
     reasons = {
-        Status.NONFINITE: ~(jnp.isfinite(loss) & jnp.isfinite(gradient_norm)),
+        Status.NONFINITE: ~finite,
         Status.CONVERGED: reached[-1],
         Status.STALLED: (steps > 0) & jnp.all(delta == before.perturbation),
         Status.MAX_STEPS: steps >= pga.max_steps,

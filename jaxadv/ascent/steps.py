@@ -4,7 +4,7 @@ A rule has a state that is made once at the start of a trial (``init``) and give
 each point (``size``). Each has one parameter, so that a sweep can put it on a grid.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import pytree, static
 
 
+@runtime_checkable
 class StepRule(Protocol):
     """A rule for the step size η_k of δ_{k+1} = P(δ_k + η_k g_k)."""
 

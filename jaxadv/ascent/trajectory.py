@@ -19,9 +19,9 @@ class Trajectory:
         norm: the constraint's norm of δ_k, ‖δ_k‖₂ for L2 sets.
     """
 
-    loss: Float[Array, " step"]
-    residual: Float[Array, " step"]
-    norm: Float[Array, " step"]
+    loss: Float[Array, "*step"]
+    residual: Float[Array, "*step"]
+    norm: Float[Array, "*step"]
 
 
 @jax.jit

@@ -4,16 +4,17 @@ The projections are optax's, with three traps closed: NaN at 0 and at radius 0, 
 overflow in float32, and points of the set that change by rounding when they are projected.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, ScalarLike
 from optax import projections
 
-from jaxadv.problems.norms import l2_norm, rounding
+from jaxadv.problems.norms import entry_scale, l2_norm, rounding
 from jaxadv.pytrees import pytree
 
 
+@runtime_checkable
 class Constraint(Protocol):
     """A closed set of perturbations, symmetric about 0 and of size ``radius`` >= 0."""
 
@@ -56,8 +57,7 @@ class L2Ball:
         """δ·min(1, radius/‖δ‖); a point inside, or outside by rounding only, stays bit for bit."""
         norm = l2_norm(delta)
         outside = norm > self.radius * (1 + rounding(delta.size, delta.dtype))
-        direction = jnp.where(outside, delta, 1) / jnp.where(outside, norm, 1)
-        return jnp.where(outside, projections.projection_l2_sphere(direction, self.radius), delta)
+        return jnp.where(outside, _onto_sphere(jnp.where(outside, delta, 1), self.radius), delta)
 
     def norm(self, delta: Float[Array, " dim"]) -> Float[Array, ""]:
         """‖δ‖₂."""
@@ -89,10 +89,8 @@ class L2Sphere(L2Ball):
         norm = l2_norm(delta)
         on_sphere = jnp.abs(norm - self.radius) <= self.radius * rounding(delta.size, delta.dtype)
         pole = jnp.zeros_like(delta).at[0].set(1)
-        direction = jnp.where(norm > 0, delta, pole) / jnp.where(norm > 0, norm, 1)
-        return jnp.where(
-            on_sphere, delta, projections.projection_l2_sphere(direction, self.radius)
-        )
+        nearest = _onto_sphere(jnp.where(norm > 0, delta, pole), self.radius)
+        return jnp.where(on_sphere, delta, nearest)
 
 
 @pytree
@@ -123,6 +121,11 @@ class LInfBall:
     ) -> Float[Array, ""]:
         """radius·‖g‖₁ − ⟨δ, g⟩."""
         return self.radius * jnp.sum(jnp.abs(gradient)) - delta @ gradient
+
+
+def _onto_sphere(delta: Float[Array, " dim"], radius: ScalarLike) -> Float[Array, " dim"]:
+    """radius·δ/‖δ‖, for δ ≠ 0; optax squares, so δ is brought to entries of order 1 first."""
+    return projections.projection_l2_sphere(delta / entry_scale(delta), radius)
 
 
 def on_boundary(constraint: Constraint, delta: Float[Array, " dim"]) -> Bool[Array, ""]:

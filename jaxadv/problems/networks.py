@@ -1,6 +1,6 @@
 """Networks z -> f(z): the two-layer network of THEORY 2, and what a user's own must offer."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ from jaxadv.problems.names import resolve
 from jaxadv.pytrees import pytree, static
 
 
+@runtime_checkable
 class Network(Protocol):
     """Any pytree that maps one input to one number; its leaves are its weights.
 

@@ -15,11 +15,23 @@ def l2_norm(vector: Float[Array, " dim"]) -> Float[Array, ""]:
         >>> float(l2_norm(jnp.array([3e30, 4e30])) / 1e30)
         5.0
     """
-    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(vector)))
-    unit = jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
+    unit = entry_scale(vector)
     squared = jnp.sum((vector / unit) ** 2)
     # Two `where`s: the gradient of the branch that is not taken must be finite as well.
     return unit * jnp.where(squared == 0, 0, jnp.sqrt(jnp.where(squared == 0, 1, squared)))
+
+
+def entry_scale(vector: Float[Array, " dim"]) -> Float[Array, ""]:
+    """max_i |v_i|, or 1 where that is 0 or not finite: v over it can be squared safely.
+
+    A constant to differentiation, for use where the result does not depend on it.
+
+    Example:
+        >>> float(entry_scale(jnp.array([3.0, -4.0])))
+        4.0
+    """
+    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(vector)))
+    return jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
 
 
 def rounding(dim: int, dtype: jnp.dtype) -> float:

@@ -115,7 +115,7 @@ def _run_blocks(
                 name: np.stack([part[name] for part in parts], axis=1) for name in parts[0]
             }
             target.write(block, values)
-            target.write(block, {"complete": np.True_})
+            target.write(block, {"complete": np.array(True)})
     target.annotate(
         {
             "started": started.isoformat(timespec="seconds"),

@@ -41,7 +41,7 @@ class Draw(enum.IntEnum):
 
 @pytree
 class Lane:
-    """One trial, as far as it differs from the others on the same network.
+    """One trial, as far as it differs from the others on the same network; or a batch of them.
 
     Attributes:
         direction: x/s, of norm √dim (on average, for Gaussian inputs).
@@ -52,12 +52,12 @@ class Lane:
         step_size: the step rule's parameter.
     """
 
-    direction: Float[Array, " dim"]
-    label: Float[Array, ""]
-    start: Float[Array, " dim"]
-    scale: Float[Array, ""]
-    ratio: Float[Array, ""]
-    step_size: Float[Array, ""]
+    direction: Float[Array, "*lanes dim"]
+    label: Float[Array, "*lanes"]
+    start: Float[Array, "*lanes dim"]
+    scale: Float[Array, "*lanes"]
+    ratio: Float[Array, "*lanes"]
+    step_size: Float[Array, "*lanes"]
 
 
 class Rules(NamedTuple):

@@ -1,0 +1,61 @@
+"""Mean-field predictions: integrals against closed forms and quadrature, and the theory's table."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.integrate import quad
+
+from jaxadv.analysis.meanfield import curvature_ratio, derivative_norms, regularity
+from tests import reference
+
+
+@pytest.mark.parametrize("scale", [1e-3, 0.1, 1.0, 10.0, 1000.0])
+@pytest.mark.parametrize("activation", [name for name in reference.SMOOTH if name != "sin"])
+def test_the_integrals_equal_adaptive_quadrature(activation, scale):
+    _, slope, curvature = reference.SMOOTH[activation]
+    for derivative, found in zip(
+        (slope, curvature), derivative_norms(activation, scale), strict=True
+    ):
+        def integrand(t, derivative=derivative):
+            weight = np.exp(-0.5 * (t / scale) ** 2) / (scale * np.sqrt(2 * np.pi))
+            return float(derivative(np.array([t]))[0]) ** 2 * weight
+
+        # Pieces: the activation's own features lie within |t| < 20.
+        ends = sorted({end for end in (-9 * scale, -20, -3, 0, 3, 20, 9 * scale) if abs(end) <= 9 * scale})
+        pieces = zip(ends[:-1], ends[1:], strict=True)
+        expected = sum(quad(integrand, *piece, epsabs=1e-15, limit=400)[0] for piece in pieces)
+        np.testing.assert_allclose(found**2, expected, rtol=1e-8, atol=1e-15)
+
+
+@pytest.mark.parametrize("scale", [0.01, 1.0, 30.0])
+def test_the_sine_has_its_closed_form(scale):
+    first, second = derivative_norms("sin", scale)
+    np.testing.assert_allclose(first**2, (1 + np.exp(-2 * scale**2)) / 2, rtol=1e-12)
+    np.testing.assert_allclose(second**2, -np.expm1(-2 * scale**2) / 2, rtol=1e-9)
+
+
+def test_the_theorys_table_comes_out():
+    """THEORY 6, tanh and ρ = 0.1."""
+    table = {0.1: 0.0039, 0.3: 0.0293, 1: 0.159, 2: 0.332, 3: 0.480, 5: 0.698, 10: 0.923}
+    for scale, expected in table.items():
+        found = float(curvature_ratio(regularity("tanh", scale, 0.1)))
+        np.testing.assert_allclose(found, expected, atol=0.0005)
+
+
+def test_the_curve_runs_from_kappa_0_to_1():
+    small = np.array([1e-12, 1e-6, 1e-3])
+    np.testing.assert_allclose(curvature_ratio(small), small, rtol=1e-6)
+    np.testing.assert_allclose(curvature_ratio(np.array([1e6])), 1, rtol=1e-12)
+    half = 0.9**2 / 2
+    np.testing.assert_allclose(curvature_ratio(0.9), np.sqrt(1 - (1 + half) ** -2), rtol=1e-14)
+
+
+def test_a_users_activation_works_and_kinks_are_refused():
+    own = lambda z: jnp.tanh(2 * z)  # noqa: E731
+    np.testing.assert_allclose(derivative_norms(own, 1.0)[0], 2 * derivative_norms("tanh", 2.0)[0])
+    for activation in ("relu", jax.nn.relu):
+        with pytest.raises(ValueError, match="kinks"):
+            regularity(activation, 1.0, 0.1)
+    with pytest.raises(ValueError, match="scale"):
+        derivative_norms("tanh", -1.0)

@@ -1,0 +1,96 @@
+"""Tables and figures of a dataset."""
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import jaxadv as ja
+from jaxadv.analysis import plots, summary
+from jaxadv.analysis.survival import survival
+from jaxadv.sweeps.traces import run_traces
+
+SWEEP = ja.Sweep(
+    scales=(10.0, 0.1), ratios=(0.1, 0.2), dims=8, widths=32, networks=3, examples=4, starts=2,
+    max_steps=300,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    return ja.run_sweep(SWEEP, progress=False)
+
+
+@pytest.fixture
+def axes():
+    with mpl.rc_context(plots.STYLE):
+        figure, axes = plt.subplots()
+        yield axes
+        plt.close(figure)
+
+
+def test_the_table_counts_what_the_dataset_holds(dataset):
+    table = summary.summarize(dataset)
+    assert table.scale.tolist() == [10, 10, 0.1, 0.1]
+    for index, row in table.iterrows():
+        cell = dataset.isel(cell=index)
+        assert row.trials == 24
+        assert row.certified == np.mean(np.isin(cell.kind, [1, 2]))
+        assert row.max_steps == np.mean(cell.status == ja.Status.MAX_STEPS)
+        counts = np.sort(cell.num_steps.values[..., -1].ravel())
+        expected = counts[11] if cell.reached.values[..., -1].sum() >= 12 else np.inf
+        assert row["steps_50%"] == expected
+    easy, hard = table[table.scale == 0.1], table[table.scale == 10]
+    assert (easy.certified == 1).all()
+    assert (hard.max_steps > 0).all()
+    assert np.isinf(hard["steps_99%"]).all()
+    text = summary.as_text(table, SWEEP.max_steps)
+    assert "> 300" in text
+    assert "width" not in text
+
+
+def test_families_differ_in_scale_alone(dataset):
+    families = list(summary.families(dataset))
+    assert [settings for settings, _ in families] == [{"ratio": 0.1}, {"ratio": 0.2}]
+    for settings, family in families:
+        assert family.scale.values.tolist() == [0.1, 10]
+        assert (family.ratio == settings["ratio"]).all()
+
+
+def test_the_figure_of_steps_shows_the_curves_and_the_censoring(dataset, axes):
+    _, family = next(summary.families(dataset))
+    drawn = plots.plot_steps(axes, family)
+    assert drawn is axes
+    curves = [line for line in axes.lines if line.get_label() in ("0.1", "10")]
+    for line, index in zip(curves, range(2), strict=True):
+        cell = family.isel(cell=index, tolerance=-1)
+        at, share = line.get_data()
+        counts, reached = cell.num_steps.values.ravel(), cell.reached.values.ravel()
+        np.testing.assert_allclose(share, survival(counts, reached, at))
+    notes = [text.get_text() for text in axes.texts]
+    censored = 1 - float(family.reached.isel(cell=1, tolerance=-1).mean())
+    assert notes == [f"{censored:.1%} not converged"]
+
+
+def test_the_figure_of_curvature_shows_medians_and_the_predicted_curve(dataset, axes):
+    _, family = next(summary.families(dataset))
+    plots.plot_curvature(axes, family)
+    lines = {line.get_label(): line for line in axes.lines}
+    certified = family.curvature_ratio.where(summary.is_maximum(family))
+    np.testing.assert_allclose(
+        lines["median, simulated"].get_ydata(), certified.median(("network", "example", "start"))
+    )
+    assert lines["mean field"].get_ydata()[0] < lines["mean field"].get_ydata()[-1] < 1
+
+
+def test_the_figure_of_residuals_has_a_line_per_trial(dataset, axes):
+    traces = run_traces(SWEEP, networks=2).assign_coords(dataset.coords)
+    _, family = next(summary.families(traces))
+    plots.plot_residuals(axes, family)
+    paths = [line for line in axes.lines if len(line.get_xdata()) > 1]
+    assert len(paths) == 4
+    for line in paths:
+        assert np.isfinite(line.get_ydata()).all()

@@ -1,0 +1,77 @@
+"""Networks, activations, losses and the objective against NumPy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxadv as ja
+from jaxadv.problems.names import name_of, resolve
+from tests import reference
+from tests.ascent.test_pga import as_problem
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("loss", reference.LOSSES)
+@pytest.mark.parametrize("activation", reference.SMOOTH)
+def test_value_gradient_and_hessian_equal_numpys(activation, loss):
+    rng = np.random.default_rng(0)
+    case = reference.random_case(
+        rng, dim=6, width=30, scale=2.0, activation=activation, loss=loss
+    )
+    delta = reference.random_start(rng, case, "ball")
+    value, gradient, hessian = case.derivatives(delta)
+    problem, delta = as_problem(case), jnp.asarray(delta)
+    found_value, found_gradient = problem.value_and_gradient(delta)
+    np.testing.assert_allclose(found_value, value, rtol=1e-12)
+    np.testing.assert_allclose(found_gradient, gradient, rtol=1e-10, atol=1e-13)
+    product = jax.vmap(lambda v: problem.hessian_product(delta, v))(jnp.eye(6))
+    np.testing.assert_allclose(product, hessian, rtol=1e-9, atol=1e-12)
+
+
+def test_relu_is_the_only_builtin_with_kinks():
+    net = {name: ja.init_two_layer(jax.random.key(0), 3, 8, name) for name in ja.ACTIVATIONS}
+    assert [name for name in net if not net[name].smooth] == ["relu"]
+    assert float(net["relu"](jnp.zeros(3))) == 0
+    assert np.isinf(net["tanh"].kink_distance(jnp.ones(3)))
+
+
+def test_random_networks_have_the_distribution_of_the_theory():
+    net = ja.init_two_layer(jax.random.key(0), dim=100, width=2000)
+    np.testing.assert_allclose(np.std(net.hidden), 0.1, rtol=0.01)
+    np.testing.assert_allclose(np.mean(net.hidden), 0, atol=0.001)
+    np.testing.assert_array_equal(np.unique(np.abs(net.output)), np.float32(1 / 2000**0.5))
+    assert abs(np.mean(np.sign(net.output))) < 0.1
+
+
+def test_the_logistic_loss_does_not_overflow():
+    slope = jax.grad(ja.logistic)
+    assert float(ja.logistic(jnp.float32(-1e30), jnp.float32(1))) == pytest.approx(1e30)
+    assert float(ja.logistic(jnp.float32(1e30), jnp.float32(1))) == 0
+    assert float(slope(jnp.float32(-1e30), jnp.float32(1))) == -1
+
+
+def test_names_find_functions_and_functions_their_names():
+    assert resolve("activation", "tanh", ja.ACTIVATIONS) is jnp.tanh
+    assert resolve("activation", "jax.numpy:cos", ja.ACTIVATIONS) is jnp.cos
+    for name in ja.ACTIVATIONS:
+        assert name_of("activation", ja.ACTIVATIONS[name], ja.ACTIVATIONS) == name
+    with pytest.raises(ValueError, match="no importable name"):
+        name_of("activation", lambda z: z, ja.ACTIVATIONS)
+    name = name_of("activation", reference.random_start, ja.ACTIVATIONS)
+    assert resolve("activation", name, {}) is reference.random_start
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("tahn", "did you mean 'tanh'"),
+        ("no_such_module:f", "cannot import"),
+        ("math:no_such_name", "cannot import"),
+        ("math:pi", "not a function"),
+        (":", "cannot import"),
+    ],
+)
+def test_names_of_nothing_are_refused(name, message):
+    with pytest.raises(ValueError, match=message):
+        resolve("activations", name, ja.ACTIVATIONS)

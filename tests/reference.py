@@ -1,0 +1,144 @@
+"""Projected gradient ascent in NumPy, one number after the other, from THEORY 3 alone.
+
+Shares no line with jaxadv: own derivatives, own projection, own stopping rule.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import erf as scipy_erf
+from scipy.special import expit, ndtr
+
+
+def _normal_density(z):
+    return np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+
+
+# name -> (value, first derivative, second derivative)
+SMOOTH = {
+    "identity": (lambda z: z, np.ones_like, np.zeros_like),
+    "tanh": (
+        np.tanh,
+        lambda z: 1 - np.tanh(z) ** 2,
+        lambda z: -2 * np.tanh(z) * (1 - np.tanh(z) ** 2),
+    ),
+    "erf": (
+        scipy_erf,
+        lambda z: 2 / math.sqrt(math.pi) * np.exp(-z * z),
+        lambda z: -4 * z / math.sqrt(math.pi) * np.exp(-z * z),
+    ),
+    "sigmoid": (
+        expit,
+        lambda z: expit(z) * expit(-z),
+        lambda z: expit(z) * expit(-z) * (1 - 2 * expit(z)),
+    ),
+    "softplus": (lambda z: np.logaddexp(0, z), expit, lambda z: expit(z) * expit(-z)),
+    "gelu": (
+        lambda z: z * ndtr(z),
+        lambda z: ndtr(z) + z * _normal_density(z),
+        lambda z: (2 - z * z) * _normal_density(z),
+    ),
+    "silu": (
+        lambda z: z * expit(z),
+        lambda z: expit(z) * (1 + z * expit(-z)),
+        lambda z: expit(z) * expit(-z) * (2 + z * (1 - 2 * expit(z))),
+    ),
+    "sin": (np.sin, np.cos, lambda z: -np.sin(z)),
+}
+# name -> (value, first derivative, second derivative) in the output
+LOSSES = {
+    "quadratic": (lambda o, y: 0.5 * (o - y) ** 2, lambda o, y: o - y, lambda o, y: 1.0),
+    "logistic": (
+        lambda o, y: np.logaddexp(0, -y * o),
+        lambda o, y: -y * expit(-y * o),
+        lambda o, y: y * y * expit(y * o) * expit(-y * o),
+    ),
+}
+
+
+@dataclass
+class Case:
+    """A problem in plain arrays."""
+
+    hidden: np.ndarray
+    output: np.ndarray
+    x: np.ndarray
+    y: float
+    radius: float
+    activation: str = "tanh"
+    loss: str = "quadratic"
+
+    def derivatives(self, delta):
+        """L, ∇L and ∇²L at δ, by the chain rule of THEORY 2."""
+        sigma, sigma_1, sigma_2 = SMOOTH[self.activation]
+        ell, ell_1, ell_2 = LOSSES[self.loss]
+        z = self.hidden @ (self.x + delta)
+        out = self.output @ sigma(z)
+        grad_f = self.hidden.T @ (self.output * sigma_1(z))
+        hess_f = self.hidden.T @ ((self.output * sigma_2(z))[:, None] * self.hidden)
+        hessian = ell_2(out, self.y) * np.outer(grad_f, grad_f) + ell_1(out, self.y) * hess_f
+        return ell(out, self.y), ell_1(out, self.y) * grad_f, hessian
+
+
+def random_case(rng, *, dim, width, scale, ratio=0.1, activation="tanh", loss="quadratic"):
+    """A random problem of THEORY 2."""
+    direction = rng.normal(size=dim)
+    x = scale * math.sqrt(dim) * direction / np.linalg.norm(direction)
+    y = rng.normal()
+    return Case(
+        hidden=rng.normal(size=(width, dim)) / math.sqrt(dim),
+        output=rng.choice([-1.0, 1.0], size=width) / math.sqrt(width),
+        x=x,
+        y=math.copysign(1.0, y) if loss == "logistic" else y,
+        radius=ratio * float(np.linalg.norm(x)),
+        activation=activation,
+        loss=loss,
+    )
+
+
+def random_start(rng, case, where):
+    """A start in the ball, on the sphere or at 0."""
+    direction = rng.normal(size=case.x.size)
+    direction /= np.linalg.norm(direction)
+    length = {"ball": rng.random() ** (1 / case.x.size), "sphere": 1.0, "zero": 0.0}[where]
+    return case.radius * length * direction
+
+
+def ascend(case, start, eta, tolerances, max_steps):
+    """(num_steps, reached, boundary_step, δ, residuals at every step) of THEORY 3, in float64."""
+
+    def project(v):
+        norm = math.sqrt(sum(float(c) ** 2 for c in v))
+        return v if norm <= case.radius else v * (case.radius / norm)
+
+    delta = project(start)
+    num_steps = [None] * len(tolerances)
+    boundary_step = -1
+    largest_gradient = 0.0
+    edge = case.radius * (1 - 8 * np.finfo(float).eps * math.sqrt(case.x.size))
+    residuals = []
+    k = 0
+    while True:
+        _, gradient, _ = case.derivatives(delta)
+        largest_gradient = max(largest_gradient, float(np.linalg.norm(gradient)))
+        if largest_gradient == 0:
+            r = 0.0
+        else:
+            moved = project(delta + case.radius / largest_gradient * gradient) - delta
+            r = float(np.linalg.norm(moved)) / case.radius
+        residuals.append(r)
+        for i, tol in enumerate(tolerances):
+            if num_steps[i] is None and r <= tol:
+                num_steps[i] = k
+        if boundary_step < 0 and np.linalg.norm(delta) >= edge:
+            boundary_step = k
+        following = project(delta + eta * gradient)
+        stalled = k > 0 and np.array_equal(delta, previous)  # noqa: F821  set below
+        if num_steps[-1] is not None or stalled or k >= max_steps:
+            break
+        previous, delta = delta, following  # noqa: F841
+        k += 1
+    reached = [count is not None for count in num_steps]
+    counts = [k if count is None else count for count in num_steps]
+    return counts, reached, boundary_step, delta, np.array(residuals)

@@ -1,0 +1,157 @@
+"""`python scripts/sweep.py`: what it prints and writes, and its answer to every mistake."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import jaxadv as ja
+
+SCRIPT = Path(__file__).parent.parent / "scripts" / "sweep.py"
+TINY = ["--dims", "4", "--widths", "8", "--networks", "2", "--examples", "2", "--starts", "1"]
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("sweep_script", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty working folder with files to name by mistake."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def mistake(script, capsys, args):
+    """The one line that a mistake prints; it must exit with 2."""
+    with pytest.raises(SystemExit) as stop:
+        script.main(args)
+    assert stop.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    return err
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--scales", "abc"], "scales: 'abc' is not a number"),
+        (["--scales", "-1"], "scales"),
+        (["--scales=-1"], "scales: -1.0 must be a positive number"),
+        (["--scales", ","], "scales: '' is not a number"),
+        (["--scales", ""], "scales: needs at least one"),
+        (["--scales"], "scales"),
+        (["--scales", "1,1"], "scales: 1.0,1.0 has a value twice"),
+        (["--ratios", "0"], "ratios: 0.0 must be a positive number"),
+        (["--dims", "0"], "dims: 0 must be a whole number"),
+        (["--dims", "1.5"], "dims: '1.5' is not a whole number"),
+        (["--networks", "many"], "networks: 'many' is not a whole number"),
+        (["--tolerances", "1e-4,1e-2"], "tolerances: (0.0001, 0.01) must descend"),
+        (["--step-sizes", "nan"], "step_sizes: nan must be a positive number"),
+        (["--activations", "tahn"], "did you mean 'tanh'"),
+        (["--losses", "no_such:thing"], "losses: cannot import"),
+        (["--step", "constnat"], "did you mean 'constant'"),
+        (["--precision", "dobule"], "did you mean 'double'"),
+        (["--data", "missing.npz"], "data: there is no file 'missing.npz'"),
+        (["--data", "digits", "--dims", "32"], "dims: 32 does not fit data 'digits'"),
+        (["--config", "missing.toml"], "config: cannot read 'missing.toml'"),
+        (["--scals", "1"], "--scals"),
+        (["stray"], "stray"),
+        (["--max-steps", "99999999999"], "max_steps: 99999999999 must be a whole number"),
+    ],
+    ids=" ".join,
+)
+def test_every_mistake_is_one_line_and_writes_nothing(script, here, capsys, args, message):
+    assert message in mistake(script, capsys, args)
+    assert list(here.iterdir()) == []
+
+
+def test_digits_without_scikit_learn_say_what_to_install(script, here, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    assert "pip install 'jaxadv[data]'" in mistake(script, capsys, ["--data", "digits"])
+    assert list(here.iterdir()) == []
+
+
+def test_an_unknown_toml_key_is_one_line(script, here, capsys):
+    (here / "own.toml").write_text("scale = [1.0]")
+    assert "did you mean 'scales'" in mistake(script, capsys, ["--config", "own.toml"])
+
+
+def test_a_toml_value_of_the_wrong_type_is_one_line(script, here, capsys):
+    for line in ('networks = "many"', "scales = true", "data = 3", "networks = [1, 2]"):
+        (here / "own.toml").write_text(line)
+        assert line.split()[0] in mistake(script, capsys, ["--config", "own.toml"])
+
+
+def test_a_store_that_is_a_file_or_anothers_is_refused_and_kept(script, here, capsys):
+    (here / "file").write_text("mine")
+    assert "is a file" in mistake(script, capsys, ["--store", "file"])
+    assert "is a file" in mistake(script, capsys, ["--store", "file/within"])
+    assert (here / "file").read_text() == "mine"
+    ja.run_sweep(ja.Sweep(dims=2, widths=2, networks=1, max_steps=1), "taken", progress=False)
+    before = sorted(here.rglob("*"))
+    assert "another sweep" in mistake(script, capsys, ["--store", "taken"])
+    assert sorted(here.rglob("*")) == before
+
+
+def test_a_run_prints_a_table_and_the_paths_that_it_wrote(script, here, capsys):
+    script.main([*TINY, "--scales", "0.1,1", "--ratios", "0.1,0.2", "--max-steps", "500"])
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0].split()[:3] == ["ratio", "scale", "trials"]
+    paths = [Path(line) for line in lines[5:]]
+    assert len(paths) == 8
+    assert all(path.is_file() for path in paths)
+    assert "trial" in err
+    folder = paths[0].parent
+    sweep = ja.Sweep(
+        dims=4, widths=8, networks=2, examples=2, starts=1, scales=(0.1, 1), ratios=(0.1, 0.2),
+        max_steps=500,
+    )  # fmt: skip
+    assert folder == Path("results") / f"sphere-{sweep.fingerprint}"
+    assert len(pd.read_csv(folder / "summary.csv")) == 4
+    assert json.loads((folder / "manifest.json").read_text())["fingerprint"] == sweep.fingerprint
+    script.main([*TINY, "--scales", "0.1,1", "--ratios", "0.1,0.2", "--max-steps", "500"])
+    assert capsys.readouterr().out == out
+
+
+def test_flags_go_before_the_file_and_the_file_before_defaults(script, here, capsys):
+    (here / "own.toml").write_text("networks = 1\nexamples = 1\nscales = [0.5]\nmax_steps = 5\n")
+    script.main(["--config", "own.toml", "--scales", "0.25", "--store", "run", "--dims", "3"])
+    capsys.readouterr()
+    expected = ja.Sweep(networks=1, examples=1, scales=0.25, max_steps=5, dims=3)
+    assert ja.open_sweep("run").attrs["sweep"] == expected.to_toml()
+
+
+@pytest.mark.parametrize("data", ["digits", "own.npz"])
+def test_real_inputs_run_the_same_way(script, here, capsys, data):
+    rng = np.random.default_rng(0)
+    np.savez("own.npz", x=rng.normal(size=(30, 5)), y=rng.normal(size=30))
+    flags = ["--networks", "1", "--examples", "2", "--starts", "1", "--widths", "16"]
+    script.main(["--scales", "0.1,1", "--data", data, *flags, "--max-steps", "200"])
+    folder = Path(capsys.readouterr().out.splitlines()[-1]).parent
+    assert folder.name.startswith(Path(data).stem)
+    dataset = ja.open_sweep(folder)
+    assert dataset.dim.values.tolist() == [64 if data == "digits" else 5] * 2
+    assert (dataset.loss_end >= dataset.loss_start).all()
+
+
+def test_help_explains_every_field():
+    run = subprocess.run(
+        [sys.executable, SCRIPT, "--help"], capture_output=True, text=True, check=True
+    )
+    for flag in ("--scales A,B,…", "--step-sizes", "--config", "--store"):
+        assert flag in run.stdout
+    assert "perturbation ratios ρ" in run.stdout
+    assert run.stderr == ""

@@ -1,0 +1,71 @@
+"""The house itself: import order, public names, and what the heavy parts wait for."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import jaxadv as ja
+
+PACKAGE = Path(ja.__file__).parent
+# A module may import from its own room and from rooms above it (DESIGN 2).
+ROOMS = ["pytrees", "store", "problems", "ascent", "sweeps", "analysis", "cli"]
+KNOWS_NOTHING = {"pytrees", "store", "cli"}
+
+
+def room_of(module):
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.name))
+def test_imports_point_upwards_only(path):
+    room = path.relative_to(PACKAGE).with_suffix("").parts[0]
+    if room == "__init__":
+        return
+    for name in imports(path):
+        if name.split(".")[0] == "jaxadv":
+            other = room_of(name)
+            assert other == room or ROOMS.index(other) < ROOMS.index(room), name
+            assert other == room or room not in KNOWS_NOTHING, name
+
+
+def test_every_room_is_in_the_list():
+    assert {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()} - {
+        "__init__",
+        "__pycache__",
+        "py",
+    } == set(ROOMS)
+
+
+def test_the_public_names_are_these():
+    expected = {
+        "ACTIVATIONS", "Certificate", "ConstantStep", "InverseCurvatureStep", "Kind", "L2Ball",
+        "L2Sphere", "LInfBall", "NormalizedStep", "PGA", "Polished", "Problem", "Solution",
+        "Status", "Sweep", "Trajectory", "TwoLayer", "ascend", "ascend_recorded", "certify",
+        "init_two_layer", "logistic", "open_sweep", "polish", "quadratic", "run_sweep",
+    }  # fmt: skip
+    assert set(ja.__all__) == expected
+    for name in expected:
+        assert getattr(ja, name).__doc__
+
+
+def test_importing_jaxadv_starts_nothing_heavy():
+    """No figures, no data sets, no command line, and no device before it is needed."""
+    code = (
+        "import sys, jaxadv; heavy = {'matplotlib', 'sklearn', 'tyro', 'pandas.plotting'};"
+        "from jax._src import xla_bridge;"
+        "print(sorted(heavy & set(sys.modules) - {'pandas.plotting'}), xla_bridge._backends)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[] {}"

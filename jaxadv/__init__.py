@@ -1,7 +1,7 @@
 """jaxadv: a batched simulator of first-order adversaries on random two-layer networks.
 
-    import jaxadv as ja
-    ds = ja.run_sweep(ja.Sweep(scales=(0.1, 1.0, 10.0)))
+import jaxadv as ja
+ds = ja.run_sweep(ja.Sweep(scales=(0.1, 1.0, 10.0)))
 """
 
 from jaxadv.ascent.certificate import Certificate, Kind, certify

@@ -107,8 +107,7 @@ def _attribute_helps(spec: type[Any]) -> dict[str, str]:
     section = (spec.__doc__ or "").partition("Attributes:")[2].partition("\n\n")[0]
     entries = re.split(r"\n {8}(\w+): ", section)[1:]
     return {
-        name: " ".join(text.split())
-        for name, text in zip(entries[::2], entries[1::2], strict=True)
+        name: " ".join(text.split()) for name, text in zip(entries[::2], entries[1::2], strict=True)
     }
 
 

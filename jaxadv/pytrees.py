@@ -6,7 +6,7 @@ fail inside `jax.vmap`. Here rebuilding bypasses the constructor.
 """
 
 import dataclasses
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, TypeVar, cast, dataclass_transform
 
 import jax
 
@@ -34,7 +34,7 @@ def pytree(cls: type[T]) -> type[T]:
         Line(slope=3.0, name='line')
     """
     cls = dataclasses.dataclass(frozen=True)(cls)
-    fields = dataclasses.fields(cls)
+    fields = dataclasses.fields(cast(Any, cls))
     data = tuple(f.name for f in fields if not f.metadata.get("static"))
     meta = tuple(f.name for f in fields if f.metadata.get("static"))
 

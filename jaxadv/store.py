@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
@@ -94,7 +94,7 @@ class Store:
         """Fill a block of some arrays: all of a dimension that ``block`` does not name."""
         for name, value in values.items():
             array = self._array(name)
-            dims = array.metadata.to_dict()["dimension_names"]
+            dims = cast(Any, array.metadata).dimension_names
             array[tuple(block.get(dim, slice(None)) for dim in dims)] = value
 
     def read(self, name: str) -> np.ndarray:
@@ -121,8 +121,9 @@ def check_identity(path: Path, identity: str) -> None:
     Raises:
         ValueError: if the path is a file, or holds something else.
     """
-    if path.exists() and not path.is_dir():
-        raise ValueError(f"store: {str(path)!r} is a file; give a folder")
+    nearest = next(place for place in (path, *path.parents) if place.exists())
+    if not nearest.is_dir():
+        raise ValueError(f"store: {str(nearest)!r} is a file; give a folder")
     group = _open(path)
     if group is not None and group.attrs.get("fingerprint") != identity:
         raise ValueError(

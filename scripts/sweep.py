@@ -27,7 +27,10 @@ how many steps until a local maximum is found, and is it one?
 Prints a table and writes figures, the table and a manifest beside the data. A grid axis takes
 several values, separated by commas. Example: python scripts/sweep.py --scales 0.1,1,10"""
 OPTIONS = {
-    "store": ("", "folder for the results; by default results/ and the sweep's data and fingerprint")
+    "store": (
+        "",
+        "folder for the results; by default results/ and the sweep's data and fingerprint",
+    )
 }
 
 

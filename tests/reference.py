@@ -134,7 +134,7 @@ def ascend(case, start, eta, tolerances, max_steps):
         if boundary_step < 0 and np.linalg.norm(delta) >= edge:
             boundary_step = k
         following = project(delta + eta * gradient)
-        stalled = k > 0 and np.array_equal(delta, previous)  # noqa: F821  set below
+        stalled = k > 0 and np.array_equal(delta, previous)
         if num_steps[-1] is not None or stalled or k >= max_steps:
             break
         previous, delta = delta, following  # noqa: F841

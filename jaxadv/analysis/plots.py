@@ -4,6 +4,7 @@ A dataset here is one family: cells that differ in scale alone (`summary.familie
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -14,7 +15,7 @@ from jaxadv.analysis.meanfield import curvature_ratio, regularity
 from jaxadv.analysis.summary import is_maximum
 from jaxadv.analysis.survival import TRIAL_DIMS, cluster_interval, survival
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "figure.figsize": (8, 4.6),
     "figure.dpi": 100,
     "savefig.dpi": 100,
@@ -71,14 +72,13 @@ def plot_curvature(axes: Axes, dataset: xr.Dataset) -> Axes:
     """
     scales = dataset.scale.values
     known = dataset.curvature_ratio.where(is_maximum(dataset) & (dataset.curvature_ratio > 0))
-    medians = known.median(TRIAL_DIMS).values
-    low, high = cluster_interval(
-        xr.Dataset({"known": known}), lambda part: part.known.median(TRIAL_DIMS).values
-    )
-    tenth, ninetieth = known.quantile([0.1, 0.9], TRIAL_DIMS).values
+    known = xr.Dataset({"known": known.transpose("cell", *TRIAL_DIMS)})
+    low, high = cluster_interval(known, lambda part: _quantiles(part, 0.5))
+    tenth, ninetieth = _quantiles(known, 0.1), _quantiles(known, 0.9)
     axes.vlines(scales, tenth, ninetieth, color="0.6", lw=1.5, label="middle 80% of trials")
-    axes.vlines(scales, low, high, color=SIMULATED, lw=4, label="95% interval over networks")
-    axes.plot(scales, medians, "o", color=SIMULATED, ms=6, label="median, simulated")
+    axes.vlines(scales, low, high, color=SIMULATED, lw=5, label="95% interval over networks")
+    median = _quantiles(known, 0.5)
+    axes.plot(scales, median, "o", color=SIMULATED, ms=6, label="median, simulated")
     fine = np.geomspace(scales.min() / 1.5, scales.max() * 1.5, 80)
     activation, ratio = dataset.activation.values[0], dataset.ratio.values[0]
     try:
@@ -123,6 +123,12 @@ def _cells(dataset: xr.Dataset) -> Iterator[xr.Dataset]:
 
 def _survival(cell: xr.Dataset, at: np.ndarray) -> np.ndarray:
     return survival(cell.num_steps.values.ravel(), cell.reached.values.ravel(), at)
+
+
+def _quantiles(dataset: xr.Dataset, probability: float) -> np.ndarray:
+    """A quantile over the known values of each cell; NaN where there are none."""
+    cells = (cell[~np.isnan(cell)] for cell in dataset.known.values)
+    return np.array([np.quantile(cell, probability) if cell.size else np.nan for cell in cells])
 
 
 def _caption(dataset: xr.Dataset) -> str:

@@ -1,6 +1,6 @@
 """A sweep's dataset in one table, a row per cell."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -10,25 +10,23 @@ from jaxadv.analysis.survival import quantile
 from jaxadv.ascent.certificate import Kind
 from jaxadv.ascent.pga import Status
 
-SETTINGS = ("dim", "width", "activation", "loss", "step_rule", "step_size", "ratio", "scale")
-"""The coordinates of a cell; the scale, which the claims are about, varies last."""
+SHARED = ("dim", "width", "activation", "loss", "step_rule", "step_size", "ratio")
+SETTINGS = (*SHARED, "scale")
+"""The coordinates of a cell; the scale, which the claims are about, comes last."""
 
 
 def families(dataset: xr.Dataset) -> Iterator[tuple[dict[str, object], xr.Dataset]]:
-    """The cells that differ in scale alone, with the settings that tell one family from another.
-
-    Example:
-        >>> import jaxadv as ja
-        >>> sweep = ja.Sweep(ratios=(0.1, 0.3), networks=1, examples=1, max_steps=1)
-        >>> [own for own, _ in families(ja.run_sweep(sweep, progress=False))]
-        [{'ratio': 0.1}, {'ratio': 0.3}]
-    """
-    frame = dataset[list(SETTINGS)].to_dataframe()[list(SETTINGS)]
-    shared: list[Hashable] = [name for name in SETTINGS if name != "scale"]
-    varying = [str(name) for name in shared if frame[name].nunique() > 1]
-    for _, part in frame.reset_index(drop=True).groupby(shared, sort=False):
-        cells = dataset.isel(cell=part.sort_values("scale").index.to_numpy())
-        yield {name: part[name].iloc[0] for name in varying}, cells
+    """The cells that differ in scale alone, in its order, and what tells them from the others."""
+    cells = [
+        {name: dataset[name].isel(cell=index).item() for name in SETTINGS}
+        for index in range(dataset.sizes["cell"])
+    ]
+    varying = [name for name in SHARED if len({cell[name] for cell in cells}) > 1]
+    members: dict[tuple[object, ...], list[int]] = {}
+    for index in sorted(range(len(cells)), key=lambda index: cells[index]["scale"]):
+        members.setdefault(tuple(cells[index][name] for name in SHARED), []).append(index)
+    for indices in members.values():
+        yield {name: cells[indices[0]][name] for name in varying}, dataset.isel(cell=indices)
 
 
 def summarize(dataset: xr.Dataset) -> pd.DataFrame:
@@ -68,12 +66,12 @@ def as_text(table: pd.DataFrame, max_steps: int) -> str:
 
     Example:
         >>> print(as_text(pd.DataFrame({"scale": [1.0, 10.0], "steps_50%": [7, np.inf]}), 100))
-         scale steps_50%
-             1         7
-            10     > 100
+        scale steps_50%
+            1         7
+           10     > 100
     """
-    constant = [name for name in SETTINGS if name in table and table[name].nunique() == 1]
-    shown = table.drop(columns=[name for name in constant if name != "scale"])
+    constant = [name for name in SHARED if name in table and len(set(table[name])) == 1]
+    shown = table.drop(columns=constant)
 
     def show(name: str, value: object) -> str:
         if not isinstance(value, float):

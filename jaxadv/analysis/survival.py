@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 import xarray as xr
 from jaxtyping import Bool, Float, Int
 from scipy.stats import CensoredData, ecdf
@@ -57,11 +58,11 @@ def quantile(
 
 def cluster_interval(
     cell: xr.Dataset,
-    statistic: Callable[[xr.Dataset], Float[np.ndarray, "*any"]],
+    statistic: Callable[[xr.Dataset], npt.ArrayLike],
     *,
     level: float = 0.95,
     seed: int = 0,
-) -> tuple[Float[np.ndarray, "*any"], Float[np.ndarray, "*any"]]:
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """A bootstrap interval of a statistic that resamples networks, never single trials (THEORY 8).
 
     Args:
@@ -82,8 +83,8 @@ def cluster_interval(
     rng = np.random.default_rng(seed)
     size = cell.sizes["network"]
     draws = rng.integers(size, size=(NUM_RESAMPLES, size))
-    values = np.stack([statistic(cell.isel(network=draw)) for draw in draws])
+    values = np.array([statistic(cell.isel(network=draw)) for draw in draws], float)
     tail = (1 - level) / 2
     # Order statistics: an interpolation between a number of steps and inf would be NaN.
     low, high = np.quantile(values, [tail, 1 - tail], axis=0, method="closest_observation")
-    return low, high
+    return np.asarray(low), np.asarray(high)

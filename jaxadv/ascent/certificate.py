@@ -155,7 +155,9 @@ def _certify(
         kind = _classify(problem, on_edge, r <= tolerance + slack, multiplier, spectrum)
         certified = (kind == Kind.BOUNDARY_MAX) | (kind == Kind.INTERIOR_MAX)
         polished = newton(problem, delta, on_edge, scale, wanted=certified)
-        kink_distance = getattr(problem.network, "kink_distance", lambda z: jnp.full_like(r, jnp.inf))
+        kink_distance = getattr(
+            problem.network, "kink_distance", lambda _: jnp.full_like(r, jnp.inf)
+        )
 
         factors = [(1 + step_size * h) / (1 + step_size * multiplier) for h in spectrum[:2]]
         estimate = over(l2_norm(frame.tangent(gradient)), (multiplier - spectrum.top) * radius)

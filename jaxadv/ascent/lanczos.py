@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from jaxadv.problems.norms import l2_norm
 
@@ -22,7 +22,7 @@ def extreme_ritz_values(
     start: Float[Array, " dim"],
     num_iters: int,
 ) -> tuple[RitzPair, RitzPair]:
-    """The largest and smallest Ritz values of A after ``num_iters`` steps of Lanczos from ``start``.
+    """The largest and smallest Ritz values of A after ``num_iters`` steps of Lanczos.
 
     A Ritz value θ lies inside the spectrum, so the largest one is a *lower* bound of the largest
     eigenvalue; some eigenvalue lies within ``residual`` = β_k |s_k| of θ (s_k the last entry of the
@@ -49,7 +49,9 @@ def extreme_ritz_values(
     first = start / jnp.where(norm == 0, 1, norm)
     scale = jnp.maximum(jnp.abs(first @ product(first)), l2_norm(product(first)))
 
-    def step(carry, index):
+    def step(
+        carry: tuple[Float[Array, "iter dim"], Float[Array, " dim"]], index: Int[Array, ""]
+    ) -> tuple[tuple[Array, Array], tuple[Array, Array, Array]]:
         basis, vector = carry
         basis = basis.at[index].set(vector)
         image = product(vector)
@@ -59,12 +61,14 @@ def extreme_ritz_values(
         off_diagonal = l2_norm(image)
         exhausted = off_diagonal <= 64 * eps * scale
         following = jnp.where(exhausted, 0, image / jnp.where(exhausted, 1, off_diagonal))
-        return (basis, following), (diagonal, jnp.where(exhausted, 0, off_diagonal), vector @ vector)
+        return (basis, following), (
+            diagonal,
+            jnp.where(exhausted, 0, off_diagonal),
+            vector @ vector,
+        )
 
     basis = jnp.zeros((num_iters, start.size), start.dtype)
-    _, (diagonal, off_diagonal, length) = jax.lax.scan(
-        step, (basis, first), jnp.arange(num_iters)
-    )
+    _, (diagonal, off_diagonal, length) = jax.lax.scan(step, (basis, first), jnp.arange(num_iters))
     diagonal = jnp.where(length > 0.5, diagonal, diagonal[0])
     matrix = jnp.diag(diagonal) + jnp.diag(off_diagonal[:-1], 1) + jnp.diag(off_diagonal[:-1], -1)
     values, vectors = jnp.linalg.eigh(matrix)

@@ -1,6 +1,6 @@
 """From an approximate maximum to the true one: Newton's method on the sphere or inside it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +10,15 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxadv.ascent.pga import check_trial
 from jaxadv.ascent.precision import as_double, in_double
 from jaxadv.ascent.stationarity import over
-from jaxadv.ascent.tangent import check_constraint, frame_at
+from jaxadv.ascent.tangent import Frame, check_constraint, frame_at
 from jaxadv.problems.constraints import on_boundary
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
+
+Scalar = Float[Array, ""]
+Vector = Float[Array, " dim"]
+Carry = tuple[Vector, Scalar, Scalar, Int[Array, ""]]
+"""The point, its residual, the residual before, and the number of steps."""
 
 MAX_ITERS = 20
 LONGEST_MOVE = 0.1
@@ -91,28 +96,29 @@ def newton(
     radius = problem.constraint.radius
     eps = float(jnp.finfo(delta.dtype).eps)
 
-    def retract(point):
+    def retract(point: Vector) -> Vector:
         return jnp.where(on_edge, radius * over(point, l2_norm(point)), point)
 
-    def look(point):
+    def look(point: Vector) -> tuple[Frame, Scalar, Vector, Scalar]:
         _, gradient = problem.value_and_gradient(point)
         frame = frame_at(point, on_edge)
         slope = frame.tangent(gradient)
         return frame, frame.multiplier(point, gradient), slope, over(l2_norm(slope), gradient_scale)
 
-    def improving(carry):
+    def improving(carry: Carry) -> Bool[Array, ""]:
         _, residual, previous, iters = carry
         return wanted & (residual < 0.5 * previous) & (residual > eps) & (iters < MAX_ITERS)
 
-    def iterate(carry):
+    def iterate(carry: Carry) -> Carry:
         point, residual, _, iters = carry
         frame, multiplier, slope, _ = look(point)
 
-        def operator(vector):
+        def operator(vector: Vector) -> Vector:
             return multiplier * vector - frame.tangent(problem.hessian_product(point, vector))
 
         # Solving to the order of the residual itself keeps the convergence quadratic.
-        move, _ = cg(operator, slope, tol=jnp.clip(residual, 1e-8, 0.1), maxiter=2 * point.size)
+        accuracy: Any = jnp.clip(residual, 1e-8, 0.1)
+        move, _ = cg(operator, slope, tol=accuracy, maxiter=2 * point.size)
         move = frame.tangent(move)
         shrink = jnp.minimum(1, LONGEST_MOVE * over(radius, l2_norm(move)))
         point = retract(point + shrink * move)

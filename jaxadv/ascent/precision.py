@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
 R = TypeVar("R")
 
@@ -19,7 +20,7 @@ def in_double(function: Callable[..., R], *args: Any, dtype: Any, **kwargs: Any)
         >>> bool(in_double(lambda x: as_double(x) + 1e-12 > 1, jnp.float32(1), dtype=jnp.float32))
         True
     """
-    if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves((args, kwargs))):
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((args, kwargs))):
         return function(*args, **kwargs)
     with jax.enable_x64(True):
         result = function(*args, **kwargs)

@@ -13,7 +13,7 @@ def residual(
     gradient: Float[Array, " dim"],
     gradient_scale: ScalarLike,
 ) -> Float[Array, ""]:
-    """r = ‖P(δ + (ε/G) g) − δ‖ / ε, without unit and zero exactly at stationary points (THEORY 3).
+    """R = ‖P(δ + (ε/G) g) − δ‖ / ε, without unit and zero exactly at stationary points (THEORY 3).
 
     ε is the set's circumradius. Where ε or G is 0, nothing can move or be gained, and r = 0.
 
@@ -34,7 +34,7 @@ def residual(
     return over(l2_norm(constraint.project(trial) - delta), radius)
 
 
-def over(numerator: Float[Array, "..."], denominator: ScalarLike) -> Float[Array, "..."]:
+def over(numerator: Float[Array, "..."] | ScalarLike, denominator: ScalarLike) -> Array:
     """numerator/denominator, and 0 where the denominator is 0; no NaN in the gradient either.
 
     Example:

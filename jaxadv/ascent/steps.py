@@ -71,7 +71,9 @@ class NormalizedStep:
 
     def init(self, problem: Problem, start: Float[Array, " dim"]) -> Float[Array, ""]:
         """step_size·ε, the length of every step."""
-        return jnp.asarray(self.step_size * problem.constraint.circumradius(start.size), start.dtype)
+        return jnp.asarray(
+            self.step_size * problem.constraint.circumradius(start.size), start.dtype
+        )
 
     def size(
         self, state: Float[Array, ""], problem: Problem, gradient: Float[Array, " dim"]
@@ -110,7 +112,9 @@ class InverseCurvatureStep:
         _, gradient = problem.value_and_gradient(start)
         radius = problem.constraint.circumradius(start.size)
         flat = radius * over(jnp.ones_like(curvature), l2_norm(gradient))
-        return self.step_size * jnp.where(curvature == 0, flat, over(jnp.ones_like(flat), curvature))
+        return jnp.asarray(self.step_size) * jnp.where(
+            curvature == 0, flat, over(jnp.ones_like(flat), curvature)
+        )
 
     def size(
         self, state: Float[Array, ""], problem: Problem, gradient: Float[Array, " dim"]

@@ -1,4 +1,4 @@
-"""The directions in which a point of an L2 ball or sphere may move, and the curvature along them."""
+"""Where a point of an L2 ball or sphere may move to first order, and the curvature there."""
 
 from typing import Literal, NamedTuple
 
@@ -29,7 +29,7 @@ class Frame:
     on_edge: Bool[Array, ""]
 
     def tangent(self, vector: Float[Array, " dim"]) -> Float[Array, " dim"]:
-        """v − n⟨n, v⟩: the part of v along which the point may move."""
+        """V − n⟨n, v⟩: the part of v along which the point may move."""
         return vector - self.normal * (self.normal @ vector)
 
     def multiplier(

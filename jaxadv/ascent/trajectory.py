@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxadv.ascent.pga import PGA, Solution, check_trial, done, finish, init, step
+from jaxadv.ascent.pga import PGA, Solution, State, check_trial, done, finish, init, step
 from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import pytree
 
@@ -44,14 +44,14 @@ def ascend_recorded(
     check_trial(problem, start)
     with jax.default_matmul_precision("highest"):
 
-        def turn(state, _):
+        def turn(state: State, _: None) -> tuple[State, Trajectory]:
             stopped = done(state)
             stepped = step(problem, state, pga)
             state = jax.tree.map(lambda old, new: jnp.where(stopped, old, new), state, stepped)
             seen = look(state)
             return state, jax.tree.map(lambda value: jnp.where(stopped, jnp.nan, value), seen)
 
-        def look(state):
+        def look(state: State) -> Trajectory:
             norm = problem.constraint.norm(state.perturbation)
             return Trajectory(loss=state.loss, residual=state.residual, norm=norm)
 

@@ -7,16 +7,16 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-Activation = Callable[[Float[Array, " width"]], Float[Array, " width"]]
+Activation = Callable[[Float[Array, "*width"]], Float[Array, "*width"]]
 """An elementwise function of the pre-activations, differentiable by JAX."""
 
 
-def identity(z: Float[Array, " width"]) -> Float[Array, " width"]:
+def identity(z: Float[Array, "*width"]) -> Float[Array, "*width"]:
     """σ(z) = z: the linear network, whose maxima are known in closed form (THEORY 5)."""
     return z
 
 
-def gelu(z: Float[Array, " width"]) -> Float[Array, " width"]:
+def gelu(z: Float[Array, "*width"]) -> Float[Array, "*width"]:
     """σ(z) = z·Φ(z), Φ the normal distribution function: the exact gelu, not its tanh fit."""
     return jax.nn.gelu(z, approximate=False)
 

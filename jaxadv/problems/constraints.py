@@ -38,7 +38,7 @@ class Constraint(Protocol):
     def frank_wolfe_gap(
         self, delta: Float[Array, " dim"], gradient: Float[Array, " dim"]
     ) -> Float[Array, ""]:
-        """max ⟨z − δ, g⟩ over z in the set, in units of the loss (FOSC in Wang et al. 2019)."""
+        """Max ⟨z − δ, g⟩ over z in the set, in units of the loss (FOSC in Wang et al. 2019)."""
         ...
 
 
@@ -72,7 +72,7 @@ class L2Ball:
         self, delta: Float[Array, " dim"], gradient: Float[Array, " dim"]
     ) -> Float[Array, ""]:
         """radius·‖g‖₂ − ⟨δ, g⟩."""
-        return self.radius * l2_norm(gradient) - delta @ gradient
+        return jnp.asarray(self.radius) * l2_norm(gradient) - delta @ gradient
 
 
 @pytree
@@ -120,7 +120,7 @@ class LInfBall:
         self, delta: Float[Array, " dim"], gradient: Float[Array, " dim"]
     ) -> Float[Array, ""]:
         """radius·‖g‖₁ − ⟨δ, g⟩."""
-        return self.radius * jnp.sum(jnp.abs(gradient)) - delta @ gradient
+        return jnp.asarray(self.radius) * jnp.sum(jnp.abs(gradient)) - delta @ gradient
 
 
 def _onto_sphere(delta: Float[Array, " dim"], radius: ScalarLike) -> Float[Array, " dim"]:

@@ -77,7 +77,7 @@ def _digits() -> tuple[np.ndarray, np.ndarray]:
     from sklearn.datasets import load_digits  # noqa: PLC0415  an extra, and slow to import
 
     x, digit = load_digits(return_X_y=True)
-    return x, np.where(digit % 2 == 1, 1.0, -1.0)
+    return np.asarray(x), np.where(np.asarray(digit) % 2 == 1, 1.0, -1.0)
 
 
 def _read(path: str) -> tuple[np.ndarray, np.ndarray]:

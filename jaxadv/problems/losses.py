@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 import jax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, ScalarLike
 
-Loss = Callable[[Float[Array, ""], Float[Array, ""]], Float[Array, ""]]
+Loss = Callable[[Float[Array, ""], ScalarLike], Float[Array, ""]]
 """``loss(output, label) -> scalar``, twice differentiable by JAX in ``output``."""
 
 
-def quadratic(output: Float[Array, ""], label: Float[Array, ""]) -> Float[Array, ""]:
+def quadratic(output: Float[Array, ""], label: ScalarLike) -> Float[Array, ""]:
     """ℓ(o, y) = ½(o − y)²: the loss of the paper's abstract.
 
     Example:
@@ -19,14 +19,14 @@ def quadratic(output: Float[Array, ""], label: Float[Array, ""]) -> Float[Array,
     return 0.5 * (output - label) ** 2
 
 
-def logistic(output: Float[Array, ""], label: Float[Array, ""]) -> Float[Array, ""]:
+def logistic(output: Float[Array, ""], label: ScalarLike) -> Float[Array, ""]:
     """ℓ(o, y) = log(1 + exp(−y·o)), for labels y = ±1, without overflow.
 
     Example:
         >>> float(logistic(jax.numpy.float32(-200), jax.numpy.float32(1)))
         200.0
     """
-    return jax.nn.softplus(-label * output)
+    return jax.nn.softplus(-(label * output))
 
 
 LOSSES: dict[str, Loss] = {"quadratic": quadratic, "logistic": logistic}

@@ -82,7 +82,9 @@ def init_two_layer(
     """
     hidden_key, output_key = jax.random.split(key)
     hidden = jax.random.normal(hidden_key, (width, dim), jnp.float32) / dim**0.5
-    output = jax.random.rademacher(output_key, (width,), jnp.float32) / width**0.5
+    # `jax.random.rademacher` draws other signs when float64 is switched on.
+    positive = jax.random.bernoulli(output_key, jnp.float32(0.5), (width,))
+    output = jnp.where(positive, 1, -1).astype(jnp.float32) / width**0.5
     return TwoLayer(hidden, output, resolve("activation", activation, ACTIVATIONS))
 
 

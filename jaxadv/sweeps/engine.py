@@ -4,7 +4,6 @@ import functools
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxadv.ascent.certificate import Certificate, certify
@@ -25,9 +24,7 @@ def ascend_lanes(network: Network, lanes: Lane, rules: Rules) -> Solution:
 
 
 @functools.partial(jax.jit, static_argnames="rules")
-def certify_lanes(
-    network: Network, lanes: Lane, solutions: Solution, rules: Rules
-) -> Certificate:
+def certify_lanes(network: Network, lanes: Lane, solutions: Solution, rules: Rules) -> Certificate:
     """`certify` for the end of each lane, at the tolerance and the step size of its ascent."""
 
     def one(lane: Lane, solution: Solution) -> Certificate:

@@ -1,6 +1,6 @@
 """Running a sweep: block by block into a store, with a progress bar."""
 
-import datetime
+import datetime as dt
 import json
 import platform
 import time
@@ -103,7 +103,7 @@ def _run_blocks(
     sweep: Sweep, target: Store, waiting: list[dict[str, slice]], *, progress: bool
 ) -> None:
     """Compute blocks and write each when it is whole."""
-    started = datetime.datetime.now(datetime.UTC)
+    started = dt.datetime.now(dt.UTC)
     clock = time.perf_counter()
     bar = _Progress(sweep, waiting, visible=progress)
     with bar.bar:
@@ -111,9 +111,7 @@ def _run_blocks(
             group = sweep.cells[block["cell"].start].group
             networks = range(block["network"].start, block["network"].stop)
             parts = [run_network(sweep, group, index, bar.report) for index in networks]
-            values = {
-                name: np.stack([part[name] for part in parts], axis=1) for name in parts[0]
-            }
+            values = {name: np.stack([part[name] for part in parts], axis=1) for name in parts[0]}
             target.write(block, values)
             target.write(block, {"complete": np.array(True)})
     target.annotate(

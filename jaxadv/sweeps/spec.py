@@ -7,7 +7,7 @@ import itertools
 import json
 import math
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -226,7 +226,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
 
 def _grid(field: str, values: Any, check: Callable[[str, Any], Any]) -> tuple[Any, ...]:
     """A grid axis: a non-empty tuple of distinct checked values; one value stands for itself."""
-    many = isinstance(values, Iterable) and not isinstance(values, str) and np.ndim(values) > 0
+    many = np.iterable(values) and not isinstance(values, str)
     axis = tuple(check(field, value) for value in (values if many else (values,)))
     if not axis:
         raise ValueError(f"{field}: needs at least one value")

@@ -37,8 +37,7 @@ def run_traces(sweep: Sweep, networks: int = 3) -> xr.Dataset:
     """
     networks = min(networks, sweep.networks)
     groups = [
-        [_trace_network(sweep, group, index) for index in range(networks)]
-        for group in sweep.groups
+        [_trace_network(sweep, group, index) for index in range(networks)] for group in sweep.groups
     ]
     dims = ("cell", "network", "step")
     return xr.Dataset(

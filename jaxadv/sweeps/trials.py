@@ -68,9 +68,7 @@ class Rules(NamedTuple):
     tolerances: tuple[float, ...]
     max_steps: int
 
-    def trial(
-        self, network: Network, lane: Lane
-    ) -> tuple[Problem, Float[Array, " dim"], PGA]:
+    def trial(self, network: Network, lane: Lane) -> tuple[Problem, Float[Array, " dim"], PGA]:
         """The problem, the start and the settings of one trial: the arguments of `ascend`."""
         x = lane.scale * lane.direction
         radius = lane.ratio * l2_norm(x)
@@ -137,7 +135,9 @@ def draw_lanes(sweep: Sweep, group: Group, index: int) -> Lane:
 
 
 _draw_network = jax.jit(
-    lambda key, init, dim, width, activation: init(key, dim=dim, width=width, activation=activation),
+    lambda key, init, dim, width, activation: init(
+        key, dim=dim, width=width, activation=activation
+    ),
     static_argnums=(1, 2, 3, 4),
 )
 
@@ -162,10 +162,17 @@ def _draw_examples(
 def _draw_starts(
     key: Key[Array, ""], dim: int, examples: int, starts: int
 ) -> Float[Array, "example start dim"]:
-    """Starts, uniform in the unit ball."""
+    """Starts, uniform in the unit ball: a uniform direction at the radius U^(1/dim).
+
+    (`jax.random.ball` has the same distribution, but takes seconds to compile for every shape: it
+    serves all p-norms, by way of the gamma distribution.)
+    """
 
     def draw(key: Key[Array, ""]) -> Float[Array, " dim"]:
-        return jax.random.ball(key, dim, dtype=jnp.float32)
+        direction_key, radius_key = jax.random.split(key)
+        normal = jax.random.normal(direction_key, (dim,), jnp.float32)
+        radius = jax.random.uniform(radius_key, (), jnp.float32) ** (1 / dim)
+        return normal / l2_norm(normal) * radius
 
     return jax.vmap(lambda key: jax.vmap(draw)(_keys(key, starts)))(_keys(key, examples))
 

@@ -1,5 +1,7 @@
 """Mean-field predictions: integrals against closed forms and quadrature, and the theory's table."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,13 +19,16 @@ def test_the_integrals_equal_adaptive_quadrature(activation, scale):
     for derivative, found in zip(
         (slope, curvature), derivative_norms(activation, scale), strict=True
     ):
+
         def integrand(t, derivative=derivative):
             weight = np.exp(-0.5 * (t / scale) ** 2) / (scale * np.sqrt(2 * np.pi))
             return float(derivative(np.array([t]))[0]) ** 2 * weight
 
         # Pieces: the activation's own features lie within |t| < 20.
-        ends = sorted({end for end in (-9 * scale, -20, -3, 0, 3, 20, 9 * scale) if abs(end) <= 9 * scale})
-        pieces = zip(ends[:-1], ends[1:], strict=True)
+        ends = sorted(
+            {end for end in (-9 * scale, -20, -3, 0, 3, 20, 9 * scale) if abs(end) <= 9 * scale}
+        )
+        pieces = itertools.pairwise(ends)
         expected = sum(quad(integrand, *piece, epsabs=1e-15, limit=400)[0] for piece in pieces)
         np.testing.assert_allclose(found**2, expected, rtol=1e-8, atol=1e-15)
 
@@ -37,7 +42,7 @@ def test_the_sine_has_its_closed_form(scale):
 
 def test_the_theorys_table_comes_out():
     """THEORY 6, tanh and ρ = 0.1."""
-    table = {0.1: 0.0039, 0.3: 0.0293, 1: 0.159, 2: 0.332, 3: 0.480, 5: 0.698, 10: 0.923}
+    table = {0.1: 0.0039, 0.3: 0.0293, 1.0: 0.159, 2.0: 0.332, 3.0: 0.480, 5.0: 0.698, 10.0: 0.923}
     for scale, expected in table.items():
         found = float(curvature_ratio(regularity("tanh", scale, 0.1)))
         np.testing.assert_allclose(found, expected, atol=0.0005)

@@ -86,6 +86,13 @@ def test_the_figure_of_curvature_shows_medians_and_the_predicted_curve(dataset, 
     assert lines["mean field"].get_ydata()[0] < lines["mean field"].get_ydata()[-1] < 1
 
 
+def test_a_scale_without_a_certified_trial_leaves_a_gap(dataset, axes):
+    _, family = next(summary.families(dataset))
+    plots.plot_curvature(axes, family.assign(kind=family.kind.where(family.scale < 1, 0)))
+    medians = next(line for line in axes.lines if line.get_label() == "median, simulated")
+    assert np.isnan(medians.get_ydata()).tolist() == [False, True]
+
+
 def test_the_figure_of_residuals_has_a_line_per_trial(dataset, axes):
     traces = run_traces(SWEEP, networks=2).assign_coords(dataset.coords)
     _, family = next(summary.families(traces))

@@ -48,7 +48,7 @@ def test_the_interval_resamples_networks_and_not_trials():
     """Ten networks whose trials are copies: the interval must be as wide as ten draws make it."""
     rng = np.random.default_rng(0)
     covered = []
-    for seed in range(200):
+    for seed in range(100):
         values = np.repeat(rng.normal(size=(10, 1)), 50, axis=1)
         cell = xr.Dataset({"value": (("network", "example"), values)})
         low, high = cluster_interval(cell, lambda part: part.value.mean().values, seed=seed)

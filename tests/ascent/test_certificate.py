@@ -24,11 +24,13 @@ def solved(rng, *, dim=10, width=80, scale=1.0, tolerance=1e-8, **settings):
     return case, problem, sol
 
 
-def quadratic_form(matrix, linear=None):
+def half_form(matrix, linear, z):
+    return 0.5 * z @ matrix @ z + linear @ z
+
+
+def quadratic_form(matrix, linear):
     """f(z) = ½zᵀAz + bᵀz as a network."""
-    linear = jnp.zeros(len(matrix)) if linear is None else linear
-    f = lambda weights, z: 0.5 * z @ weights[0] @ z + weights[1] @ z  # noqa: E731
-    return jax.tree_util.Partial(f, (jnp.asarray(matrix), jnp.asarray(linear)))
+    return jax.tree_util.Partial(half_form, jnp.asarray(matrix), jnp.asarray(linear))
 
 
 def kind_at(matrix, linear, delta, constraint, **options):

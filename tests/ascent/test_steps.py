@@ -55,7 +55,7 @@ def test_inverse_curvature_is_one_over_the_largest_eigenvalue_at_the_start():
 
 
 def test_inverse_curvature_of_a_flat_loss_is_one_radius_long():
-    linear = jax.tree_util.Partial(lambda z: jnp.sum(z))
+    linear = jax.tree_util.Partial(jnp.sum)
     loss = lambda output, label: output - label  # noqa: E731
     problem = ja.Problem(linear, jnp.zeros(4), jnp.float32(0), ja.L2Ball(3.0), loss)
     sol = ja.ascend(problem, jnp.zeros(4), ja.PGA(ja.InverseCurvatureStep(1.0)))

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 from jaxadv.problems.data import load_examples
 
@@ -18,8 +19,6 @@ def save(tmp_path):
 
 
 def test_digits_are_odd_against_even():
-    from sklearn.datasets import load_digits
-
     digits = load_examples("digits")
     assert digits.directions.shape == (1797, 64)
     np.testing.assert_array_equal(digits.labels == 1, load_digits().target % 2 == 1)
@@ -69,7 +68,7 @@ def test_files_that_cannot_be_used_say_why(save, arrays, message):
 
 
 def test_what_is_no_data_says_so(tmp_path):
-    with pytest.raises(ValueError, match="no file 'missing.npz'"):
+    with pytest.raises(ValueError, match=r"no file 'missing\.npz'"):
         load_examples("missing.npz")
     with pytest.raises(ValueError, match="did you mean 'digits'"):
         load_examples("digit")

@@ -16,9 +16,7 @@ from tests.ascent.test_pga import as_problem
 @pytest.mark.parametrize("activation", reference.SMOOTH)
 def test_value_gradient_and_hessian_equal_numpys(activation, loss):
     rng = np.random.default_rng(0)
-    case = reference.random_case(
-        rng, dim=6, width=30, scale=2.0, activation=activation, loss=loss
-    )
+    case = reference.random_case(rng, dim=6, width=30, scale=2.0, activation=activation, loss=loss)
     delta = reference.random_start(rng, case, "ball")
     value, gradient, hessian = case.derivatives(delta)
     problem, delta = as_problem(case), jnp.asarray(delta)

@@ -79,7 +79,7 @@ def test_toml_round_trips(tmp_path):
 def test_toml_mistakes_are_refused(tmp_path):
     path = tmp_path / "sweep.toml"
     path.write_text("scale = [1.0]")
-    with pytest.raises(ValueError, match="unknown key 'scale'.*did you mean 'scales'"):
+    with pytest.raises(ValueError, match=r"unknown key 'scale'.*did you mean 'scales'"):
         read_toml(path)
     path.write_text("scales = [1.0")
     with pytest.raises(ValueError, match="cannot read"):
@@ -90,7 +90,7 @@ def test_toml_mistakes_are_refused(tmp_path):
 
 def test_functions_may_stand_for_names():
     assert ja.Sweep(activations=jnp.tanh, losses=ja.logistic).activations == ("tanh",)
-    assert ja.Sweep(activations=(jnp.cos,)).activations == ("jax._src.numpy.ufuncs:cos",)
+    assert ja.Sweep(activations=(jnp.cos,)).activations == ("jax.numpy:cos",)
     own = ja.Sweep(losses=(reference.random_start,)).losses[0]
     assert own == "tests.reference:random_start"
     with pytest.raises(ValueError, match="no importable name"):

@@ -45,7 +45,9 @@ def test_draws_depend_on_nothing_but_seed_shape_and_indices(other):
     np.testing.assert_array_equal(one.direction[0], two.direction[0, :3, :2])
     np.testing.assert_array_equal(one.label[0], two.label[0, :3, :2])
     np.testing.assert_array_equal(one.start[0], two.start[0, :3, :2])
-    np.testing.assert_array_equal(network_of(1).hidden, network_of(1, **other).hidden)
+    network, changed = network_of(1), network_of(1, **other)
+    np.testing.assert_array_equal(network.hidden, changed.hidden)
+    np.testing.assert_array_equal(network.output, changed.output)
 
 
 def test_seed_network_example_and_start_draw_anew():
@@ -97,6 +99,12 @@ def test_real_examples_are_rows_of_the_data_each_at_most_once():
     seen = [row.tobytes() for row in directions]
     assert len(set(seen)) == 100
     assert set(seen) <= known
+
+
+def test_double_precision_sees_the_same_rows_of_the_data():
+    one, two = (lanes_of(data="digits", dims=(), precision=p) for p in ("single", "double"))
+    assert two.direction.dtype == jnp.float64
+    np.testing.assert_array_equal(one.direction, two.direction)
 
 
 def test_labels_are_normal_or_signs():

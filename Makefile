@@ -1,0 +1,31 @@
+# make sweep: the default sweep · make test: all tests · make lint · make figures: results/ anew
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: sweep test lint figures
+
+sweep: $(VENV)/ready
+	$(BIN)/python scripts/sweep.py --scales 0.1,1,10
+
+test: $(VENV)/ready-dev
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+figures: $(VENV)/ready-dev
+	$(BIN)/python scripts/sweep.py --scales 0.1,1,10 --store results/default
+	$(BIN)/python scripts/sweep.py --scales 0.1,1,10 --data digits --store results/digits
+
+$(VENV)/ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/ready-dev: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $(VENV)/ready $@

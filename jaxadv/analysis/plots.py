@@ -37,8 +37,8 @@ def colour(index: int, number: int) -> tuple[float, float, float, float]:
 def plot_steps(axes: Axes, dataset: xr.Dataset) -> Axes:
     """The share of trials still running against the step, to the tightest tolerance, per scale.
 
-    Kaplan-Meier curves with 95% intervals over networks. A ring at the budget's end marks trials
-    that had not converged: their steps are censored.
+    Kaplan-Meier curves with 95% intervals over networks. A ring at the end marks trials that had
+    not converged, whose steps are censored; the legend says how many.
     """
     last = dataset.isel(tolerance=-1)
     longest = int(last.num_steps.max())
@@ -48,14 +48,12 @@ def plot_steps(axes: Axes, dataset: xr.Dataset) -> Axes:
         curve = _survival(cell, at)
         low, high = cluster_interval(cell, lambda part: _survival(part, at))
         axes.fill_between(at, low, high, step="post", color=hue, alpha=0.2, lw=0)
-        axes.step(at, curve, where="post", color=hue, lw=2, label=f"{cell.scale.item():g}")
         censored = float((~cell.reached).mean())
-        if censored > 0:
-            axes.plot(at[-1], censored, "o", color=hue, mfc="white", ms=8, clip_on=False, zorder=5)
-            axes.annotate(
-                f"{censored:.1%} not converged", (at[-1], censored), (-10, -3),
-                textcoords="offset points", ha="right", color=hue, fontsize=9,
-            )  # fmt: skip
+        note = f" ({censored:.1%} not converged)" if censored else ""
+        label = f"{cell.scale.item():g}{note}"
+        axes.step(at, curve, where="post", color=hue, lw=2, label=label)
+        if censored:
+            axes.plot(at[-1], curve[-1], "o", color=hue, mfc="white", ms=8, clip_on=False, zorder=5)
     axes.set(xscale="log", ylim=(0, 1.02), xlim=(1, at[-1] * 1.15))
     axes.set_xlabel(f"steps to a residual of {last.tolerance.item():g}")
     axes.set_ylabel("share of trials still running")

@@ -6,6 +6,7 @@ value may be is said in one place, the specification's own checks.
 
 import contextlib
 import dataclasses
+import inspect
 import io
 import re
 import sys
@@ -104,8 +105,8 @@ def _read_flags(
 
 def _attribute_helps(spec: type[Any]) -> dict[str, str]:
     """The "Attributes" section of a docstring, by field."""
-    section = (spec.__doc__ or "").partition("Attributes:")[2].partition("\n\n")[0]
-    entries = re.split(r"\n {8}(\w+): ", section)[1:]
+    section = (inspect.getdoc(spec) or "").partition("Attributes:")[2].partition("\n\n")[0]
+    entries = re.split(r"\n {4}(\w+): ", section)[1:]
     return {
         name: " ".join(text.split()) for name, text in zip(entries[::2], entries[1::2], strict=True)
     }

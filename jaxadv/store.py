@@ -101,8 +101,13 @@ class Store:
         """The values of one array."""
         return np.asarray(self._array(name)[...])
 
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The dataset's attributes."""
+        return dict(self._group.attrs)
+
     def annotate(self, attributes: Mapping[str, Any]) -> None:
-        """Add attributes to the dataset."""
+        """Add attributes to the dataset, or change them."""
         self._group.update_attributes(dict(attributes))
 
     def dataset(self) -> xr.Dataset:
@@ -125,7 +130,12 @@ def check_identity(path: Path, identity: str) -> None:
     if not nearest.is_dir():
         raise ValueError(f"store: {str(nearest)!r} is a file; give a folder")
     group = _open(path)
-    if group is not None and group.attrs.get("fingerprint") != identity:
+    if group is None:
+        return
+    if group.attrs.get("format") != FORMAT:
+        found = group.attrs.get("format")
+        raise ValueError(f"store: {str(path)!r} has format {found}, this version writes {FORMAT}")
+    if group.attrs.get("fingerprint") != identity:
         raise ValueError(
             f"store: {str(path)!r} holds another sweep, {group.attrs.get('fingerprint')}, "
             f"not {identity}; give another folder"

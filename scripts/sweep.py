@@ -51,7 +51,9 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def draw(dataset: xr.Dataset, sweep: ja.Sweep, folder: Path) -> list[Path]:
     """Three figures for each family of cells that differ in scale alone."""
-    traces = run_traces(sweep).assign_coords(dataset.coords)
+    # No further than the longest trial: recording takes every step of the budget it is given.
+    longest = int(dataset.num_steps.max())
+    traces = run_traces(sweep, max_steps=longest).assign_coords(dataset.coords)
     drawings = {
         "steps": (plots.plot_steps, dataset),
         "curvature": (plots.plot_curvature, dataset),

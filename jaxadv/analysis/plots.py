@@ -12,8 +12,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from jaxadv.analysis.meanfield import curvature_ratio, regularity
-from jaxadv.analysis.summary import is_maximum
-from jaxadv.analysis.survival import TRIAL_DIMS, cluster_interval, survival
+from jaxadv.analysis.summary import finished_networks
+from jaxadv.analysis.survival import TRIAL_DIMS, cluster_interval, step_counts, survival
+from jaxadv.ascent.certificate import Kind
 
 STYLE: dict[Any, Any] = {
     "figure.figsize": (8, 4.6),
@@ -27,6 +28,8 @@ STYLE: dict[Any, Any] = {
 }
 """matplotlib settings for all figures: 800 pixels wide."""
 SIMULATED = "black"
+LARGEST_SCALE = 1000.0
+"""The mean-field curve ends there: it has long been flat, and its integrals grow with the scale."""
 
 
 def colour(index: int, number: int) -> tuple[float, float, float, float]:
@@ -40,7 +43,7 @@ def plot_steps(axes: Axes, dataset: xr.Dataset) -> Axes:
     Kaplan-Meier curves with 95% intervals over networks. A ring at the end marks trials that had
     not converged, whose steps are censored; the legend says how many.
     """
-    last = dataset.isel(tolerance=-1)
+    last = step_counts(finished_networks(dataset).isel(tolerance=-1))
     longest = int(last.num_steps.max())
     at = np.unique(np.round(np.geomspace(1, max(longest, 2), 300)))
     for index, cell in enumerate(_cells(last)):
@@ -66,10 +69,12 @@ def plot_curvature(axes: Axes, dataset: xr.Dataset) -> Axes:
     """The curvature ratio h₁/λ at certified boundary maxima against the scale.
 
     Medians with 95% intervals over networks (thick), the middle 80% of the trials (thin), and the
-    mean-field curve of THEORY 6 where the activation has one.
+    mean-field curve of THEORY 6 where the activation has one. Ratios below 0, as they occur in few
+    dimensions, count, but lie below the axis.
     """
     scales = dataset.scale.values
-    known = dataset.curvature_ratio.where(is_maximum(dataset) & (dataset.curvature_ratio > 0))
+    dataset = finished_networks(dataset)
+    known = dataset.curvature_ratio.where(dataset.kind == Kind.BOUNDARY_MAX)
     known = xr.Dataset({"known": known.transpose("cell", *TRIAL_DIMS)})
     low, high = cluster_interval(known, lambda part: _quantiles(part, 0.5))
     tenth, ninetieth = _quantiles(known, 0.1), _quantiles(known, 0.9)
@@ -77,11 +82,11 @@ def plot_curvature(axes: Axes, dataset: xr.Dataset) -> Axes:
     axes.vlines(scales, low, high, color=SIMULATED, lw=5, label="95% interval over networks")
     median = _quantiles(known, 0.5)
     axes.plot(scales, median, "o", color=SIMULATED, ms=6, label="median, simulated")
-    fine = np.geomspace(scales.min() / 1.5, scales.max() * 1.5, 80)
+    fine = np.geomspace(scales.min() / 1.5, min(scales.max() * 1.5, LARGEST_SCALE), 80)
     activation, ratio = dataset.activation.values[0], dataset.ratio.values[0]
     try:
         kappa_0 = np.array([regularity(activation, scale, ratio) for scale in fine])
-    except ValueError:  # an activation with kinks has no curve
+    except ValueError:  # an activation with kinks, or a user's that is not here any more
         pass
     else:
         axes.plot(fine, curvature_ratio(kappa_0), color=colour(1, 2), lw=2, label="mean field")

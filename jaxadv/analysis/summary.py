@@ -6,13 +6,31 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from jaxadv.analysis.survival import quantile
+from jaxadv.analysis.survival import quantile, step_counts
 from jaxadv.ascent.certificate import Kind
 from jaxadv.ascent.pga import Status
 
 SHARED = ("dim", "width", "activation", "loss", "step_rule", "step_size", "ratio")
 SETTINGS = (*SHARED, "scale")
 """The coordinates of a cell; the scale, which the claims are about, comes last."""
+ENDS = {
+    "out_of_budget": Status.MAX_STEPS,
+    "stalled": Status.STALLED,
+    "nonfinite": Status.NONFINITE,
+}
+"""The table's columns for trials that did not converge."""
+
+
+def finished_networks(dataset: xr.Dataset) -> xr.Dataset:
+    """The networks that were run in every cell: all of them, unless a run was interrupted.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    finished = dataset.complete.all("cell").values
+    if not finished.any():
+        raise ValueError("dataset: no network was run in every cell yet; run the sweep again")
+    return dataset.isel(network=finished)
 
 
 def families(dataset: xr.Dataset) -> Iterator[tuple[dict[str, object], xr.Dataset]]:
@@ -36,17 +54,20 @@ def summarize(dataset: xr.Dataset) -> pd.DataFrame:
     maximum, that ran out of budget, that stalled and that became non-finite; the median, 90% and
     99% quantile of the steps to the tightest tolerance (inf: beyond the budget); the median of the
     curvature ratio and of the distance to the polished maximum over the certified trials.
+
+    Raises:
+        ValueError: as `finished_networks`.
     """
     rows = []
+    dataset = finished_networks(dataset)
+    counts = step_counts(dataset.isel(tolerance=-1))
     for index in range(dataset.sizes["cell"]):
-        cell = dataset.isel(cell=index)
-        steps = cell.num_steps.isel(tolerance=-1).values.ravel()
-        reached = cell.reached.isel(tolerance=-1).values.ravel()
+        cell = counts.isel(cell=index)
+        steps, reached = cell.num_steps.values.ravel(), cell.reached.values.ravel()
         certified = is_maximum(cell)
         row = {name: cell[name].item() for name in SETTINGS}
         row |= {"trials": steps.size, "certified": float(certified.mean())}
-        for status in (Status.MAX_STEPS, Status.STALLED, Status.NONFINITE):
-            row[status.name.lower()] = float((cell.status == status).mean())
+        row |= {name: float((cell.status == status).mean()) for name, status in ENDS.items()}
         row |= {f"steps_{int(100 * p)}%": quantile(steps, reached, p) for p in (0.5, 0.9, 0.99)}
         for name in ("curvature_ratio", "distance"):
             values = cell[name].where(certified).values
@@ -78,8 +99,7 @@ def as_text(table: pd.DataFrame, max_steps: int) -> str:
             return str(value)
         if name.startswith("steps_"):
             return f"> {max_steps}" if np.isinf(value) else f"{value:.0f}"
-        shares = ("certified", *(status.name.lower() for status in Status))
-        return f"{value:.1%}" if name in shares else f"{value:.3g}"
+        return f"{value:.1%}" if name in ("certified", *ENDS) else f"{value:.3g}"
 
     text = shown.apply(lambda column: [show(str(column.name), value) for value in column])
     return text.to_string(index=False)

@@ -12,6 +12,17 @@ TRIAL_DIMS = ("network", "example", "start")
 NUM_RESAMPLES = 200
 
 
+def step_counts(dataset: xr.Dataset) -> xr.Dataset:
+    """The dataset with its counts ready for `survival` and `quantile`.
+
+    A trial that stalled or became non-finite would not have reached the tolerance in any number of
+    steps: it counts as still running at the end, where the budget cuts off the others, and not as
+    a trial that left for reasons of its own.
+    """
+    longest = dataset.num_steps.max()
+    return dataset.assign(num_steps=dataset.num_steps.where(dataset.reached, longest))
+
+
 def survival(
     num_steps: Int[np.ndarray, " trial"],
     reached: Bool[np.ndarray, " trial"],

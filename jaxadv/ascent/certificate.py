@@ -9,11 +9,17 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, ScalarLike
 
 from jaxadv.ascent.pga import check_trial
-from jaxadv.ascent.polish import newton
+from jaxadv.ascent.polish import Polished, newton
 from jaxadv.ascent.precision import as_double, in_double
-from jaxadv.ascent.stationarity import over, residual
-from jaxadv.ascent.tangent import Spectrum, check_constraint, frame_at, tangent_spectrum
-from jaxadv.problems.constraints import L2Sphere, on_boundary
+from jaxadv.ascent.stationarity import over
+from jaxadv.ascent.tangent import (
+    Spectrum,
+    check_constraint,
+    first_order,
+    frame_at,
+    tangent_spectrum,
+)
+from jaxadv.problems.constraints import L2Sphere
 from jaxadv.problems.norms import l2_norm, rounding
 from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import pytree
@@ -34,7 +40,8 @@ class Kind(enum.IntEnum):
     INTERIOR_MAX = 2
     """A strict local maximum inside: H ≺ 0."""
     DEGENERATE = 3
-    """Stationary, with h₁ = λ up to the error of the eigenvalue (or λ = 0 on the boundary)."""
+    """Stationary, and undecided: h₁ = λ up to the eigenvalue's error, or λ = 0 and h₁ < 0 on the
+    boundary of a ball, or a set that is one point."""
     NOT_MAX = 4
     """Stationary, and the loss rises along some feasible direction: a saddle or a minimum."""
     NOT_SMOOTH = 5
@@ -51,18 +58,19 @@ class Certificate:
 
     Attributes:
         kind: a `Kind`.
-        residual: r of `residual`, with G the larger of ‖g‖ and the gradient scale.
+        residual: r of `residual`, with G the largest of the gradient scale, ‖g(δ)‖ and ‖g(0)‖.
         multiplier: λ = ⟨g, δ⟩/ε², loss per δ²; 0 inside.
         curvature_ratio: κ = h₁/λ, h₁ the largest eigenvalue of the Hessian on the tangent space;
-            below 1 at a strict maximum; −inf in dimension 1, where no tangent is left; NaN inside.
-        curvature_error: how far κ may lie above that value: 0 for the dense method, the Ritz
-            residual over λ for Lanczos.
+            below 1 at a strict maximum where λ > 0; −inf in dimension 1, where no tangent is left;
+            NaN inside.
+        curvature_error: 0 for the dense method; the Ritz residual over |λ| for Lanczos, which is
+            counted against the maximum.
         local_rate: the factor by which r falls at each step of size η close to the maximum,
-            max_i |1 + ηh_i|/(1 + ηλ).
+            max_i |1 + ηh_i|/|1 + ηλ|.
         distance_estimate: ‖g_tangent‖/((λ − h₁)ε): to first order the distance to the true
-            maximum, in radii; NaN unless a maximum is certified.
+            maximum, in radii, at most; NaN unless a maximum is certified.
         distance: ‖δ − δ*‖/ε, measured to the point δ* that Newton's method reaches from δ; NaN
-            unless a maximum is certified and the method converged.
+            unless a maximum is certified at δ, the method converged, and δ* is one as well.
         kink_distance: the smallest |pre-activation|; inf for smooth networks.
     """
 
@@ -97,9 +105,11 @@ def certify(
         delta: δ, a point of the set.
         step_size: η, for the local rate.
         tolerance: the residual above which δ is `Kind.NOT_STATIONARY`; as much as rounding adds
-            at the precision of δ (`rounding`) is allowed on top.
+            to norms at the precision of δ (`rounding`) is allowed on top, but not the rounding of
+            the network itself: far into saturation, an ascent that converged in float32 may turn
+            out not to be stationary in float64.
         gradient_scale: G of the residual, `Solution.gradient_scale` for the one that the ascent
-            stopped by. At least ‖g(δ)‖ and ‖g(0)‖ are used.
+            stopped by; G is at least ‖g(δ)‖ and ‖g(0)‖.
         method: ``"dense"`` forms the Hessian; ``"lanczos"`` takes 64 products with it (or dim) and
             counts the residual of its Ritz value against the maximum; ``"auto"`` is dense up to
             dimension 256.
@@ -139,42 +149,57 @@ def _certify(
     method: Literal["dense", "lanczos"],
 ) -> Certificate:
     slack = rounding(delta.size, delta.dtype)
-    on_edge = on_boundary(problem.constraint, delta)
     problem, delta, step_size, gradient_scale = as_double(
         (problem, delta, step_size, gradient_scale)
     )
     radius = problem.constraint.radius
     with jax.default_matmul_precision("highest"):
-        _, gradient = problem.value_and_gradient(delta)
-        _, central = problem.value_and_gradient(jnp.zeros_like(delta))
-        scale = jnp.stack([l2_norm(gradient), l2_norm(central), gradient_scale]).max()
-        r = residual(problem.constraint, delta, gradient, scale)
-        frame = frame_at(delta, on_edge)
-        multiplier = frame.multiplier(delta, gradient)
+        first = first_order(problem, delta, gradient_scale, slack)
+        frame = frame_at(delta, first.on_edge)
+        multiplier = frame.multiplier(delta, first.gradient)
         spectrum = tangent_spectrum(problem, delta, frame, method)
-        kind = _classify(problem, on_edge, r <= tolerance + slack, multiplier, spectrum)
-        certified = (kind == Kind.BOUNDARY_MAX) | (kind == Kind.INTERIOR_MAX)
-        polished = newton(problem, delta, on_edge, scale, wanted=certified)
-        kink_distance = getattr(
-            problem.network, "kink_distance", lambda _: jnp.full_like(r, jnp.inf)
-        )
+        stationary = first.residual <= tolerance + slack
+        kind = _classify(problem, first.on_edge, stationary, multiplier, spectrum)
 
-        factors = [(1 + step_size * h) / (1 + step_size * multiplier) for h in spectrum[:2]]
-        estimate = over(l2_norm(frame.tangent(gradient)), (multiplier - spectrum.top) * radius)
+        certified = (kind == Kind.BOUNDARY_MAX) | (kind == Kind.INTERIOR_MAX)
+        polished = newton(problem, delta, first.on_edge, first.gradient_scale, wanted=certified)
+        found = certified & polished.converged & _is_same_kind(problem, polished, kind, method)
+        kink_distance = getattr(
+            problem.network, "kink_distance", lambda _: jnp.full_like(multiplier, jnp.inf)
+        )
+        largest, smallest = (
+            jnp.abs((1 + step_size * h) / (1 + step_size * multiplier)) for h in spectrum[:2]
+        )
+        slope = l2_norm(frame.tangent(first.gradient))
+        estimate = over(slope, (multiplier - spectrum.top) * radius)
         distance = over(l2_norm(polished.perturbation - delta), radius)
+        on_edge, nan = first.on_edge, jnp.nan
         return Certificate(
             kind=kind,
-            residual=r,
+            residual=first.residual,
             multiplier=multiplier,
-            curvature_ratio=jnp.where(on_edge, spectrum.top / multiplier, jnp.nan),
-            curvature_error=jnp.where(on_edge, spectrum.error / jnp.abs(multiplier), jnp.nan),
-            local_rate=jnp.where(
-                jnp.isinf(spectrum.top), 0, jnp.maximum(*(jnp.abs(q) for q in factors))
-            ),
-            distance_estimate=jnp.where(certified, estimate, jnp.nan),
-            distance=jnp.where(certified & polished.converged, distance, jnp.nan),
+            curvature_ratio=jnp.where(on_edge, spectrum.top / multiplier, nan),
+            curvature_error=jnp.where(on_edge, spectrum.error / jnp.abs(multiplier), nan),
+            local_rate=jnp.where(jnp.isinf(spectrum.top), 0, jnp.maximum(largest, smallest)),
+            distance_estimate=jnp.where(certified, estimate, nan),
+            distance=jnp.where(found, distance, nan),
             kink_distance=kink_distance(problem.x + delta),
         )
+
+
+def _is_same_kind(
+    problem: Problem, polished: Polished, kind: Int[Array, ""], method: Literal["dense", "lanczos"]
+) -> Bool[Array, ""]:
+    """Whether Newton's end is a maximum of the set, of the kind that it started from."""
+    star, on_edge = polished.perturbation, kind == Kind.BOUNDARY_MAX
+    eps = rounding(star.size, star.dtype)
+    _, gradient = problem.value_and_gradient(star)
+    frame = frame_at(star, on_edge)
+    spectrum = tangent_spectrum(problem, star, frame, method)
+    multiplier = frame.multiplier(star, gradient)
+    inside = problem.constraint.norm(star) <= problem.constraint.radius * (1 + eps)
+    stationary = jnp.ones_like(on_edge)
+    return inside & (_classify(problem, on_edge, stationary, multiplier, spectrum) == kind)
 
 
 def _classify(
@@ -190,15 +215,19 @@ def _classify(
     values = jnp.stack([spectrum.top, spectrum.bottom, multiplier])
     largest = jnp.max(jnp.where(jnp.isfinite(values), jnp.abs(values), 0))
     error = rounding(problem.x.size, largest.dtype) * largest
-    # On the sphere λ may have any sign; on the ball, λ = 0 leaves the inward direction undecided.
-    undecided = on_edge & (multiplier <= error) & (not isinstance(problem.constraint, L2Sphere))
+    # On the sphere λ may have any sign; on the ball a negative one means that the loss rises
+    # inwards, and λ = 0 leaves that direction undecided.
+    is_ball = not isinstance(problem.constraint, L2Sphere)
+    inward = on_edge & (multiplier < -error) & is_ball
+    undecided = on_edge & (multiplier <= error) & is_ball
+    maximum = margin > error + spectrum.error
     kinds = {
         Kind.NOT_STATIONARY: ~stationary,
         Kind.NOT_SMOOTH: jnp.full_like(stationary, not smooth),
-        Kind.DEGENERATE: undecided | (problem.constraint.radius == 0),
-        Kind.BOUNDARY_MAX: on_edge & (margin > error + spectrum.error),
-        Kind.INTERIOR_MAX: ~on_edge & (margin > error + spectrum.error),
-        Kind.NOT_MAX: margin < -error,
+        Kind.DEGENERATE: jnp.broadcast_to(problem.constraint.radius == 0, stationary.shape),
+        Kind.NOT_MAX: (margin < -error) | inward,
+        Kind.BOUNDARY_MAX: on_edge & maximum & ~undecided,
+        Kind.INTERIOR_MAX: ~on_edge & maximum,
     }
     kind = jnp.select(list(kinds.values()), list(kinds), Kind.DEGENERATE)
     return kind.astype(jnp.int32)

@@ -16,7 +16,7 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxadv.ascent.stationarity import residual
 from jaxadv.ascent.steps import ConstantStep, StepRule
 from jaxadv.problems.constraints import on_boundary
-from jaxadv.problems.norms import l2_norm
+from jaxadv.problems.norms import l2_norm, rounding
 from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import pytree, static
 
@@ -195,7 +195,7 @@ def _arrive(problem: Problem, before: State, delta: Float[Array, " dim"], pga: P
     # A saturated activation hides an infinite x from the loss and the gradient.
     finite = jnp.isfinite(loss) & jnp.isfinite(gradient_norm) & jnp.isfinite(problem.x).all()
     reached = before.reached | (finite & (r <= jnp.asarray(pga.tolerances, delta.dtype)))
-    on_edge = on_boundary(problem.constraint, delta)
+    on_edge = on_boundary(problem.constraint, delta, rounding(delta.size, delta.dtype))
     # Where several reasons hold in one step, the first in this order is reported.
     reasons = {
         Status.NONFINITE: ~finite,

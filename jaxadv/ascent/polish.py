@@ -10,9 +10,8 @@ from jaxtyping import Array, Bool, Float, Int
 from jaxadv.ascent.pga import check_trial
 from jaxadv.ascent.precision import as_double, in_double
 from jaxadv.ascent.stationarity import over
-from jaxadv.ascent.tangent import Frame, check_constraint, frame_at
-from jaxadv.problems.constraints import on_boundary
-from jaxadv.problems.norms import l2_norm
+from jaxadv.ascent.tangent import Frame, check_constraint, first_order, frame_at
+from jaxadv.problems.norms import l2_norm, rounding
 from jaxadv.problems.problem import Problem
 
 Scalar = Float[Array, ""]
@@ -39,7 +38,7 @@ class Polished(NamedTuple):
 
 
 def polish(problem: Problem, delta: Float[Array, " dim"]) -> Polished:
-    """The strict local maximum close to δ, by Riemannian Newton in float64 (THEORY 4).
+    """The stationary point close to δ, by Riemannian Newton in float64 (THEORY 4).
 
     Inside a transformation, as `certify`: enter ``jax.enable_x64(True)`` around it for float64.
 
@@ -66,11 +65,11 @@ def polish(problem: Problem, delta: Float[Array, " dim"]) -> Polished:
 
 @jax.jit
 def _polish(problem: Problem, delta: Float[Array, " dim"]) -> Polished:
-    on_edge = on_boundary(problem.constraint, delta)
+    slack = rounding(delta.size, delta.dtype)
     problem, delta = as_double((problem, delta))
     with jax.default_matmul_precision("highest"):
-        _, gradient = problem.value_and_gradient(delta)
-        return newton(problem, delta, on_edge, l2_norm(gradient), wanted=jnp.bool_(True))
+        first = first_order(problem, delta, 0.0, slack)
+        return newton(problem, delta, first.on_edge, first.gradient_scale, wanted=jnp.bool_(True))
 
 
 def newton(
@@ -91,7 +90,7 @@ def newton(
         delta: the start; first put on the sphere where ``on_edge``.
         on_edge: whether the maximum is sought on the boundary.
         gradient_scale: the unit of the residual.
-        wanted: where false nothing is done (under `jax.vmap` all lanes wait for the slowest).
+        wanted: where false the start is returned. (Under `jax.vmap` lanes wait for the slowest.)
     """
     radius = problem.constraint.radius
     eps = float(jnp.finfo(delta.dtype).eps)

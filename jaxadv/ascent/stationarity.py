@@ -3,8 +3,25 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxadv.problems.constraints import Constraint
+from jaxadv.problems.constraints import Constraint, L2Sphere
 from jaxadv.problems.norms import l2_norm
+
+
+def ascent_point(
+    constraint: Constraint,
+    delta: Float[Array, " dim"],
+    gradient: Float[Array, " dim"],
+    gradient_scale: ScalarLike,
+) -> Float[Array, " dim"]:
+    """P(δ + (ε/G) g): where a step of at most one circumradius ε leads.
+
+    On a sphere g stands for its tangent part: the whole of an inward gradient would lead to the
+    centre, to which all points are nearest.
+    """
+    if isinstance(constraint, L2Sphere):
+        gradient = gradient - delta * over(delta @ gradient, delta @ delta)
+    step = constraint.circumradius(delta.size) * over(gradient, gradient_scale)
+    return constraint.project(delta + step)
 
 
 def residual(
@@ -13,7 +30,7 @@ def residual(
     gradient: Float[Array, " dim"],
     gradient_scale: ScalarLike,
 ) -> Float[Array, ""]:
-    """R = ‖P(δ + (ε/G) g) − δ‖ / ε, without unit and zero exactly at stationary points (THEORY 3).
+    """The residual r = ‖P(δ + (ε/G) g) − δ‖ / ε: no unit, 0 at stationary points alone (THEORY 3).
 
     ε is the set's circumradius. Where ε or G is 0, nothing can move or be gained, and r = 0.
 
@@ -29,9 +46,8 @@ def residual(
         >>> float(residual(L2Ball(2.0), jnp.array([0.0, 2.0]), jnp.array([0.0, 3.0]), 3.0))
         0.0
     """
-    radius = constraint.circumradius(delta.size)
-    trial = delta + radius * over(gradient, gradient_scale)
-    return over(l2_norm(constraint.project(trial) - delta), radius)
+    moved = l2_norm(ascent_point(constraint, delta, gradient, gradient_scale) - delta)
+    return over(moved, constraint.circumradius(delta.size))
 
 
 def over(numerator: Float[Array, "..."] | ScalarLike, denominator: ScalarLike) -> Array:

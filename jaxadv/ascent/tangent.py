@@ -4,11 +4,11 @@ from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, ScalarLike
 
 from jaxadv.ascent.lanczos import extreme_ritz_values
-from jaxadv.ascent.stationarity import over
-from jaxadv.problems.constraints import Constraint, L2Ball
+from jaxadv.ascent.stationarity import ascent_point, over, residual
+from jaxadv.problems.constraints import Constraint, L2Ball, on_boundary
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import pytree
@@ -44,11 +44,43 @@ def frame_at(delta: Float[Array, " dim"], on_edge: Bool[Array, ""]) -> Frame:
     return Frame(jnp.where(on_edge, over(delta, l2_norm(delta)), 0), on_edge)
 
 
+class FirstOrder(NamedTuple):
+    """A point to first order: its gradient, the gradient's scale G, and the residual.
+
+    ``on_edge`` says whether the maximum close by, if there is one, lies on the boundary: whether
+    the residual's own step ends there. (The point itself may lie a little inside.)
+    """
+
+    gradient: Float[Array, " dim"]
+    gradient_scale: Float[Array, ""]
+    residual: Float[Array, ""]
+    on_edge: Bool[Array, ""]
+
+
+def first_order(
+    problem: Problem, delta: Float[Array, " dim"], gradient_scale: ScalarLike, slack: float
+) -> FirstOrder:
+    """The first order at δ, with G the largest of ``gradient_scale``, ‖g(δ)‖ and ‖g(0)‖."""
+    _, gradient = problem.value_and_gradient(delta)
+    _, central = problem.value_and_gradient(jnp.zeros_like(delta))
+    norms = [l2_norm(gradient), l2_norm(central), jnp.asarray(gradient_scale, delta.dtype)]
+    scale = jnp.stack(norms).max()
+    ahead = ascent_point(problem.constraint, delta, gradient, scale)
+    return FirstOrder(
+        gradient=gradient,
+        gradient_scale=scale,
+        residual=residual(problem.constraint, delta, gradient, scale),
+        on_edge=on_boundary(problem.constraint, ahead, slack),
+    )
+
+
 class Spectrum(NamedTuple):
     """Extreme eigenvalues of the Hessian on the feasible directions, in loss per δ².
 
-    ``top`` is h₁, ``bottom`` the smallest; h₁ may lie above ``top`` by ``error``. Where there is no
-    feasible direction (the boundary in dimension 1) they are −inf and inf.
+    ``top`` is h₁, ``bottom`` the smallest. ``error`` is 0 for the dense method; for Lanczos, whose
+    values are Ritz values, *some* eigenvalue lies within it of ``top`` (h₁ itself could be another
+    one that was missed). Where there is no feasible direction (the boundary in dimension 1) the
+    values are −inf and inf.
     """
 
     top: Float[Array, ""]

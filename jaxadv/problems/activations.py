@@ -34,12 +34,22 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 """The built-in activations. All but relu are smooth."""
 
+NOT_SMOOTH = frozenset(
+    {
+        *(jnp.abs, jax.nn.relu, jax.nn.relu6, jax.nn.leaky_relu, jax.nn.elu, jax.nn.celu),
+        *(jax.nn.selu, jax.nn.hard_tanh, jax.nn.hard_sigmoid, jax.nn.hard_silu),
+    }
+)
+"""JAX's activations whose second derivative does not exist everywhere."""
+
 
 def is_smooth(activation: Activation) -> bool:
-    """Whether an activation has a second derivative everywhere; only relu is known not to.
+    """Whether an activation has a second derivative everywhere.
+
+    False for JAX's own with kinks; a user's function says so by an attribute ``smooth = False``.
 
     Example:
         >>> is_smooth(jnp.tanh), is_smooth(jax.nn.relu)
         (True, False)
     """
-    return activation is not ACTIVATIONS["relu"]
+    return activation not in NOT_SMOOTH and getattr(activation, "smooth", True)

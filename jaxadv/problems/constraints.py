@@ -128,12 +128,15 @@ def _onto_sphere(delta: Float[Array, " dim"], radius: ScalarLike) -> Float[Array
     return projections.projection_l2_sphere(delta / entry_scale(delta), radius)
 
 
-def on_boundary(constraint: Constraint, delta: Float[Array, " dim"]) -> Bool[Array, ""]:
-    """Whether the set's norm of δ is its radius, up to `rounding` (THEORY 3, `boundary_step`).
+def on_boundary(
+    constraint: Constraint, delta: Float[Array, " dim"], slack: float
+) -> Bool[Array, ""]:
+    """Whether the set's norm of δ is its radius, up to a relative error of ``slack``.
+
+    With `rounding` at the precision of δ this is THEORY 3's condition for `boundary_step`.
 
     Example:
-        >>> bool(on_boundary(L2Ball(1.0), jnp.array([0.6, 0.8])))
+        >>> bool(on_boundary(L2Ball(1.0), jnp.array([0.6, 0.8]), slack=1e-6))
         True
     """
-    slack = rounding(delta.size, delta.dtype)
     return constraint.norm(delta) >= constraint.radius * (1 - slack)

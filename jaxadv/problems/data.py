@@ -64,7 +64,8 @@ def load_examples(data: str) -> Examples | None:
         raise ValueError(f"data: unknown {data!r}{hint}, or a file FILE.npz")
     centred = x - x.mean(axis=0)
     norms = np.linalg.norm(centred, axis=1, keepdims=True)
-    if (norms == 0).any():
+    # The mean is rounded: a row that equals it may be left with a little noise.
+    if (norms <= 64 * np.finfo(float).eps * np.abs(x).max() * x.shape[1] ** 0.5).any():
         row = int(np.argmin(norms))
         raise ValueError(f"data: row {row} of {data!r} is the mean of all rows, without direction")
     directions = centred / norms * x.shape[1] ** 0.5

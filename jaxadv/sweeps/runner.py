@@ -20,6 +20,8 @@ from jaxadv.sweeps.spec import Sweep
 
 BLOCK_TRIALS = 4096
 """Trials of one group that are written, and lost by a crash, together."""
+TOTALS = ("seconds", "trials_run", "steps_run", "lane_steps_run")
+"""What a manifest counts, over all runs that a store took; the steps' quotient is the occupancy."""
 PACKAGES = ("jaxadv", "jax", "jaxlib", "numpy", "optax", "xarray", "zarr")
 
 
@@ -103,8 +105,11 @@ def _run_blocks(
     sweep: Sweep, target: Store, waiting: list[dict[str, slice]], *, progress: bool
 ) -> None:
     """Compute blocks and write each when it is whole."""
-    started = dt.datetime.now(dt.UTC)
     clock = time.perf_counter()
+    before = target.attributes
+    seconds, trials, steps, lane_steps = (before.get(name, 0) for name in TOTALS)
+    started = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    target.annotate({"started": before.get("started", started)})
     bar = _Progress(sweep, waiting, visible=progress)
     with bar.bar:
         for block in waiting:
@@ -114,15 +119,13 @@ def _run_blocks(
             values = {name: np.stack([part[name] for part in parts], axis=1) for name in parts[0]}
             target.write(block, values)
             target.write(block, {"complete": np.array(True)})
-    target.annotate(
-        {
-            "started": started.isoformat(timespec="seconds"),
-            "seconds": round(time.perf_counter() - clock, 3),
-            "trials_run": bar.trials,
-            "steps_run": bar.steps,
-            "lane_occupancy": round(bar.steps / max(bar.lane_steps, 1), 4),
-        }
-    )
+            done = (
+                round(seconds + time.perf_counter() - clock, 3),
+                trials + bar.trials,
+                steps + bar.steps,
+                lane_steps + bar.lane_steps,
+            )
+            target.annotate(dict(zip(TOTALS, done, strict=True)))
 
 
 class _Progress:

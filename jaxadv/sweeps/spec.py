@@ -37,7 +37,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of the grid; every cell sees the same networks, directions, labels and starts."""
+    """One point of the grid; all cells of one shape see the same networks, inputs and starts."""
 
     group: Group
     step_rule: str
@@ -190,7 +190,10 @@ class Sweep:
             >>> Sweep(scales=(0.1, 1.0)).to_toml().splitlines()[0]
             'scales = [0.1, 1.0]'
         """
-        lines = [f"{name} = {json.dumps(value)}" for name, value in self.to_dict().items()]
+        lines = [
+            f"{name} = {json.dumps(value, ensure_ascii=False)}"
+            for name, value in self.to_dict().items()
+        ]
         return "\n".join(lines) + "\n"
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The paths of a few trials of a sweep, step by step."""
 
+import dataclasses
 import functools
 
 import jax
@@ -18,7 +19,7 @@ MEANINGS = {
 }
 
 
-def run_traces(sweep: Sweep, networks: int = 3) -> xr.Dataset:
+def run_traces(sweep: Sweep, networks: int = 3, max_steps: int | None = None) -> xr.Dataset:
     """The first trial on each of the first networks in every cell, recorded at every step.
 
     The trials are drawn again, the same as in `run_sweep`, which therefore records no paths.
@@ -26,6 +27,7 @@ def run_traces(sweep: Sweep, networks: int = 3) -> xr.Dataset:
     Args:
         sweep: the specification.
         networks: how many networks, and so paths per cell.
+        max_steps: how far the paths are followed; by default through the sweep's whole budget.
 
     Returns:
         Loss, residual and norm with dimensions (cell, network, step); NaN after a trial's end.
@@ -36,6 +38,8 @@ def run_traces(sweep: Sweep, networks: int = 3) -> xr.Dataset:
         {'cell': 2, 'network': 1, 'step': 201}
     """
     networks = min(networks, sweep.networks)
+    if max_steps is not None:
+        sweep = dataclasses.replace(sweep, max_steps=max_steps)
     groups = [
         [_trace_network(sweep, group, index) for index in range(networks)] for group in sweep.groups
     ]

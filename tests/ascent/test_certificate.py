@@ -100,12 +100,29 @@ def test_planted_points_get_their_kinds(method):
     assert kind_at(maximum, 0 * e1, np.eye(3)[1] * 0.6 + e1 * 0.8, ball, **at) is (
         kinds.NOT_STATIONARY
     )
-    # λ = 0 on the boundary: first order leaves the inward direction undecided.
+    # λ = 0 on the boundary: first order leaves the inward direction undecided, where the tangent
+    # directions do not decide it.
+    assert kind_at(-maximum, maximum @ e1, e1, ball, gradient_scale=1.0, **at) is kinds.NOT_MAX
     assert kind_at(0 * maximum, 0 * e1, e1, ball, gradient_scale=1.0, **at) is kinds.DEGENERATE
-    # All eigenvalues below the multiplier though all are negative: PHP's spurious 0 would be h₁.
-    down = -np.diag([1.0, 2.0, 3.0])
-    assert kind_at(down, -down @ e1 - 0.5 * e1, e1, ja.L2Sphere(1.0), **at) is kinds.BOUNDARY_MAX
-    assert kind_at(down, -down @ e1 - 2.5 * e1, e1, ja.L2Sphere(1.0), **at) is kinds.NOT_MAX
+    # On the sphere all eigenvalues may be negative, and the multiplier too, so that the gradient
+    # points inwards: PHP's spurious 0 would be h₁, and the whole gradient would lead to the centre.
+    down, e2, sphere = -np.diag([2.0, 1.0, 3.0]), np.eye(3)[1], ja.L2Sphere(1.0)
+    assert kind_at(down, -down @ e2 - 0.5 * e2, e2, sphere, **at) is kinds.BOUNDARY_MAX
+    assert kind_at(down, -down @ e2 - 2.5 * e2, e2, sphere, **at) is kinds.NOT_MAX
+
+
+@pytest.mark.usefixtures("float64")
+def test_an_ascent_that_ends_just_inside_the_sphere_is_judged_by_the_maximum_on_it():
+    """A start along the gradient of a linear network meets the tolerance before the boundary."""
+    v = jnp.array([3.0, 4.0])
+    net = jax.tree_util.Partial(jnp.dot, v)
+    problem = ja.Problem(net, jnp.zeros(2), jnp.float64(-1), ja.L2Ball(1.0))
+    sol = ja.ascend(problem, jnp.zeros(2), ja.PGA(ja.ConstantStep(1e-4), (1e-2,)))
+    assert ja.Status(int(sol.status)) is ja.Status.CONVERGED
+    assert int(sol.boundary_step) == -1
+    cert = ja.certify(problem, sol.perturbation, step_size=1e-4, tolerance=1e-2)
+    assert ja.Kind(int(cert.kind)) is ja.Kind.BOUNDARY_MAX
+    np.testing.assert_allclose(cert.distance, 1 - jnp.linalg.norm(sol.perturbation), rtol=1e-9)
 
 
 @pytest.mark.usefixtures("float64")

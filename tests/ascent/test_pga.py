@@ -220,6 +220,7 @@ def test_users_own_network_loss_and_activation_work():
     assert jnp.isfinite(own(jnp.ones(3)))
 
 
+@pytest.mark.usefixtures("float64")
 def test_ascend_vmaps_jits_and_differentiates():
     problem = small_problem()
     pga = ja.PGA(tolerances=(1e-3,))
@@ -233,8 +234,8 @@ def test_ascend_vmaps_jits_and_differentiates():
         return ja.ascend(changed, starts[0], ja.PGA(tolerances=(1e-5,))).loss
 
     # By the envelope theorem the best loss grows with the radius ε at the rate λε.
-    radius = jnp.float32(0.3)
-    slope = jax.jvp(loss_at, (radius,), (jnp.float32(1),))[1]
+    radius = jnp.float64(0.3)
+    slope = jax.jvp(loss_at, (radius,), (jnp.float64(1),))[1]
     fixed = ja.Problem(problem.network, problem.x, problem.y, ja.L2Ball(radius))
     end = ja.ascend(fixed, starts[0], ja.PGA(tolerances=(1e-5,))).perturbation
     multiplier = ja.certify(fixed, end, step_size=0.1).multiplier

@@ -34,7 +34,7 @@ def test_a_point_inside_is_unchanged_and_one_outside_lands_on_the_boundary(ball,
     if float(constraint.norm(jnp.asarray(delta))) <= radius:
         np.testing.assert_array_equal(projected, delta)
     else:
-        assert bool(on_boundary(constraint, projected))
+        assert bool(on_boundary(constraint, projected, SLACK))
         assert float(constraint.norm(projected)) <= radius * (1 + SLACK)
 
 

@@ -58,6 +58,7 @@ GOOD = {"x": np.arange(12.0).reshape(4, 3), "y": np.ones(4)}
         ({"x": np.full((4, 3), np.nan), "y": GOOD["y"]}, "NaN"),
         ({"x": GOOD["x"], "y": GOOD["y"] * np.inf}, "infinite"),
         ({"x": np.ones((4, 3)), "y": GOOD["y"]}, "without direction"),
+        ({"x": np.full((3, 3), 0.1), "y": np.ones(3)}, "without direction"),
         ({"x": np.full((4, 3), "a"), "y": GOOD["y"]}, "numbers"),
         ({"x": np.array([[1, None]], dtype=object), "y": np.ones(1)}, "pickle"),
     ],

@@ -30,6 +30,7 @@ def test_value_gradient_and_hessian_equal_numpys(activation, loss):
 def test_relu_is_the_only_builtin_with_kinks():
     net = {name: ja.init_two_layer(jax.random.key(0), 3, 8, name) for name in ja.ACTIVATIONS}
     assert [name for name in net if not net[name].smooth] == ["relu"]
+    assert not ja.init_two_layer(jax.random.key(0), 3, 8, "jax.nn:leaky_relu").smooth
     assert float(net["relu"](jnp.zeros(3))) == 0
     assert np.isinf(net["tanh"].kink_distance(jnp.ones(3)))
 

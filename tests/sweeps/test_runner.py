@@ -3,6 +3,7 @@
 import json
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
@@ -11,12 +12,12 @@ import jaxadv as ja
 from jaxadv.sweeps import engine, runner
 from jaxadv.sweeps.records import VARIABLES
 from jaxadv.sweeps.traces import run_traces
-from jaxadv.sweeps.trials import draw_lanes, draw_network, rules_of
+from jaxadv.sweeps.trials import draw_lanes, draw_network
 
 SMALL = ja.Sweep(
     scales=(0.1, 1.0), dims=(6,), widths=(24,), networks=2, examples=3, starts=2,
     losses=("quadratic", "logistic"),
-    step_sizes=(0.05, 0.1), max_steps=2000, precision="double",
+    ratios=(0.1, 0.3), step_sizes=(0.05, 0.1), max_steps=2000, precision="double",
 )  # fmt: skip
 
 
@@ -31,16 +32,24 @@ def test_every_record_is_that_of_the_trial_run_alone(small):
         for _ in range(12):
             c, n, e, s = (int(rng.integers(small.sizes[dim])) for dim in small.num_steps.dims[:4])
             cell = SMALL.cells[c]
-            lane_cells = [other for other in SMALL.cells if other.group == cell.group]
+            # The draws are the same in all cells: the first one's, and this cell's own settings.
             lanes = draw_lanes(SMALL, cell.group, n)
-            lane = jax.tree.map(lambda leaf: leaf[lane_cells.index(cell), e, s], lanes)
+            direction, label, start = (
+                leaf[0, e, s] for leaf in (lanes.direction, lanes.label, lanes.start)
+            )
+            radius = cell.ratio * cell.scale * jnp.linalg.norm(direction)
+            loss = {"quadratic": ja.quadratic, "logistic": ja.logistic}[cell.group.loss]
             network = draw_network(SMALL, cell.group, n)
-            problem, start, pga = rules_of(SMALL, cell.group).trial(network, lane)
+            problem = ja.Problem(network, cell.scale * direction, label, ja.L2Ball(radius), loss)
+            pga, start = ja.PGA(ja.ConstantStep(cell.step_size), max_steps=2000), radius * start
             sol = ja.ascend(problem, start, pga)
             cert = ja.certify(
                 problem, sol.perturbation, step_size=cell.step_size, tolerance=1e-4,
                 gradient_scale=sol.gradient_scale,
             )  # fmt: skip
+            assert float(small.scale[c]) == cell.scale
+            assert float(small.ratio[c]) == cell.ratio
+            assert float(small.step_size[c]) == cell.step_size
             found = small.isel(cell=c, network=n, example=e, start=s)
             assert found.num_steps.values.tolist() == sol.num_steps.tolist()
             assert int(found.status) == int(sol.status)
@@ -114,12 +123,13 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
     assert complete.tolist() == [[True, True, False, False, False]] * 3
     resumed = ja.run_sweep(sweep, tmp_path / "run", progress=False)
     assert calls == [0, 1, 2, 3, 2, 3, 4]
+    assert resumed.attrs["trials_run"] == sweep.num_trials
     xr.testing.assert_equal(resumed.load(), whole)
 
 
 def test_traces_are_the_sweeps_own_trials(small):
     traces = run_traces(SMALL, networks=1)
-    assert dict(traces.residual.sizes) == {"cell": 8, "network": 1, "step": 2001}
+    assert dict(traces.residual.sizes) == {"cell": 16, "network": 1, "step": 2001}
     ends = np.isfinite(traces.residual.values).sum(-1) - 1
     counts = small.num_steps.isel(network=[0], example=0, start=0, tolerance=-1)
     np.testing.assert_array_equal(ends, counts)

@@ -102,8 +102,14 @@ def test_the_fingerprint_is_stable_and_tells_every_field_apart(tmp_path):
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert other.stdout.strip() == ja.Sweep(scales=(0.1, 3.0)).fingerprint
     rng = np.random.default_rng(0)
-    np.savez(tmp_path / "own.npz", x=rng.normal(size=(50, 64)), y=rng.normal(size=50))
-    np.savez(tmp_path / "same.npz", x=rng.normal(size=(50, 64)), y=rng.normal(size=50))
+    x, y = rng.normal(size=(50, 64)), rng.normal(size=50)
+    for name, labels in (("own", y), ("other", -y), ("same", y)):
+        np.savez(tmp_path / f"{name}.npz", x=x, y=labels)
+    own, other_data, same = (
+        ja.Sweep(data=str(tmp_path / f"{name}.npz")).fingerprint
+        for name in ("own", "other", "same")
+    )
+    assert own == same
     changed = {
         "scales": 3, "ratios": 0.2, "dims": 9, "widths": 9, "networks": 9, "examples": 9,
         "starts": 9, "network": "jaxadv.problems.networks:init_two_layer", "activations": "sin",
@@ -112,6 +118,5 @@ def test_the_fingerprint_is_stable_and_tells_every_field_apart(tmp_path):
     }  # fmt: skip
     assert set(changed) == {field.name for field in dataclasses.fields(ja.Sweep)}
     marks = {ja.Sweep(**{name: value}).fingerprint for name, value in changed.items()}
-    marks |= {ja.Sweep(data=str(tmp_path / name)).fingerprint for name in ("own.npz", "same.npz")}
-    assert len(marks | {ja.Sweep().fingerprint}) == len(changed) + 3
+    assert len(marks | {own, other_data, ja.Sweep().fingerprint}) == len(changed) + 3
     assert ja.Sweep(dims=64).fingerprint == ja.Sweep().fingerprint

@@ -19,6 +19,7 @@ import tyro
 S = TypeVar("S")
 
 EXIT_MISTAKE = 2
+EXIT_INTERRUPTED = 130
 
 
 def fail(message: str) -> NoReturn:
@@ -26,6 +27,12 @@ def fail(message: str) -> NoReturn:
     line = " ".join(message.split())
     print(f"error: {line}", file=sys.stderr)  # noqa: T201
     raise SystemExit(EXIT_MISTAKE)
+
+
+def stop(message: str) -> NoReturn:
+    """Print one line and end the program as Ctrl-C does, with exit code 130."""
+    print(f"\n{message}", file=sys.stderr)  # noqa: T201
+    raise SystemExit(EXIT_INTERRUPTED)
 
 
 @contextlib.contextmanager
@@ -83,7 +90,8 @@ def _read_flags(
     helps, hints = _attribute_helps(spec), typing.get_type_hints(spec)
     flags = []
     for field in dataclasses.fields(spec):
-        metavar = "A,B,…" if typing.get_origin(hints[field.name]) is tuple else "A"
+        hint = hints[field.name]
+        metavar = "A,B,…" if typing.get_origin(hint) is tuple else "N" if hint is int else "NAME"
         arg = tyro.conf.arg(help=helps[field.name], metavar=metavar)
         default = _write(config.get(field.name, field.default))
         flags.append((field.name, Annotated[str, arg], default))
@@ -98,8 +106,9 @@ def _read_flags(
         if stop.code in (0, None):
             raise
         # tyro draws a box of several lines around its message.
-        words = re.sub(r"[^\x20-\x7e]+", " ", errors.getvalue())
-        raise ValueError(words) from stop
+        words = re.sub(r"[\s─│╭╮╰╯]+", " ", errors.getvalue())
+        message = words.partition("For full helptext")[0].strip()
+        raise ValueError(f"{message} (--help explains all flags)") from stop
     return dataclasses.asdict(typing.cast(Any, values))
 
 
@@ -130,7 +139,9 @@ def _read(name: str, text: str, hint: Any) -> Any:
 def _convert(name: str, text: str, hint: Any) -> Any:
     if hint is float or hint is int:
         try:
-            return hint(text)
+            # 1e3 is a whole number, too.
+            is_whole = hint is int and float(text).is_integer()
+            return int(float(text)) if is_whole else hint(text)
         except ValueError:
             kind = "a number" if hint is float else "a whole number"
             raise ValueError(f"{name}: {text!r} is not {kind}") from None

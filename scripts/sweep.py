@@ -41,7 +41,10 @@ def main(args: Sequence[str] | None = None) -> None:
     folder = Path(options["store"] or default)
     with cli.mistakes_in_one_line():
         check_store(sweep, folder)
-    dataset = ja.run_sweep(sweep, folder)
+    try:
+        dataset = ja.run_sweep(sweep, folder)
+    except KeyboardInterrupt:
+        cli.stop(f"interrupted; the same command continues with what {folder} holds")
     table = summary.summarize(dataset)
     table.to_csv(folder / "summary.csv", index=False)
     print(summary.as_text(table, sweep.max_steps))
@@ -62,7 +65,7 @@ def draw(dataset: xr.Dataset, sweep: ja.Sweep, folder: Path) -> list[Path]:
     paths = []
     for name, (plot, source) in drawings.items():
         for settings, family in summary.families(source):
-            label = "".join(f"-{key}={value}" for key, value in settings.items())
+            label = "".join(f"-{key}-{value}" for key, value in settings.items()).replace(":", ".")
             with mpl.rc_context(plots.STYLE):
                 figure, axes = plt.subplots()
                 plot(axes, family)

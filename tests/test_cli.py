@@ -15,7 +15,7 @@ import jaxadv as ja
 from jaxadv.store import Store
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "sweep.py"
-TINY = ["--dims", "4", "--widths", "8", "--networks", "2", "--examples", "2", "--starts", "1"]
+TINY = ["--dims", "4", "--widths", "8", "--networks", "2e0", "--examples", "2", "--starts", "1"]
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +147,24 @@ def test_real_inputs_run_the_same_way(script, here, capsys, data):
     dataset = ja.open_sweep(folder)
     assert dataset.dim.values.tolist() == [64 if data == "digits" else 5] * 2
     assert (dataset.loss_end >= dataset.loss_start).all()
+
+
+def test_an_activation_without_certificates_draws_its_figures_all_the_same(script, here, capsys):
+    script.main([*TINY, "--activations", "relu", "--scales", "1", "--max-steps", "5"])
+    paths = [Path(line) for line in capsys.readouterr().out.splitlines()[2:]]
+    assert len(paths) == 5
+    assert all(path.is_file() for path in paths)
+
+
+def test_ctrl_c_says_how_to_go_on(script, here, capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(script.ja, "run_sweep", interrupted)
+    with pytest.raises(SystemExit) as stop:
+        script.main(TINY)
+    assert stop.value.code == 130
+    assert "the same command continues" in capsys.readouterr().err
 
 
 def test_help_explains_every_field():

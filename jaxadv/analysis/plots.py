@@ -57,7 +57,7 @@ def plot_steps(axes: Axes, dataset: xr.Dataset) -> Axes:
         axes.step(at, curve, where="post", color=hue, lw=2, label=label)
         if censored:
             axes.plot(at[-1], curve[-1], "o", color=hue, mfc="white", ms=8, clip_on=False, zorder=5)
-    axes.set(xscale="log", ylim=(0, 1.02), xlim=(1, at[-1] * 1.15))
+    axes.set(xscale="log", ylim=(0, 1.02), xlim=(1, max(at[-1], 2) * 1.15))
     axes.set_xlabel(f"steps to a residual of {last.tolerance.item():g}")
     axes.set_ylabel("share of trials still running")
     axes.legend(title="input scale", loc="lower left")
@@ -75,6 +75,10 @@ def plot_curvature(axes: Axes, dataset: xr.Dataset) -> Axes:
     scales = dataset.scale.values
     dataset = finished_networks(dataset)
     known = dataset.curvature_ratio.where(dataset.kind == Kind.BOUNDARY_MAX)
+    if not (known > 0).any():
+        axes.text(0.5, 0.5, "no certified boundary maximum", ha="center", color="0.35")
+        axes.set_axis_off()
+        return axes
     known = xr.Dataset({"known": known.transpose("cell", *TRIAL_DIMS)})
     low, high = cluster_interval(known, lambda part: _quantiles(part, 0.5))
     tenth, ninetieth = _quantiles(known, 0.1), _quantiles(known, 0.9)

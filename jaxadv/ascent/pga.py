@@ -194,6 +194,7 @@ def _arrive(problem: Problem, before: State, delta: Float[Array, " dim"], pga: P
     r = residual(problem.constraint, delta, gradient, gradient_scale)
     # A saturated activation hides an infinite x from the loss and the gradient.
     finite = jnp.isfinite(loss) & jnp.isfinite(gradient_norm) & jnp.isfinite(problem.x).all()
+    finite &= jnp.isfinite(problem.constraint.radius)
     reached = before.reached | (finite & (r <= jnp.asarray(pga.tolerances, delta.dtype)))
     on_edge = on_boundary(problem.constraint, delta, rounding(delta.size, delta.dtype))
     # Where several reasons hold in one step, the first in this order is reported.

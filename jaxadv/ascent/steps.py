@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, ScalarLike
 
 from jaxadv.ascent.lanczos import extreme_ritz_values
 from jaxadv.ascent.stationarity import over
+from jaxadv.problems.checks import check_number
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import pytree, static
@@ -43,6 +44,9 @@ class ConstantStep:
 
     step_size: ScalarLike
 
+    def __post_init__(self) -> None:
+        check_number("step_size", self.step_size, positive=True)
+
     def init(self, problem: Problem, start: Float[Array, " dim"]) -> Float[Array, ""]:
         """The step size itself."""
         del problem
@@ -68,6 +72,9 @@ class NormalizedStep:
     """
 
     step_size: ScalarLike
+
+    def __post_init__(self) -> None:
+        check_number("step_size", self.step_size, positive=True)
 
     def init(self, problem: Problem, start: Float[Array, " dim"]) -> Float[Array, ""]:
         """step_size·ε, the length of every step."""
@@ -101,6 +108,9 @@ class InverseCurvatureStep:
 
     step_size: ScalarLike
     num_iters: int = static(default=16)
+
+    def __post_init__(self) -> None:
+        check_number("step_size", self.step_size, positive=True)
 
     def init(self, problem: Problem, start: Float[Array, " dim"]) -> Float[Array, ""]:
         """step_size over the estimate of |h|."""

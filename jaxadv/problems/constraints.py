@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, ScalarLike
 from optax import projections
 
+from jaxadv.problems.checks import check_number
 from jaxadv.problems.norms import entry_scale, l2_norm, rounding
 from jaxadv.pytrees import pytree
 
@@ -52,6 +53,9 @@ class L2Ball:
     """
 
     radius: ScalarLike
+
+    def __post_init__(self) -> None:
+        check_number("radius", self.radius, positive=False)
 
     def project(self, delta: Float[Array, " dim"]) -> Float[Array, " dim"]:
         """δ·min(1, radius/‖δ‖); a point inside, or outside by rounding only, stays bit for bit."""
@@ -103,6 +107,9 @@ class LInfBall:
     """
 
     radius: ScalarLike
+
+    def __post_init__(self) -> None:
+        check_number("radius", self.radius, positive=False)
 
     def project(self, delta: Float[Array, " dim"]) -> Float[Array, " dim"]:
         """Each δ_i clipped to ±radius."""

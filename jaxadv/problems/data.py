@@ -10,8 +10,11 @@ from jaxtyping import Float
 
 from jaxadv.problems.names import suggest
 
+ARRAYS = "arrays x (n, d) and y (n,)"
 SIMULATED = ("sphere", "gaussian")
 """Inputs that are drawn: uniform on a sphere, or normal."""
+LARGEST = 1e30
+"""Of users' values: what can be squared in float64 and held in float32."""
 
 
 @dataclass(frozen=True)
@@ -88,16 +91,19 @@ def _read(path: str) -> tuple[np.ndarray, np.ndarray]:
         with np.load(path, allow_pickle=False) as arrays:
             x, y = arrays["x"], arrays["y"]
     except (OSError, ValueError, KeyError) as error:
-        reason = "has no array " + str(error) if isinstance(error, KeyError) else str(error)
-        raise ValueError(f"data: {path!r} {reason}; need arrays x (n, d) and y (n,)") from error
+        raise ValueError(f"data: {path!r} must be an .npz file with {ARRAYS}: {error}") from error
     if x.ndim != 2 or y.shape != x.shape[:1] or x.size == 0:
         shapes = f"x {x.shape} and y {y.shape}"
-        raise ValueError(f"data: {path!r} has {shapes}; need x (n, d) and y (n,)")
+        raise ValueError(f"data: {path!r} has {shapes}; need {ARRAYS}")
+    if len(y) == 1:
+        raise ValueError(f"data: {path!r} has one row, which is its own mean; need two or more")
     try:
+        if np.iscomplexobj(x) or np.iscomplexobj(y):
+            raise TypeError("complex values")  # noqa: TRY301
         x, y = x.astype(np.float64), y.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"data: {path!r} must hold numbers: {error}") from error
     for name, array in (("x", x), ("y", y)):
-        if not np.isfinite(array).all():
-            raise ValueError(f"data: {name} in {path!r} has NaN or infinite values")
+        if not (np.abs(array) <= LARGEST).all():
+            raise ValueError(f"data: {name} in {path!r} has NaN, or values beyond {LARGEST:g}")
     return x, y

@@ -18,7 +18,7 @@ from jaxadv.sweeps.engine import run_network
 from jaxadv.sweeps.records import VARIABLES
 from jaxadv.sweeps.spec import Sweep
 
-BLOCK_TRIALS = 4096
+BLOCK_TRIALS = 512
 """Trials of one group that are written, and lost by a crash, together."""
 TOTALS = ("seconds", "trials_run", "steps_run", "lane_steps_run")
 """What a manifest counts, over all runs that a store took; the steps' quotient is the occupancy."""

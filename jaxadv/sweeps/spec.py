@@ -12,17 +12,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.steps import STEP_RULES
 from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.data import Examples, load_examples
 from jaxadv.problems.losses import LOSSES
-from jaxadv.problems.names import name_of, suggest
+from jaxadv.problems.names import name_of, resolve, suggest
 from jaxadv.problems.networks import NETWORKS
 
 DEFAULT_DIM = 64
+SMALLEST, LARGEST = 1e-20, 1e20
+"""Of scales, ratios, step sizes and tolerances: what single precision has room for."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,7 @@ class Sweep:
             named = functools.partial(_name, table=table)
             self._set(field, _grid(field, getattr(self, field), named))
         self._set("network", _name("network", self.network, NETWORKS))
+        self._check_functions()
         _choice("step", self.step, tuple(STEP_RULES))
         _choice("precision", self.precision, ("single", "double"))
         PGA(tolerances=self.tolerances, max_steps=self.max_steps)
@@ -125,6 +131,24 @@ class Sweep:
 
     def _set(self, field: str, value: Any) -> None:
         object.__setattr__(self, field, value)
+
+    def _check_functions(self) -> None:
+        """Try users' functions on shapes, so that a mistake is found before the run."""
+        number = jax.ShapeDtypeStruct((), jnp.float32)
+        pair = jax.ShapeDtypeStruct((2,), jnp.float32)
+        for name in self.activations:
+            activation = resolve("activations", name, ACTIVATIONS)
+            _try("activations", name, activation, pair, "map an array elementwise", pair)
+        for name in self.losses:
+            loss = resolve("losses", name, LOSSES)
+            _try("losses", name, loss, number, "map (output, label) to a scalar", number, number)
+
+        def output(z: Array) -> Array:
+            init = resolve("network", self.network, NETWORKS)
+            return init(jax.random.key(0), dim=2, width=2, activation=jnp.tanh)(z)
+
+        what = "map (key, dim, width, activation) to a network that maps an input to a scalar"
+        _try("network", self.network, output, number, what, pair)
 
     def _check_data(self) -> None:
         """Settle ``dims``, and refuse what the data cannot give."""
@@ -142,7 +166,9 @@ class Sweep:
             has = f"data {self.data!r} has {len(data.labels)}"
             raise ValueError(f"examples: {self.examples} per network, but {has}")
         if "logistic" in self.losses and not set(data.labels.tolist()) <= {-1.0, 1.0}:
-            raise ValueError(f"losses: logistic needs labels -1 and 1, data {self.data!r} has more")
+            raise ValueError(
+                f"losses: logistic needs labels -1 and 1, data {self.data!r} has others"
+            )
 
     @functools.cached_property
     def real_examples(self) -> Examples | None:
@@ -245,6 +271,8 @@ def _positive(field: str, value: Any) -> float:
         number = math.nan
     if not 0 < number < math.inf:
         raise ValueError(f"{field}: {value!r} must be a positive number")
+    if not SMALLEST <= number <= LARGEST:
+        raise ValueError(f"{field}: {value!r} must lie between {SMALLEST:g} and {LARGEST:g}")
     return number
 
 
@@ -268,6 +296,17 @@ def _name(field: str, value: Any, table: dict[str, Any]) -> str:
     if not isinstance(value, str) and not callable(value):
         raise TypeError(f"{field}: {value!r} must be a name or a function")
     return name_of(field, value, table)
+
+
+def _try(field: str, name: str, function: Any, result: Any, what: str, *args: Any) -> None:
+    """Refuse a function whose result has not the shape of ``result``."""
+    try:
+        found = jax.eval_shape(function, *args)
+    except Exception as error:  # a user's function may raise anything
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"{field}: {name!r} must {what}: {reason}") from error
+    if getattr(found, "shape", None) != result.shape:
+        raise ValueError(f"{field}: {name!r} must {what}, not give {found}")
 
 
 def _text(values: tuple[Any, ...]) -> str:

@@ -143,6 +143,16 @@ def test_a_value_that_becomes_infinite_is_reported_in_its_step():
     assert (float(sol.loss_start), float(sol.loss)) == (0.5, np.inf)
 
 
+def test_a_traced_radius_that_is_nan_stops_at_once():
+    problem = small_problem()
+
+    def status(radius):
+        changed = ja.Problem(problem.network, problem.x, problem.y, ja.L2Ball(radius))
+        return ja.ascend(changed, jnp.zeros(4), ja.PGA()).status
+
+    assert int(jax.jit(status)(jnp.nan)) == ja.Status.NONFINITE
+
+
 def test_radius_zero_converges_without_a_step():
     sol = ja.ascend(small_problem(radius=0.0), jnp.ones(4), ja.PGA())
     assert ja.Status(int(sol.status)) is ja.Status.CONVERGED
@@ -281,3 +291,13 @@ def test_shapes_and_types_that_make_no_sense_are_refused(changes, start, error):
 def test_settings_that_make_no_sense_are_refused(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
         ja.PGA(**settings)
+
+
+@pytest.mark.parametrize("value", [-1.0, np.nan, np.inf])
+def test_radii_and_step_sizes_that_make_no_sense_are_refused(value):
+    for make in (ja.L2Ball, ja.L2Sphere, ja.LInfBall):
+        with pytest.raises(ValueError, match="radius"):
+            make(value)
+    for make in (ja.ConstantStep, ja.NormalizedStep, ja.InverseCurvatureStep):
+        with pytest.raises(ValueError, match="step_size"):
+            make(value)

@@ -51,12 +51,15 @@ GOOD = {"x": np.arange(12.0).reshape(4, 3), "y": np.ones(4)}
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"x": GOOD["x"]}, "no array"),
+        ({"x": GOOD["x"]}, "with arrays x .* y"),
         ({"x": GOOD["y"], "y": GOOD["y"]}, r"x \(n, d\)"),
         ({"x": GOOD["x"], "y": GOOD["y"][:2]}, r"y \(n,\)"),
         ({"x": np.zeros((0, 3)), "y": np.zeros(0)}, r"x \(n, d\)"),
         ({"x": np.full((4, 3), np.nan), "y": GOOD["y"]}, "NaN"),
-        ({"x": GOOD["x"], "y": GOOD["y"] * np.inf}, "infinite"),
+        ({"x": GOOD["x"], "y": GOOD["y"] * np.inf}, "beyond"),
+        ({"x": GOOD["x"] * 1e200, "y": GOOD["y"]}, "beyond"),
+        ({"x": GOOD["x"] * 1j, "y": GOOD["y"]}, "numbers: complex"),
+        ({"x": GOOD["x"][:1], "y": GOOD["y"][:1]}, "two or more"),
         ({"x": np.ones((4, 3)), "y": GOOD["y"]}, "without direction"),
         ({"x": np.full((3, 3), 0.1), "y": np.ones(3)}, "without direction"),
         ({"x": np.full((4, 3), "a"), "y": GOOD["y"]}, "numbers"),
@@ -74,7 +77,7 @@ def test_what_is_no_data_says_so(tmp_path):
     with pytest.raises(ValueError, match="did you mean 'digits'"):
         load_examples("digit")
     (tmp_path / "text.npz").write_text("not a zip file")
-    with pytest.raises(ValueError, match="need arrays x"):
+    with pytest.raises(ValueError, match="with arrays x"):
         load_examples(str(tmp_path / "text.npz"))
 
 

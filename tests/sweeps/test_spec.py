@@ -10,7 +10,6 @@ import pytest
 
 import jaxadv as ja
 from jaxadv.sweeps.spec import read_toml
-from tests import reference
 
 
 @pytest.mark.parametrize(
@@ -38,6 +37,11 @@ from tests import reference
         ({"network": "three-layer"}, "network: unknown 'three-layer'"),
         ({"step": "normalised"}, "step: unknown 'normalised'; did you mean 'normalized'"),
         ({"precision": "half"}, "precision: unknown 'half'"),
+        ({"scales": 1e40}, "scales: 1e[+]40 must lie between"),
+        ({"activations": "math:sin"}, "activations: 'math:sin' must map an array elementwise"),
+        ({"activations": "jax.numpy:sum"}, "activations: 'jax.numpy:sum' must map an array"),
+        ({"losses": "jax.numpy:sum"}, r"losses: .* must map \(output, label\) to a scalar"),
+        ({"network": "jax.numpy:sum"}, "network: .* must map"),
         ({"data": "missing.npz"}, "data: there is no file 'missing.npz'"),
         ({"data": "digits", "dims": (32,)}, "dims: 32 does not fit data 'digits', d = 64"),
         ({"data": "digits", "examples": 2000}, "examples: 2000 per network, but"),
@@ -91,8 +95,8 @@ def test_toml_mistakes_are_refused(tmp_path):
 def test_functions_may_stand_for_names():
     assert ja.Sweep(activations=jnp.tanh, losses=ja.logistic).activations == ("tanh",)
     assert ja.Sweep(activations=(jnp.cos,)).activations == ("jax.numpy:cos",)
-    own = ja.Sweep(losses=(reference.random_start,)).losses[0]
-    assert own == "tests.reference:random_start"
+    own = ja.Sweep(losses=(cosh_loss,)).losses[0]
+    assert own == "tests.sweeps.test_spec:cosh_loss"
     with pytest.raises(ValueError, match="no importable name"):
         ja.Sweep(activations=(lambda z: z,))
 
@@ -120,3 +124,7 @@ def test_the_fingerprint_is_stable_and_tells_every_field_apart(tmp_path):
     marks = {ja.Sweep(**{name: value}).fingerprint for name, value in changed.items()}
     assert len(marks | {own, other_data, ja.Sweep().fingerprint}) == len(changed) + 3
     assert ja.Sweep(dims=64).fingerprint == ja.Sweep().fingerprint
+
+
+def cosh_loss(output, label):
+    return jnp.cosh(output - label)

@@ -5,9 +5,7 @@ import functools
 import hashlib
 import itertools
 import json
-import math
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,12 +20,20 @@ from jaxadv.ascent.steps import STEP_RULES
 from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.data import Examples, load_examples
 from jaxadv.problems.losses import LOSSES
-from jaxadv.problems.names import name_of, resolve, suggest
+from jaxadv.problems.names import resolve, suggest
 from jaxadv.problems.networks import NETWORKS
+from jaxadv.sweeps.fields import (
+    choice,
+    count,
+    function_name,
+    grid,
+    joined,
+    positive,
+    try_on_shapes,
+    whole,
+)
 
 DEFAULT_DIM = 64
-SMALLEST, LARGEST = 1e-20, 1e20
-"""Of scales, ratios, step sizes and tolerances: what single precision has room for."""
 
 
 @dataclass(frozen=True)
@@ -112,20 +118,20 @@ class Sweep:
 
     def __post_init__(self) -> None:
         for field in ("scales", "ratios", "step_sizes"):
-            self._set(field, _grid(field, getattr(self, field), _positive))
-        self._set("tolerances", _grid("tolerances", self.tolerances, _positive))
-        self._set("widths", _grid("widths", self.widths, _count))
+            self._set(field, grid(field, getattr(self, field), positive))
+        self._set("tolerances", grid("tolerances", self.tolerances, positive))
+        self._set("widths", grid("widths", self.widths, count))
         for field in ("networks", "examples", "starts"):
-            self._set(field, _count(field, getattr(self, field)))
-        self._set("max_steps", _whole("max_steps", self.max_steps, least=0))
-        self._set("seed", _whole("seed", self.seed, least=0, most=2**32 - 1))
+            self._set(field, count(field, getattr(self, field)))
+        self._set("max_steps", whole("max_steps", self.max_steps, least=0))
+        self._set("seed", whole("seed", self.seed, least=0, most=2**32 - 1))
         for field, table in (("activations", ACTIVATIONS), ("losses", LOSSES)):
-            named = functools.partial(_name, table=table)
-            self._set(field, _grid(field, getattr(self, field), named))
-        self._set("network", _name("network", self.network, NETWORKS))
+            named = functools.partial(function_name, table=table)
+            self._set(field, grid(field, getattr(self, field), named))
+        self._set("network", function_name("network", self.network, NETWORKS))
         self._check_functions()
-        _choice("step", self.step, tuple(STEP_RULES))
-        _choice("precision", self.precision, ("single", "double"))
+        choice("step", self.step, tuple(STEP_RULES))
+        choice("precision", self.precision, ("single", "double"))
         PGA(tolerances=self.tolerances, max_steps=self.max_steps)
         self._check_data()
 
@@ -138,17 +144,19 @@ class Sweep:
         pair = jax.ShapeDtypeStruct((2,), jnp.float32)
         for name in self.activations:
             activation = resolve("activations", name, ACTIVATIONS)
-            _try("activations", name, activation, pair, "map an array elementwise", pair)
+            try_on_shapes("activations", name, activation, pair, "map an array elementwise", pair)
         for name in self.losses:
             loss = resolve("losses", name, LOSSES)
-            _try("losses", name, loss, number, "map (output, label) to a scalar", number, number)
+            try_on_shapes(
+                "losses", name, loss, number, "map (output, label) to a scalar", number, number
+            )
 
         def output(z: Array) -> Array:
             init = resolve("network", self.network, NETWORKS)
             return init(jax.random.key(0), dim=2, width=2, activation=jnp.tanh)(z)
 
         what = "map (key, dim, width, activation) to a network that maps an input to a scalar"
-        _try("network", self.network, output, number, what, pair)
+        try_on_shapes("network", self.network, output, number, what, pair)
 
     def _check_data(self) -> None:
         """Settle ``dims``, and refuse what the data cannot give."""
@@ -157,11 +165,13 @@ class Sweep:
         data = self.real_examples
         own = DEFAULT_DIM if data is None else data.dim
         dims = self.dims if np.ndim(self.dims) == 0 or len(self.dims) else (own,)
-        self._set("dims", _grid("dims", dims, _count))
+        self._set("dims", grid("dims", dims, count))
         if data is None:
             return
         if self.dims != (own,):
-            raise ValueError(f"dims: {_text(self.dims)} does not fit data {self.data!r}, d = {own}")
+            raise ValueError(
+                f"dims: {joined(self.dims)} does not fit data {self.data!r}, d = {own}"
+            )
         if self.examples > len(data.labels):
             has = f"data {self.data!r} has {len(data.labels)}"
             raise ValueError(f"examples: {self.examples} per network, but {has}")
@@ -251,63 +261,3 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         if name not in known:
             raise ValueError(f"config: unknown key {name!r} in {str(path)!r}{suggest(name, known)}")
     return fields
-
-
-def _grid(field: str, values: Any, check: Callable[[str, Any], Any]) -> tuple[Any, ...]:
-    """A grid axis: a non-empty tuple of distinct checked values; one value stands for itself."""
-    many = np.iterable(values) and not isinstance(values, str)
-    axis = tuple(check(field, value) for value in (values if many else (values,)))
-    if not axis:
-        raise ValueError(f"{field}: needs at least one value")
-    if len(set(axis)) < len(axis):
-        raise ValueError(f"{field}: {_text(axis)} has a value twice")
-    return axis
-
-
-def _positive(field: str, value: Any) -> float:
-    try:
-        number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not 0 < number < math.inf:
-        raise ValueError(f"{field}: {value!r} must be a positive number")
-    if not SMALLEST <= number <= LARGEST:
-        raise ValueError(f"{field}: {value!r} must lie between {SMALLEST:g} and {LARGEST:g}")
-    return number
-
-
-def _whole(field: str, value: Any, *, least: int, most: int = 2**31 - 1) -> int:
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or not least <= value <= most:
-        raise ValueError(f"{field}: {value!r} must be a whole number from {least} to {most}")
-    return int(value)
-
-
-def _count(field: str, value: Any) -> int:
-    return _whole(field, value, least=1)
-
-
-def _choice(field: str, value: Any, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{field}: unknown {value!r}{suggest(str(value), allowed)}")
-
-
-def _name(field: str, value: Any, table: dict[str, Any]) -> str:
-    if not isinstance(value, str) and not callable(value):
-        raise TypeError(f"{field}: {value!r} must be a name or a function")
-    return name_of(field, value, table)
-
-
-def _try(field: str, name: str, function: Any, result: Any, what: str, *args: Any) -> None:
-    """Refuse a function whose result has not the shape of ``result``."""
-    try:
-        found = jax.eval_shape(function, *args)
-    except Exception as error:  # a user's function may raise anything
-        reason = str(error).partition("\n")[0]
-        raise ValueError(f"{field}: {name!r} must {what}: {reason}") from error
-    if getattr(found, "shape", None) != result.shape:
-        raise ValueError(f"{field}: {name!r} must {what}, not give {found}")
-
-
-def _text(values: tuple[Any, ...]) -> str:
-    return ",".join(f"{value}" for value in values)

@@ -1,0 +1,79 @@
+"""Checks of a specification's fields: what is wrong is said with the field, its value and why."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxadv.problems.names import name_of, suggest
+
+SMALLEST, LARGEST = 1e-20, 1e20
+"""Of scales, ratios, step sizes and tolerances: what single precision has room for."""
+
+
+def grid(field: str, values: Any, check: Callable[[str, Any], Any]) -> tuple[Any, ...]:
+    """A grid axis: a non-empty tuple of distinct checked values; one value stands for itself."""
+    many = np.iterable(values) and not isinstance(values, str)
+    axis = tuple(check(field, value) for value in (values if many else (values,)))
+    if not axis:
+        raise ValueError(f"{field}: needs at least one value")
+    if len(set(axis)) < len(axis):
+        raise ValueError(f"{field}: {joined(axis)} has a value twice")
+    return axis
+
+
+def positive(field: str, value: Any) -> float:
+    """A positive number that single precision has room for."""
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise ValueError(f"{field}: {value!r} must be a positive number")
+    if not SMALLEST <= number <= LARGEST:
+        raise ValueError(f"{field}: {value!r} must lie between {SMALLEST:g} and {LARGEST:g}")
+    return number
+
+
+def whole(field: str, value: Any, *, least: int, most: int = 2**31 - 1) -> int:
+    """A whole number in a range."""
+    is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not is_whole or not least <= value <= most:
+        raise ValueError(f"{field}: {value!r} must be a whole number from {least} to {most}")
+    return int(value)
+
+
+def count(field: str, value: Any) -> int:
+    """A whole number of at least 1."""
+    return whole(field, value, least=1)
+
+
+def choice(field: str, value: Any, allowed: tuple[str, ...]) -> None:
+    """Refuse what is not one of the names."""
+    if value not in allowed:
+        raise ValueError(f"{field}: unknown {value!r}{suggest(str(value), allowed)}")
+
+
+def function_name(field: str, value: Any, table: Mapping[str, Any]) -> str:
+    """The name of a function that is given by its name or as it is."""
+    if not isinstance(value, str) and not callable(value):
+        raise TypeError(f"{field}: {value!r} must be a name or a function")
+    return name_of(field, value, table)
+
+
+def try_on_shapes(field: str, name: str, function: Any, result: Any, what: str, *args: Any) -> None:
+    """Refuse a function whose result has not the shape of ``result``."""
+    try:
+        found = jax.eval_shape(function, *args)
+    except Exception as error:  # a user's function may raise anything
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"{field}: {name!r} must {what}: {reason}") from error
+    if getattr(found, "shape", None) != result.shape:
+        raise ValueError(f"{field}: {name!r} must {what}, not give {found}")
+
+
+def joined(values: tuple[Any, ...]) -> str:
+    """Values as they are written on a command line."""
+    return ",".join(f"{value}" for value in values)

@@ -3,6 +3,7 @@
 A dataset here is one family: cells that differ in scale alone (`summary.families`).
 """
 
+import tomllib
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,8 +70,8 @@ def plot_curvature(axes: Axes, dataset: xr.Dataset) -> Axes:
     """The curvature ratio h₁/λ at certified boundary maxima against the scale.
 
     Medians with 95% intervals over networks (thick), the middle 80% of the trials (thin), and the
-    mean-field curve of THEORY 6 where the activation has one. Ratios below 0, as they occur in few
-    dimensions, count, but lie below the axis.
+    mean-field curve of THEORY 6 where network and activation have one. Ratios below 0, as they
+    occur in few dimensions, count, but lie below the axis.
     """
     scales = dataset.scale.values
     dataset = finished_networks(dataset)
@@ -87,13 +88,9 @@ def plot_curvature(axes: Axes, dataset: xr.Dataset) -> Axes:
     median = _quantiles(known, 0.5)
     axes.plot(scales, median, "o", color=SIMULATED, ms=6, label="median, simulated")
     fine = np.geomspace(scales.min() / 1.5, min(scales.max() * 1.5, LARGEST_SCALE), 80)
-    activation, ratio = dataset.activation.values[0], dataset.ratio.values[0]
-    try:
-        kappa_0 = np.array([regularity(activation, scale, ratio) for scale in fine])
-    except ValueError:  # an activation with kinks, or a user's that is not here any more
-        pass
-    else:
-        axes.plot(fine, curvature_ratio(kappa_0), color=colour(1, 2), lw=2, label="mean field")
+    predicted = _mean_field(dataset, fine)
+    if predicted is not None:
+        axes.plot(fine, predicted, color=colour(1, 2), lw=2, label="mean field")
     axes.axhline(1, color="0.6", lw=1, ls=":")
     axes.annotate(
         "no longer a maximum", (fine[0], 1), (2, 4), textcoords="offset points", fontsize=9,
@@ -136,6 +133,17 @@ def _quantiles(dataset: xr.Dataset, probability: float) -> np.ndarray:
     """A quantile over the known values of each cell; NaN where there are none."""
     cells = (cell[~np.isnan(cell)] for cell in dataset.known.values)
     return np.array([np.quantile(cell, probability) if cell.size else np.nan for cell in cells])
+
+
+def _mean_field(dataset: xr.Dataset, scales: np.ndarray) -> np.ndarray | None:
+    """The predicted curve; None for networks and activations that the theory does not cover."""
+    if tomllib.loads(dataset.attrs["sweep"])["network"] != "two-layer":
+        return None
+    activation, ratio = dataset.activation.values[0], dataset.ratio.values[0]
+    try:
+        return curvature_ratio(np.array([regularity(activation, s, ratio) for s in scales]))
+    except ValueError:  # an activation with kinks, or a user's that is not here any more
+        return None
 
 
 def _caption(dataset: xr.Dataset) -> str:

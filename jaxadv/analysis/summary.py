@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from jaxadv.analysis.survival import quantile, step_counts
-from jaxadv.ascent.certificate import Kind
+from jaxadv.ascent.certificate import MAXIMA
 from jaxadv.ascent.pga import Status
 
 SHARED = ("dim", "width", "activation", "loss", "step_rule", "step_size", "ratio")
@@ -79,7 +79,7 @@ def summarize(dataset: xr.Dataset) -> pd.DataFrame:
 
 def is_maximum(dataset: xr.Dataset) -> xr.DataArray:
     """Which trials ended in a certified strict local maximum."""
-    return dataset.kind.isin([Kind.BOUNDARY_MAX, Kind.INTERIOR_MAX])
+    return dataset.kind.isin(MAXIMA)
 
 
 def as_text(table: pd.DataFrame, max_steps: int) -> str:

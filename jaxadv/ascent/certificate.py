@@ -36,7 +36,7 @@ class Kind(enum.IntEnum):
     NOT_STATIONARY = 0
     """The residual is above the tolerance."""
     BOUNDARY_MAX = 1
-    """A strict local maximum on the boundary: λ > 0 and h₁ < λ."""
+    """A strict local maximum on the boundary: h₁ < λ, and λ > 0 if the set is a ball."""
     INTERIOR_MAX = 2
     """A strict local maximum inside: H ≺ 0."""
     DEGENERATE = 3
@@ -161,7 +161,7 @@ def _certify(
         stationary = first.residual <= tolerance + slack
         kind = _classify(problem, first.on_edge, stationary, multiplier, spectrum)
 
-        certified = (kind == Kind.BOUNDARY_MAX) | (kind == Kind.INTERIOR_MAX)
+        certified = jnp.isin(kind, jnp.array(MAXIMA))
         polished = newton(problem, delta, first.on_edge, first.gradient_scale, wanted=certified)
         found = certified & polished.converged & _is_same_kind(problem, polished, kind, method)
         kink_distance = getattr(

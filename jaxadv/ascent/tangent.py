@@ -29,7 +29,7 @@ class Frame:
     on_edge: Bool[Array, ""]
 
     def tangent(self, vector: Float[Array, " dim"]) -> Float[Array, " dim"]:
-        """V − n⟨n, v⟩: the part of v along which the point may move."""
+        """The part of v along which the point may move: v − n⟨n, v⟩."""
         return vector - self.normal * (self.normal @ vector)
 
     def multiplier(

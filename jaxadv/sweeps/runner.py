@@ -19,7 +19,7 @@ from jaxadv.sweeps.records import VARIABLES
 from jaxadv.sweeps.spec import Sweep
 
 BLOCK_TRIALS = 512
-"""Trials of one group that are written, and lost by a crash, together."""
+"""Trials of one group that are written, and lost by a crash, together; at least one network's."""
 TOTALS = ("seconds", "trials_run", "steps_run", "lane_steps_run")
 """What a manifest counts, over all runs that a store took; the steps' quotient is the occupancy."""
 PACKAGES = ("jaxadv", "jax", "jaxlib", "numpy", "optax", "xarray", "zarr")

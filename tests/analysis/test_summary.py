@@ -106,6 +106,15 @@ def test_the_figure_of_curvature_shows_medians_and_the_predicted_curve(dataset, 
     assert lines["mean field"].get_ydata()[0] < lines["mean field"].get_ydata()[-1] < 1
 
 
+def test_the_predicted_curve_is_drawn_for_two_layers_alone(dataset, axes):
+    _, family = next(summary.families(dataset))
+    other = SWEEP.to_toml().replace("two-layer", "mine:three_layers")
+    plots.plot_curvature(axes, family.assign_attrs(sweep=other))
+    labels = [line.get_label() for line in axes.lines]
+    assert "median, simulated" in labels
+    assert "mean field" not in labels
+
+
 def test_a_scale_without_a_certified_trial_leaves_a_gap(dataset, axes):
     _, family = next(summary.families(dataset))
     plots.plot_curvature(axes, family.assign(kind=family.kind.where(family.scale < 1, 0)))

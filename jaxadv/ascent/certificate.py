@@ -157,12 +157,20 @@ def _certify(
         first = first_order(problem, delta, gradient_scale, slack)
         frame = frame_at(delta, first.on_edge)
         multiplier = frame.multiplier(delta, first.gradient)
-        spectrum = tangent_spectrum(problem, delta, frame, method)
+        hessian = hessian_at(problem, delta, method)
+        spectrum = tangent_spectrum(problem, delta, frame, hessian)
         stationary = first.residual <= tolerance + slack
         kind = _classify(problem, first.on_edge, stationary, multiplier, spectrum)
 
         certified = jnp.isin(kind, jnp.array(MAXIMA))
-        polished = newton(problem, delta, first.on_edge, first.gradient_scale, wanted=certified)
+        polished = newton(
+            problem,
+            delta,
+            first.on_edge,
+            first.gradient_scale,
+            wanted=certified,
+            hessian=hessian,
+        )
         found = certified & polished.converged & _is_same_kind(problem, polished, kind, method)
         kink_distance = getattr(
             problem.network, "kink_distance", lambda _: jnp.full_like(multiplier, jnp.inf)
@@ -187,6 +195,13 @@ def _certify(
         )
 
 
+def hessian_at(
+    problem: Problem, delta: Float[Array, " dim"], method: Literal["dense", "lanczos"]
+) -> Float[Array, "dim dim"] | None:
+    """H(δ), or None for the method that does without."""
+    return jax.hessian(problem.objective)(delta) if method == "dense" else None
+
+
 def _is_same_kind(
     problem: Problem, polished: Polished, kind: Int[Array, ""], method: Literal["dense", "lanczos"]
 ) -> Bool[Array, ""]:
@@ -195,7 +210,7 @@ def _is_same_kind(
     eps = rounding(star.size, star.dtype)
     _, gradient = problem.value_and_gradient(star)
     frame = frame_at(star, on_edge)
-    spectrum = tangent_spectrum(problem, star, frame, method)
+    spectrum = tangent_spectrum(problem, star, frame, hessian_at(problem, star, method))
     multiplier = frame.multiplier(star, gradient)
     inside = problem.constraint.norm(star) <= problem.constraint.radius * (1 + eps)
     stationary = jnp.ones_like(on_edge)

@@ -136,6 +136,7 @@ class Solution:
 def init(problem: Problem, start: Float[Array, " dim"], pga: PGA) -> State:
     """The state at k = 0; a start outside the set is projected first."""
     delta = problem.constraint.project(start)
+    _, gradient = problem.value_and_gradient(delta)
     unknown = jnp.full((), jnp.nan, delta.dtype)
     nowhere = State(
         rule=pga.step.init(problem, delta),
@@ -143,7 +144,8 @@ def init(problem: Problem, start: Float[Array, " dim"], pga: PGA) -> State:
         loss=unknown,
         loss_start=unknown,
         gradient=jnp.zeros_like(delta),
-        gradient_scale=jnp.zeros_like(unknown),
+        # Not above ‖g_0‖, and a unit in which that can be squared safely.
+        gradient_scale=jnp.max(jnp.abs(gradient)),
         residual=unknown,
         steps=jnp.int32(-1),
         num_steps=jnp.zeros(len(pga.tolerances), jnp.int32),
@@ -152,7 +154,14 @@ def init(problem: Problem, start: Float[Array, " dim"], pga: PGA) -> State:
         status=jnp.int32(Status.RUNNING),
     )
     state = _arrive(problem, nowhere, delta, pga)
-    return dataclasses.replace(state, loss_start=state.loss)
+    # A saturated activation hides an infinite x from the loss and the gradient.
+    finite = jnp.isfinite(problem.x).all() & jnp.isfinite(problem.constraint.radius)
+    return dataclasses.replace(
+        state,
+        loss_start=state.loss,
+        reached=state.reached & finite,
+        status=jnp.where(finite, state.status, Status.NONFINITE),
+    )
 
 
 def step(problem: Problem, state: State, pga: PGA) -> State:
@@ -189,22 +198,22 @@ def _arrive(problem: Problem, before: State, delta: Float[Array, " dim"], pga: P
     """The state one step after ``before``, at ``delta``."""
     steps = before.steps + 1
     loss, gradient = problem.value_and_gradient(delta)
-    gradient_norm = l2_norm(gradient)
+    gradient_norm = l2_norm(gradient, unit=before.gradient_scale)
     gradient_scale = jnp.maximum(before.gradient_scale, gradient_norm)
     r = residual(problem.constraint, delta, gradient, gradient_scale)
-    # A saturated activation hides an infinite x from the loss and the gradient.
-    finite = jnp.isfinite(loss) & jnp.isfinite(gradient_norm) & jnp.isfinite(problem.x).all()
-    finite &= jnp.isfinite(problem.constraint.radius)
+    finite = jnp.isfinite(loss) & jnp.isfinite(gradient_norm)
     reached = before.reached | (finite & (r <= jnp.asarray(pga.tolerances, delta.dtype)))
     on_edge = on_boundary(problem.constraint, delta, rounding(delta.size, delta.dtype))
-    # Where several reasons hold in one step, the first in this order is reported.
+    # Where several reasons hold in one step, the last in this order is reported.
     reasons = {
-        Status.NONFINITE: ~finite,
-        Status.CONVERGED: reached[-1],
-        Status.STALLED: (steps > 0) & jnp.all(delta == before.perturbation),
         Status.MAX_STEPS: steps >= pga.max_steps,
+        Status.STALLED: (steps > 0) & (jnp.max(jnp.abs(delta - before.perturbation)) == 0),
+        Status.CONVERGED: reached[-1],
+        Status.NONFINITE: ~finite,
     }
-    status = jnp.select(list(reasons.values()), list(reasons), Status.RUNNING)
+    status = jnp.int32(Status.RUNNING)
+    for reason, holds in reasons.items():
+        status = jnp.where(holds, reason, status)
     return dataclasses.replace(
         before,
         perturbation=delta,
@@ -216,7 +225,7 @@ def _arrive(problem: Problem, before: State, delta: Float[Array, " dim"], pga: P
         num_steps=jnp.where(before.reached, before.num_steps, steps),
         reached=reached,
         boundary_step=jnp.where((before.boundary_step < 0) & on_edge, steps, before.boundary_step),
-        status=status.astype(jnp.int32),
+        status=status,
     )
 
 

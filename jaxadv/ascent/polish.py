@@ -16,12 +16,24 @@ from jaxadv.problems.problem import Problem
 
 Scalar = Float[Array, ""]
 Vector = Float[Array, " dim"]
-Carry = tuple[Vector, Scalar, Scalar, Int[Array, ""]]
-"""The point, its residual, the residual before, and the number of steps."""
 
 MAX_ITERS = 20
 LONGEST_MOVE = 0.1
 """In radii. Newton's method starts close to a maximum; a longer move would leave it."""
+
+
+class View(NamedTuple):
+    """A point on the way, its frame, multiplier, tangent gradient and residual."""
+
+    point: Vector
+    frame: Frame
+    multiplier: Scalar
+    slope: Vector
+    residual: Scalar
+
+
+Carry = tuple[View, Scalar, Int[Array, ""]]
+"""The view from the point, the residual before, and the number of steps."""
 
 
 class Polished(NamedTuple):
@@ -69,7 +81,14 @@ def _polish(problem: Problem, delta: Float[Array, " dim"]) -> Polished:
     problem, delta = as_double((problem, delta))
     with jax.default_matmul_precision("highest"):
         first = first_order(problem, delta, 0.0, slack)
-        return newton(problem, delta, first.on_edge, first.gradient_scale, wanted=jnp.bool_(True))
+        return newton(
+            problem,
+            delta,
+            first.on_edge,
+            first.gradient_scale,
+            wanted=jnp.bool_(True),
+            hessian=None,
+        )
 
 
 def newton(
@@ -77,7 +96,9 @@ def newton(
     delta: Float[Array, " dim"],
     on_edge: Bool[Array, ""],
     gradient_scale: Float[Array, ""],
+    *,
     wanted: Bool[Array, ""],
+    hessian: Float[Array, "dim dim"] | None,
 ) -> Polished:
     """Newton's method from δ: on the sphere where ``on_edge``, in the whole space elsewhere.
 
@@ -91,6 +112,8 @@ def newton(
         on_edge: whether the maximum is sought on the boundary.
         gradient_scale: the unit of the residual.
         wanted: where false the start is returned. (Under `jax.vmap` lanes wait for the slowest.)
+        hessian: H at the start, which then serves for all steps (the chord method: more steps, but
+            much cheaper ones); None for products with H at each point.
     """
     radius = problem.constraint.radius
     eps = float(jnp.finfo(delta.dtype).eps)
@@ -98,33 +121,37 @@ def newton(
     def retract(point: Vector) -> Vector:
         return jnp.where(on_edge, radius * over(point, l2_norm(point)), point)
 
-    def look(point: Vector) -> tuple[Frame, Scalar, Vector, Scalar]:
+    def product(point: Vector, vector: Vector) -> Vector:
+        return problem.hessian_product(point, vector) if hessian is None else hessian @ vector
+
+    def look(point: Vector) -> View:
         _, gradient = problem.value_and_gradient(point)
         frame = frame_at(point, on_edge)
         slope = frame.tangent(gradient)
-        return frame, frame.multiplier(point, gradient), slope, over(l2_norm(slope), gradient_scale)
+        residual = over(l2_norm(slope), gradient_scale)
+        return View(point, frame, frame.multiplier(point, gradient), slope, residual)
 
     def improving(carry: Carry) -> Bool[Array, ""]:
-        _, residual, previous, iters = carry
-        return wanted & (residual < 0.5 * previous) & (residual > eps) & (iters < MAX_ITERS)
+        view, previous, iters = carry
+        halved = view.residual < 0.5 * previous
+        return wanted & halved & (view.residual > eps) & (iters < MAX_ITERS)
 
     def iterate(carry: Carry) -> Carry:
-        point, residual, _, iters = carry
-        frame, multiplier, slope, _ = look(point)
+        view, _, iters = carry
 
         def operator(vector: Vector) -> Vector:
-            return multiplier * vector - frame.tangent(problem.hessian_product(point, vector))
+            return view.multiplier * vector - view.frame.tangent(product(view.point, vector))
 
-        # Solving to the order of the residual itself keeps the convergence quadratic.
-        accuracy: Any = jnp.clip(residual, 1e-8, 0.1)
-        move, _ = cg(operator, slope, tol=accuracy, maxiter=2 * point.size)
-        move = frame.tangent(move)
+        # Solving to the order of the residual itself keeps the convergence quadratic; that of the
+        # chord method is linear, at a rate of the order of the first residual.
+        finest = 1e-8 if hessian is None else 1e-4
+        accuracy: Any = jnp.clip(view.residual, finest, 0.1)
+        move, _ = cg(operator, view.slope, tol=accuracy, maxiter=2 * view.point.size)
+        move = view.frame.tangent(move)
         shrink = jnp.minimum(1, LONGEST_MOVE * over(radius, l2_norm(move)))
-        point = retract(point + shrink * move)
-        return point, look(point)[-1], residual, iters + 1
+        return look(retract(view.point + shrink * move)), view.residual, iters + 1
 
-    point = retract(delta)
-    first = look(point)[-1]
-    carry = (point, first, jnp.full_like(first, jnp.inf), jnp.int32(0))
-    point, last, _, iters = jax.lax.while_loop(improving, iterate, carry)
-    return Polished(point, last, last <= eps**0.75, iters)
+    first = look(retract(delta))
+    carry = (first, jnp.full_like(first.residual, jnp.inf), jnp.int32(0))
+    last, _, iters = jax.lax.while_loop(improving, iterate, carry)
+    return Polished(last.point, last.residual, last.residual <= eps**0.75, iters)

@@ -46,8 +46,8 @@ def residual(
         >>> float(residual(L2Ball(2.0), jnp.array([0.0, 2.0]), jnp.array([0.0, 3.0]), 3.0))
         0.0
     """
-    moved = l2_norm(ascent_point(constraint, delta, gradient, gradient_scale) - delta)
-    return over(moved, constraint.circumradius(delta.size))
+    moved = ascent_point(constraint, delta, gradient, gradient_scale) - delta
+    return l2_norm(over(moved, constraint.circumradius(delta.size)), unit=1.0)
 
 
 def over(numerator: Float[Array, "..."] | ScalarLike, denominator: ScalarLike) -> Array:

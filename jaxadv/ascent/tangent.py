@@ -1,9 +1,10 @@
 """Where a point of an L2 ball or sphere may move to first order, and the curvature there."""
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.linalg import eigh_tridiagonal
 from jaxtyping import Array, Bool, Float, ScalarLike
 
 from jaxadv.ascent.lanczos import extreme_ritz_values
@@ -92,16 +93,15 @@ def tangent_spectrum(
     problem: Problem,
     delta: Float[Array, " dim"],
     frame: Frame,
-    method: Literal["dense", "lanczos"],
+    hessian: Float[Array, "dim dim"] | None,
 ) -> Spectrum:
     """The extreme eigenvalues of PHP on the tangent space, P the projection on it.
 
-    Dense: the eigenvalues of PHP + h̄ nnᵀ, h̄ the mean of the tangent eigenvalues, which lies among
-    them (PHP alone would add a 0, which can be larger than h₁). Lanczos: from a tangent vector, so
-    that the normal direction is never met.
+    With the Hessian: the eigenvalues of PHP + h̄ nnᵀ, h̄ the mean of the tangent eigenvalues, which
+    lies among them (PHP alone would add a 0, which can be larger than h₁). Without: by Lanczos,
+    from a tangent vector, so that the normal direction is never met.
     """
-    if method == "dense":
-        hessian = jax.hessian(problem.objective)(delta)
+    if hessian is not None:
         normal = frame.normal
         image = hessian @ normal
         projected = (
@@ -111,8 +111,8 @@ def tangent_spectrum(
             + (normal @ image) * jnp.outer(normal, normal)
         )
         mean = jnp.trace(projected) / max(delta.size - 1, 1)
-        values = jnp.linalg.eigvalsh(projected + mean * jnp.outer(normal, normal))
-        top, bottom, error = values[-1], values[0], jnp.zeros_like(mean)
+        top, bottom = extreme_eigenvalues(projected + mean * jnp.outer(normal, normal))
+        error = jnp.zeros_like(mean)
     else:
         generic = jax.random.normal(jax.random.key(0), delta.shape, delta.dtype)
         upper, lower = extreme_ritz_values(
@@ -125,6 +125,45 @@ def tangent_spectrum(
         top = jnp.where(frame.on_edge, -jnp.inf, top)
         bottom = jnp.where(frame.on_edge, jnp.inf, bottom)
     return Spectrum(top, bottom, error)
+
+
+def extreme_eigenvalues(
+    matrix: Float[Array, "dim dim"],
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """The largest and the smallest eigenvalue of a symmetric matrix; NaN if an entry is.
+
+    LAPACK gives the others and all eigenvectors as well, for four times the work; on a CPU it only
+    makes the matrix tridiagonal here, and a bisection does the rest.
+
+    Example:
+        >>> [round(float(value), 5) for value in extreme_eigenvalues(jnp.diag(jnp.arange(1.0, 5)))]
+        [4.0, 1.0]
+    """
+
+    def by_bisection(matrix: Float[Array, "dim dim"]) -> tuple[Float[Array, ""], ...]:
+        _, diagonal, off_diagonal, _ = jax.lax.linalg.tridiagonal(matrix)
+        last = len(matrix) - 1
+
+        def largest(diagonal: Float[Array, " dim"]) -> Float[Array, ""]:
+            return eigh_tridiagonal(
+                diagonal, off_diagonal, eigvals_only=True, select="i", select_range=(last, last)
+            )[0]
+
+        # The smallest is minus the largest of the negative: one bisection finds both.
+        top, negative = jax.vmap(largest)(jnp.stack([diagonal, -diagonal]))
+        return top, -negative
+
+    def by_all(matrix: Float[Array, "dim dim"]) -> tuple[Float[Array, ""], ...]:
+        values = jnp.linalg.eigvalsh(matrix)
+        return values[-1], values[0]
+
+    finite = jnp.isfinite(matrix).all()
+    some = jnp.where(finite, matrix, jnp.eye(len(matrix), dtype=matrix.dtype))
+    if len(matrix) == 1:
+        top = bottom = some[0, 0]
+    else:
+        top, bottom = jax.lax.platform_dependent(some, cpu=by_bisection, default=by_all)
+    return jnp.where(finite, top, jnp.nan), jnp.where(finite, bottom, jnp.nan)
 
 
 def check_constraint(constraint: Constraint) -> None:

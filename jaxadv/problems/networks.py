@@ -45,7 +45,7 @@ class TwoLayer:
 
     def __call__(self, z: Float[Array, " dim"]) -> Float[Array, ""]:
         """The output f(z)."""
-        return self.output @ self.activation(self.hidden @ z)
+        return self.activation(z @ self.hidden.T) @ self.output
 
     @property
     def smooth(self) -> bool:

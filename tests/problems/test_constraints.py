@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optax import projections
 
 import jaxadv as ja
 from jaxadv.problems.constraints import on_boundary
@@ -67,6 +68,18 @@ def test_the_projection_is_the_nearest_point(shape, delta, radius, other):
     feasible = np.asarray(project(constraint, other), float)
     rounding_error = 4 * SLACK * (np.linalg.norm(delta) + radius)
     assert np.linalg.norm(nearest - delta) <= np.linalg.norm(feasible - delta) + rounding_error
+
+
+@pytest.mark.parametrize(
+    ("shape", "reference"),
+    [(ja.L2Ball, projections.projection_l2_ball), (ja.L2Sphere, projections.projection_l2_sphere)],
+)
+@given(delta=vectors.filter(lambda v: np.abs(v).max() > 2**-10), radius=radii)
+@settings(deadline=None)
+def test_projections_equal_those_of_optax(shape, reference, delta, radius):
+    radius = np.float32(radius)
+    expected = reference(jnp.asarray(delta), radius)
+    np.testing.assert_allclose(project(shape(radius), delta), expected, rtol=SLACK, atol=1e-30)
 
 
 @pytest.mark.parametrize("shape", ALL)

@@ -9,6 +9,8 @@ from jaxadv.ascent.pga import PGA, Solution, Status, ascend
 from jaxadv.ascent.polish import Polished, polish
 from jaxadv.ascent.steps import ConstantStep, InverseCurvatureStep, NormalizedStep
 from jaxadv.ascent.trajectory import Trajectory, ascend_recorded
+from jaxadv.devices import use_devices
+from jaxadv.lanes import lane_map
 from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.constraints import L2Ball, L2Sphere, LInfBall
 from jaxadv.problems.losses import logistic, quadratic
@@ -39,9 +41,11 @@ __all__ = [
     "ascend_recorded",
     "certify",
     "init_two_layer",
+    "lane_map",
     "logistic",
     "open_sweep",
     "polish",
     "quadratic",
     "run_sweep",
+    "use_devices",
 ]

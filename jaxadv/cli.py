@@ -44,9 +44,22 @@ def mistakes_in_one_line() -> Iterator[None]:
         fail(str(error))
 
 
+def whole_number(name: str, text: str) -> int:
+    """The whole number that an option's text means.
+
+    Raises:
+        ValueError: if it means none; names the option.
+
+    Example:
+        >>> whole_number("lanes", "64")
+        64
+    """
+    return _convert(name, text, int)
+
+
 def parse(
     spec: type[S],
-    options: Mapping[str, tuple[str, str]],
+    options: Mapping[str, tuple[str, str, str]],
     read_config: Callable[[str], dict[str, Any]],
     description: str,
     args: Sequence[str] | None = None,
@@ -58,7 +71,8 @@ def parse(
 
     Args:
         spec: a dataclass with an "Attributes" section in its docstring, which becomes the help.
-        options: further flags, name -> (default, help); their values are returned as text.
+        options: further flags, name -> (default, kind of value, help); their values are
+            returned as text.
         read_config: from the path of a TOML file to the fields that it gives.
         description: what the program does, for ``--help``.
         args: the command line; by default the program's.
@@ -66,7 +80,7 @@ def parse(
     Raises:
         SystemExit: 0 after ``--help``, 2 after a mistake.
     """
-    options = {"config": ("", "TOML file with any of the fields above"), **options}
+    options = {"config": ("", "PATH", "TOML file with any of the fields above"), **options}
     with mistakes_in_one_line():
         given = _read_flags(spec, options, {}, description, args)
         if given["config"]:
@@ -81,7 +95,7 @@ def parse(
 
 def _read_flags(
     spec: type[Any],
-    options: Mapping[str, tuple[str, str]],
+    options: Mapping[str, tuple[str, str, str]],
     config: Mapping[str, Any],
     description: str,
     args: Sequence[str] | None,
@@ -95,8 +109,8 @@ def _read_flags(
         arg = tyro.conf.arg(help=helps[field.name], metavar=metavar)
         default = _write(config.get(field.name, field.default))
         flags.append((field.name, Annotated[str, arg], default))
-    for name, (default, text) in options.items():
-        flags.append((name, Annotated[str, tyro.conf.arg(help=text, metavar="PATH")], default))
+    for name, (default, metavar, text) in options.items():
+        flags.append((name, Annotated[str, tyro.conf.arg(help=text, metavar=metavar)], default))
     command_line = dataclasses.make_dataclass("CommandLine", flags)
     errors = io.StringIO()
     try:

@@ -10,6 +10,7 @@ mpl.use("Agg")
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import xarray as xr
@@ -29,9 +30,14 @@ several values, separated by commas. Example: python scripts/sweep.py --scales 0
 OPTIONS = {
     "store": (
         "",
+        "PATH",
         "folder for the results; by default results/ and the sweep's data and fingerprint",
-    )
+    ),
+    "devices": ("", "N", "how many devices to use; by default all, on a CPU one for each core"),
+    "lanes": ("", "N", "trials of one network under way at a time; by default by device and width"),
+    "check_every": ("", "N", "steps between two looks for trials that have ended; likewise"),
 }
+LAYOUT = ("devices", "lanes", "check_every")
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -41,8 +47,12 @@ def main(args: Sequence[str] | None = None) -> None:
     folder = Path(options["store"] or default)
     with cli.mistakes_in_one_line():
         check_store(sweep, folder)
+        layout: dict[str, Any] = {
+            name: cli.whole_number(name, options[name]) for name in LAYOUT if options[name]
+        }
     try:
-        dataset = ja.run_sweep(sweep, folder)
+        with cli.mistakes_in_one_line():
+            dataset = ja.run_sweep(sweep, folder, **layout)
     except KeyboardInterrupt:
         cli.stop(f"interrupted; the same command continues with what {folder} holds")
     table = summary.summarize(dataset)

@@ -1,11 +1,17 @@
 """Settings and fixtures of all tests."""
 
+import os
 from pathlib import Path
 
 import jax
 import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+# Several devices on any machine, so that all code for many of them is covered.
+jax.config.update("jax_num_cpu_devices", 8)
+os.environ["NPROC"] = "16"  # see `jaxadv.devices.use_devices`
+# The tests compile much and compute little: this saves a quarter of their time.
+jax.config.update("jax_disable_most_optimizations", True)
 # Many tests build the same programs: each is compiled once for all of them and all workers.
 CACHE = Path(__file__).parent.parent / ".pytest_cache" / "programs"
 jax.config.update("jax_compilation_cache_dir", str(CACHE))

@@ -129,14 +129,18 @@ def test_a_run_prints_a_table_and_the_paths_that_it_wrote(script, here, capsys):
 
 
 def test_flags_go_before_the_file_and_the_file_before_defaults(script, here, capsys):
-    (here / "own.toml").write_text("networks = 1\nexamples = 1\nscales = [0.5]\nmax_steps = 5\n")
-    script.main(["--config", "own.toml", "--scales", "0.25", "--store", "run", "--dims", "3"])
+    (here / "own.toml").write_text("examples = 1\nscales = [0.5]\nmax_steps = 500\n")
+    scales = ["--scales", "0.1,0.2,0.3,0.4"]  # four cells, as above: the same programs
+    script.main([*TINY, "--config", "own.toml", *scales, "--store", "run"])
     capsys.readouterr()
-    expected = ja.Sweep(networks=1, examples=1, scales=0.25, max_steps=5, dims=3)
+    expected = ja.Sweep(
+        dims=4, widths=8, networks=2, examples=2, starts=1, scales=(0.1, 0.2, 0.3, 0.4),
+        max_steps=500,
+    )  # fmt: skip
     assert ja.open_sweep("run").attrs["sweep"] == expected.to_toml()
 
 
-@pytest.mark.parametrize("data", ["digits", "own.npz"])
+@pytest.mark.parametrize("data", ["own.npz", pytest.param("digits", marks=pytest.mark.slow)])
 def test_real_inputs_run_the_same_way(script, here, capsys, data):
     rng = np.random.default_rng(0)
     np.savez("own.npz", x=rng.normal(size=(30, 5)), y=rng.normal(size=30))

@@ -11,8 +11,8 @@ import jaxadv as ja
 
 PACKAGE = Path(ja.__file__).parent
 # A module may import from its own room and from rooms above it (DESIGN 2).
-ROOMS = ["pytrees", "store", "problems", "ascent", "sweeps", "analysis", "cli"]
-KNOWS_NOTHING = {"pytrees", "store", "cli"}
+ROOMS = ["pytrees", "lanes", "devices", "store", "problems", "ascent", "sweeps", "analysis", "cli"]
+KNOWS_NOTHING = {"pytrees", "lanes", "devices", "store", "cli"}
 
 
 def room_of(module):
@@ -53,7 +53,8 @@ def test_the_public_names_are_these():
         "ACTIVATIONS", "Certificate", "ConstantStep", "InverseCurvatureStep", "Kind", "L2Ball",
         "L2Sphere", "LInfBall", "NormalizedStep", "PGA", "Polished", "Problem", "Solution",
         "Status", "Sweep", "Trajectory", "TwoLayer", "ascend", "ascend_recorded", "certify",
-        "init_two_layer", "logistic", "open_sweep", "polish", "quadratic", "run_sweep",
+        "init_two_layer", "lane_map", "logistic", "open_sweep", "polish", "quadratic", "run_sweep",
+        "use_devices",
     }  # fmt: skip
     assert set(ja.__all__) == expected
     for name in expected:

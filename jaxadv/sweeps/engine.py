@@ -1,82 +1,285 @@
-"""All trials on one network, as lanes over one shared W."""
+"""All trials on several networks: each network a queue of trials over one shared W.
 
-import functools
+Three programs, each compiled once for a group of cells: draw networks, inputs and starts; ascend;
+certify. Every device works through networks of its own and shares nothing with the others.
+"""
+
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import lax
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec as P
+from jax.stages import Lowered
+from jaxtyping import Array, Bool, Float, Int, Key
 
+from jaxadv.ascent import pga as ascent
 from jaxadv.ascent.certificate import Certificate, certify
-from jaxadv.ascent.pga import Solution, ascend
-from jaxadv.problems.networks import Network
+from jaxadv.ascent.pga import Solution, State
+from jaxadv.lanes import Loops, run_lanes
+from jaxadv.sweeps.plan import Plan
 from jaxadv.sweeps.records import record
 from jaxadv.sweeps.spec import Group, Sweep
-from jaxadv.sweeps.trials import Lane, Rules, draw_lanes, draw_network, rules_of
+from jaxadv.sweeps.trials import (
+    Draws,
+    Given,
+    Rules,
+    Settings,
+    Source,
+    Trial,
+    draw,
+    given_of,
+    key_of,
+    longest_first,
+    rules_of,
+    settings_of,
+    source_of,
+    trial_of,
+)
 
-NUM_LANES = 16
-"""Trials that run in lockstep. Lanes of one cell stand together, for they take similar times."""
+Numbers = Int[Array, "trial 3"]
+"""The (cell, example, start) of trials."""
 
 
-@functools.partial(jax.jit, static_argnames="rules")
-def ascend_lanes(network: Network, lanes: Lane, rules: Rules) -> Solution:
-    """`ascend` for each lane; the network is not batched, so W @ x becomes a matrix product."""
-    return jax.vmap(lambda lane: ascend(*rules.trial(network, lane)))(lanes)
+class Running(NamedTuple):
+    """Trials that devices may still be at; all axes begin with (network, trial)."""
+
+    num_networks: int
+    solutions: Solution
+    certificates: Certificate
+    lane_steps: Float[Array, " network"]
 
 
-@functools.partial(jax.jit, static_argnames="rules")
-def certify_lanes(network: Network, lanes: Lane, solutions: Solution, rules: Rules) -> Certificate:
-    """`certify` for the end of each lane, at the tolerance and the step size of its ascent."""
+class Finished(NamedTuple):
+    """Trials that have ended.
 
-    def one(lane: Lane, solution: Solution) -> Certificate:
-        problem, _, pga = rules.trial(network, lane)
-        return certify(
-            problem,
-            solution.perturbation,
-            step_size=solution.step_size,
-            tolerance=pga.tolerances[-1],
-            gradient_scale=solution.gradient_scale,
+    Attributes:
+        records: by variable, with axes (cell, network, example, start[, tolerance]).
+        trials: how many there are.
+        steps: how many steps they took.
+        lane_steps: how many steps their lanes were held for.
+    """
+
+    records: dict[str, np.ndarray]
+    trials: int
+    steps: int
+    lane_steps: int
+
+
+class Programs(NamedTuple):
+    """A group's compiled programs, and the bytes that a call of all needs on each device."""
+
+    draw: Any
+    ascend: Any
+    certify: Any
+    num_bytes: int
+
+
+class Engine:
+    """Runs the trials of one group of cells, on any of its networks."""
+
+    def __init__(self, sweep: Sweep, group: Group, plan: Plan) -> None:
+        self._double = sweep.precision == "double"
+        self._plan = plan
+        self._settings = settings_of(sweep, group)
+        self._shape = (len(self._settings.scale), sweep.examples, sweep.starts)
+        self._numbers = longest_first(self._settings, sweep.examples, sweep.starts)
+        with jax.enable_x64(self._double):
+            self._key, self._given = key_of(sweep), given_of(sweep)
+        self._programs = compile_programs(
+            source_of(sweep, group),
+            rules_of(sweep, group),
+            plan,
+            num_cells=self._shape[0],
+            num_given=None if self._given is None else len(self._given[1]),
         )
 
-    return jax.vmap(one)(lanes, solutions)
+    @property
+    def num_bytes(self) -> int:
+        """The memory that two calls need on each device: one that runs and one that waits."""
+        return self._programs.num_bytes
+
+    @property
+    def networks_per_call(self) -> int:
+        """How many networks `start` takes at most."""
+        return self._plan.networks_per_call
+
+    def start(self, networks: range) -> Running:
+        """Begin all trials on some networks, `networks_per_call` at most; does not wait."""
+        # A last call with fewer networks repeats one: one shape, one compilation.
+        offsets = np.arange(self.networks_per_call, dtype=np.int32)
+        indices = np.minimum(networks.start + offsets, networks.stop - 1)
+        trials = (self._settings, self._numbers)
+        with jax.enable_x64(self._double):
+            draws = self._programs.draw(indices, self._key, self._given)
+            solutions, lane_steps = self._programs.ascend(draws, *trials)
+        with jax.enable_x64(True):
+            certificates = self._programs.certify((draws, solutions), *trials)
+        return Running(len(networks), solutions, certificates, lane_steps)
+
+    def finish(self, running: Running) -> Finished:
+        """Wait for the trials to end, and take their records."""
+        place = np.argsort(np.ravel_multi_index(tuple(self._numbers.T), self._shape))
+
+        def arrange(values: np.ndarray) -> np.ndarray:
+            values = values[: running.num_networks, place]
+            values = values.reshape(running.num_networks, *self._shape, *values.shape[2:])
+            return np.moveaxis(values, 0, 1)
+
+        records = record(running.solutions, running.certificates)
+        steps = np.asarray(running.solutions.steps)[: running.num_networks]
+        lane_steps = np.asarray(running.lane_steps)[: running.num_networks]
+        return Finished(
+            records={name: arrange(values) for name, values in records.items()},
+            trials=steps.size,
+            steps=int(steps.sum(dtype=np.int64)),
+            lane_steps=round(lane_steps.sum(dtype=np.float64)),
+        )
 
 
-def run_network(
-    sweep: Sweep, group: Group, index: int, report: Callable[[int, int, int], None]
-) -> dict[str, np.ndarray]:
-    """The records of all trials on network ``index``: axes (cell, example, start[, tolerance]).
+@lru_cache(maxsize=32)
+def compile_programs(
+    source: Source, rules: Rules, plan: Plan, *, num_cells: int, num_given: int | None
+) -> Programs:
+    """Compile a group's programs, before anything runs.
 
     Args:
-        sweep: the specification.
-        group: which of the sweep's groups.
-        index: which network.
-        report: called as work goes on with the trials ended, the steps that they took, and the
-            steps that their lanes were held for.
+        source: how trials are drawn.
+        rules: what they have in common.
+        plan: the layout.
+        num_cells: how many cells the group has.
+        num_given: how many real examples there are, None where they are simulated.
     """
-    double = sweep.precision == "double"
-    rules = rules_of(sweep, group)
-    with jax.enable_x64(double):
-        network = draw_network(sweep, group, index)
-        lanes = draw_lanes(sweep, group, index)
-    shape = lanes.label.shape
-    num_trials = lanes.label.size
-    flat = jax.tree.map(lambda leaf: leaf.reshape(num_trials, *leaf.shape[3:]), lanes)
-    width = min(NUM_LANES, num_trials)
-    records = []
-    for first in range(0, num_trials, width):
-        # The last batch is filled up with the last trial: one shape, one compilation.
-        rows = np.minimum(np.arange(first, first + width), num_trials - 1)
-        batch = jax.tree.map(lambda leaf, rows=rows: leaf[rows], flat)
-        with jax.enable_x64(double):
-            solutions = ascend_lanes(network, batch, rules)
-        with jax.enable_x64(True):
-            certificates = certify_lanes(network, batch, solutions, rules)
-        kept = min(width, num_trials - first)
-        records.append({k: v[:kept] for k, v in record(solutions, certificates).items()})
-        steps = np.asarray(solutions.steps)
-        report(kept, int(steps[:kept].sum()), int(width * steps.max()))
-    return {
-        name: np.concatenate([part[name] for part in records]).reshape(
-            *shape, *records[0][name].shape[1:]
+    each, whole = (NamedSharding(plan.mesh, spec) for spec in (P("device"), P()))
+
+    def shaped(tree: Any, sharding: NamedSharding) -> Any:
+        return jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), tree
         )
-        for name in records[0]
-    }
+
+    num_trials = num_cells * source.examples * source.starts
+    column = np.zeros(num_cells, source.dtype)
+    numbers = np.zeros((num_trials, 3), np.int32)
+    trials = shaped((Settings(column, column, column), numbers), whole)
+    given = None
+    if num_given is not None:
+        given = np.zeros((num_given, source.dim), np.float32), np.zeros(num_given, np.float32)
+    with jax.enable_x64(source.dtype == "float64"):
+        seeds = shaped((jax.eval_shape(lambda: jax.random.key(0)), given), whole)
+        indices = shaped(np.zeros(plan.networks_per_call, np.int32), each)
+        drawing = jax.jit(partial(draw_networks, source, plan)).lower(indices, *seeds)
+        draws = shaped(drawing.out_info, each)
+        ascending = jax.jit(partial(ascend_all, rules, plan)).lower(draws, *trials)
+    with jax.enable_x64(True):
+        ends = (draws, shaped(ascending.out_info[0], each))
+        certifying = jax.jit(partial(certify_all, rules, plan)).lower(ends, *trials)
+    with ThreadPoolExecutor() as threads:
+        compiled = list(threads.map(Lowered.compile, (drawing, ascending, certifying)))
+    needs: list[Any] = [program.memory_analysis() for program in compiled]
+    kept = sum(need.output_size_in_bytes for need in needs)
+    temporary = max(need.temp_size_in_bytes for need in needs)
+    return Programs(*compiled, num_bytes=2 * kept + temporary)
+
+
+def on_devices(function: Callable[..., Any], plan: Plan, per_network: Any, *shared: Any) -> Any:
+    """``function(row, *shared)`` for each row of ``per_network``, which is spread over the devices.
+
+    A device works through its rows one after the other, or some side by side if the plan says so.
+    """
+    at_once = None if plan.networks_at_once == 1 else plan.networks_at_once
+
+    def local(per_network: Any, *shared: Any) -> Any:
+        return lax.map(lambda row: function(row, *shared), per_network, batch_size=at_once)
+
+    specs = (P("device"), *(P() for _ in shared))
+    # No check of varying axes: the loops end at different times on different devices.
+    return jax.shard_map(
+        local, mesh=plan.mesh, in_specs=specs, out_specs=P("device"), check_vma=False
+    )(per_network, *shared)
+
+
+def draw_networks(
+    source: Source,
+    plan: Plan,
+    indices: Int[Array, " network"],
+    key: Key[Array, ""],
+    given: Given,
+) -> Draws:
+    """`Source.draw` for some networks."""
+    return on_devices(partial(draw, source), plan, indices, key, given)
+
+
+def ascend_all(
+    rules: Rules, plan: Plan, draws: Draws, settings: Settings, numbers: Numbers
+) -> tuple[Solution, Float[Array, " network"]]:
+    """`ja.ascend` for all trials on some networks, and the steps that their lanes were held for."""
+
+    def one_network(
+        draws: Draws, settings: Settings, numbers: Numbers
+    ) -> tuple[Solution, Float[Array, ""]]:
+        # The network is closed over unbatched, which makes W z of all lanes one matrix product.
+        def init(number: Int[Array, " 3"]) -> tuple[Trial, State]:
+            trial = trial_of(draws, settings, *number)
+            problem, pga = rules.problem(draws.network, trial)
+            return trial, ascent.init(problem, trial.start, pga)
+
+        def step(lane: tuple[Trial, State]) -> tuple[Trial, State]:
+            problem, pga = rules.problem(draws.network, lane[0])
+            return lane[0], ascent.step(problem, lane[1], pga)
+
+        def done(lane: tuple[Trial, State]) -> Bool[Array, ""]:
+            return ascent.done(lane[1])
+
+        def finish(lane: tuple[Trial, State]) -> Solution:
+            problem, pga = rules.problem(draws.network, lane[0])
+            return ascent.finish(problem, lane[1], pga)
+
+        return run_lanes(
+            Loops(init, step, done, finish),
+            numbers,
+            num_lanes=plan.num_lanes,
+            check_every=plan.check_every,
+        )
+
+    with jax.default_matmul_precision("highest"):
+        return on_devices(one_network, plan, draws, settings, numbers)
+
+
+def certify_all(
+    rules: Rules,
+    plan: Plan,
+    ends: tuple[Draws, Solution],
+    settings: Settings,
+    numbers: Numbers,
+) -> Certificate:
+    """`ja.certify` for the ends of all trials, at the tolerance and step sizes of their ascents."""
+
+    def one_network(
+        ends: tuple[Draws, Solution], settings: Settings, numbers: Numbers
+    ) -> Certificate:
+        draws, solutions = ends
+
+        def one_trial(row: Int[Array, ""]) -> Certificate:
+            solution = jax.tree.map(lambda leaf: leaf[row], solutions)
+            trial = trial_of(draws, settings, *numbers[row])
+            problem, pga = rules.problem(draws.network, trial)
+            return certify(
+                problem,
+                solution.perturbation,
+                step_size=solution.step_size,
+                tolerance=pga.tolerances[-1],
+                gradient_scale=solution.gradient_scale,
+            )
+
+        # The last batch is filled up with the last trial: one shape for all batches.
+        batches = -(-len(numbers) // plan.certify_lanes)
+        rows = jnp.minimum(jnp.arange(batches * plan.certify_lanes), len(numbers) - 1)
+        certificates = lax.map(one_trial, rows, batch_size=plan.certify_lanes)
+        return jax.tree.map(lambda leaf: leaf[: len(numbers)], certificates)
+
+    return on_devices(one_network, plan, ends, settings, numbers)

@@ -1,39 +1,54 @@
-"""Running a sweep: block by block into a store, with a progress bar."""
+"""Running a sweep: network by network into a store, with a progress bar."""
 
 import datetime as dt
 import json
 import platform
 import time
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 import xarray as xr
 from tqdm.auto import tqdm
 
+from jaxadv.devices import Device, keep_programs, use_devices
 from jaxadv.store import ArraySpec, Store, check_identity
-from jaxadv.sweeps.engine import run_network
+from jaxadv.sweeps.engine import Engine, Finished, Running
+from jaxadv.sweeps.plan import free_bytes, make_plan
 from jaxadv.sweeps.records import VARIABLES
-from jaxadv.sweeps.spec import Sweep
+from jaxadv.sweeps.spec import Group, Sweep
 
-BLOCK_TRIALS = 512
-"""Trials of one group that are written, and lost by a crash, together; at least one network's."""
+CHUNK_TRIALS = 512
+"""Trials of one group in a chunk of the store; at least one network's."""
 TOTALS = ("seconds", "trials_run", "steps_run", "lane_steps_run")
 """What a manifest counts, over all runs that a store took; the steps' quotient is the occupancy."""
 PACKAGES = ("jaxadv", "jax", "jaxlib", "numpy", "optax", "xarray", "zarr")
 
 
 def run_sweep(
-    sweep: Sweep, store: str | Path | None = None, *, progress: bool = True
+    sweep: Sweep,
+    store: str | Path | None = None,
+    *,
+    devices: int | None = None,
+    lanes: int | None = None,
+    check_every: int | None = None,
+    progress: bool = True,
 ) -> xr.Dataset:
     """Run all trials of a sweep and return what they found.
 
+    Devices, lanes and checks change the time that it takes and not what is found, but for the
+    rounding of single precision. Compiled programs are kept in the user's cache folder
+    (`keep_programs`).
+
     Args:
         sweep: the specification.
-        store: a folder to write to, block by block; a run that ended early goes on where it
+        store: a folder to write to, network by network; a run that ended early goes on where it
             stopped. None keeps the dataset in memory.
+        devices: how many devices to use; by default all, on a CPU one for each core.
+        lanes: trials of one network under way at a time; by default chosen by device and shape.
+        check_every: steps between two looks for trials that have ended; by default likewise.
         progress: whether to draw a progress bar (in a notebook, one of its own).
 
     Returns:
@@ -42,7 +57,8 @@ def run_sweep(
         dataset's own attributes are the manifest: specification, seed, versions, device, times.
 
     Raises:
-        ValueError: if the store is a file or belongs to another sweep.
+        ValueError: if the store is a file or belongs to another sweep; if there are not so many
+            devices; if a single network's trials need more memory than a device has.
 
     Example:
         >>> ds = run_sweep(Sweep(scales=(0.1,), networks=1, examples=2), progress=False)
@@ -50,12 +66,20 @@ def run_sweep(
         {'cell': 1, 'network': 1, 'example': 2, 'start': 4, 'tolerance': 3}
     """
     path = None if store is None else Path(store)
-    target = Store.create(path, sweep.fingerprint, _coordinates(sweep), _arrays(sweep))
-    blocks = _blocks(sweep)
-    complete = target.read("complete")
-    waiting = [block for block in blocks if not complete[block["cell"], block["network"]].all()]
+    keep_programs()
+    chosen = use_devices(devices)
+    target = Store.create(path, sweep.fingerprint, _coordinates(sweep, chosen), _arrays(sweep))
+    waiting = _waiting(sweep, target.read("complete"))
     if waiting:
-        _run_blocks(sweep, target, waiting, progress=progress)
+        networks = sum(len(networks) for _, networks in waiting)
+        bar = _Progress(networks * sweep.trials_per_network, progress)
+        with bar.bar:
+            engines = {}
+            for group in bar.compiling(dict.fromkeys(group for group, _ in waiting)):
+                engines[group] = _fitting_engine(
+                    sweep, group, chosen, lanes=lanes, check_every=check_every
+                )
+            _run_networks(sweep, target, waiting, engines, bar)
     dataset = target.dataset()
     if path is None:
         return dataset.load()
@@ -82,78 +106,118 @@ def check_store(sweep: Sweep, store: str | Path) -> None:
     check_identity(Path(store), sweep.fingerprint)
 
 
-def _blocks(sweep: Sweep) -> list[dict[str, slice]]:
-    """The units of work and of durability: some networks in all cells of one group."""
-    cells = len(sweep.cells) // len(sweep.groups)
-    networks = _networks_per_block(sweep)
-    return [
-        {
-            "cell": slice(first_cell, first_cell + cells),
-            "network": slice(first, min(first + networks, sweep.networks)),
-        }
-        for first_cell in range(0, len(sweep.cells), cells)
-        for first in range(0, sweep.networks, networks)
-    ]
+def _waiting(sweep: Sweep, complete: np.ndarray) -> list[tuple[Group, range]]:
+    """The networks that are not complete in all cells of their group, in runs without a gap."""
+    runs = []
+    for group in sweep.groups:
+        is_complete = complete[_cells(sweep, group)].all(axis=0)
+        edges = np.flatnonzero(np.diff(is_complete, prepend=True, append=True))
+        runs += [(group, range(*pair)) for pair in edges.reshape(-1, 2).tolist()]
+    return runs
 
 
-def _networks_per_block(sweep: Sweep) -> int:
-    trials = sweep.num_trials // (len(sweep.groups) * sweep.networks)
-    return max(1, min(sweep.networks, BLOCK_TRIALS // trials))
+def _cells(sweep: Sweep, group: Group) -> slice:
+    """Where a group's cells are among all cells."""
+    number = len(sweep.cells) // len(sweep.groups)
+    first = sweep.groups.index(group) * number
+    return slice(first, first + number)
 
 
-def _run_blocks(
-    sweep: Sweep, target: Store, waiting: list[dict[str, slice]], *, progress: bool
+def _fitting_engine(
+    sweep: Sweep,
+    group: Group,
+    devices: list[Device],
+    *,
+    lanes: int | None,
+    check_every: int | None,
+) -> Engine:
+    """The engine for a group, with as many networks in a call as the memory holds."""
+    plan = make_plan(sweep, group, devices, lanes, check_every)
+    while True:
+        engine = Engine(sweep, group, plan)
+        needed, free = engine.num_bytes, free_bytes(devices[0], plan.mesh.size)
+        if needed <= free:
+            return engine
+        if plan.networks_per_device == 1:
+            raise ValueError(
+                f"memory: one network of width {group.width} and dim {group.dim} with "
+                f"{sweep.trials_per_network} trials needs {needed:.3g} bytes on a device, which "
+                f"has {free:.3g}; take fewer examples or starts and more networks"
+            )
+        plan = plan.with_fewer_networks()
+
+
+def _run_networks(
+    sweep: Sweep,
+    target: Store,
+    waiting: list[tuple[Group, range]],
+    engines: dict[Group, Engine],
+    bar: "_Progress",
 ) -> None:
-    """Compute blocks and write each when it is whole."""
+    """Run the trials on networks, call by call, and write what each call found."""
     clock = time.perf_counter()
     before = target.attributes
     seconds, trials, steps, lane_steps = (before.get(name, 0) for name in TOTALS)
     started = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     target.annotate({"started": before.get("started", started)})
-    bar = _Progress(sweep, waiting, visible=progress)
-    with bar.bar:
-        for block in waiting:
-            group = sweep.cells[block["cell"].start].group
-            networks = range(block["network"].start, block["network"].stop)
-            parts = [run_network(sweep, group, index, bar.report) for index in networks]
-            values = {name: np.stack([part[name] for part in parts], axis=1) for name in parts[0]}
-            target.write(block, values)
-            target.write(block, {"complete": np.array(True)})
-            done = (
-                round(seconds + time.perf_counter() - clock, 3),
-                trials + bar.trials,
-                steps + bar.steps,
-                lane_steps + bar.lane_steps,
-            )
-            target.annotate(dict(zip(TOTALS, done, strict=True)))
+
+    def write(group: Group, networks: range, running: Running) -> None:
+        finished = engines[group].finish(running)
+        block = {"cell": _cells(sweep, group), "network": slice(networks.start, networks.stop)}
+        target.write(block, finished.records)
+        target.write(block, {"complete": np.array(True)})
+        bar.report(finished)
+        done = (
+            round(seconds + time.perf_counter() - clock, 3),
+            trials + bar.trials,
+            steps + bar.steps,
+            lane_steps + bar.lane_steps,
+        )
+        target.annotate(dict(zip(TOTALS, done, strict=True)))
+
+    previous = None
+    for group, networks in waiting:
+        per_call = engines[group].networks_per_call
+        for first in range(networks.start, networks.stop, per_call):
+            call = range(first, min(first + per_call, networks.stop))
+            # Begun before the last one is waited for, so that no device runs dry.
+            running = group, call, engines[group].start(call)
+            if previous is not None:
+                write(*previous)
+            previous = running
+    assert previous is not None
+    write(*previous)
 
 
 class _Progress:
     """Trials, steps and lane occupancy of a run, drawn as it goes."""
 
-    def __init__(self, sweep: Sweep, waiting: list[dict[str, slice]], *, visible: bool) -> None:
-        sizes = [
-            (block["cell"].stop - block["cell"].start)
-            * (block["network"].stop - block["network"].start)
-            for block in waiting
-        ]
-        total = sum(sizes) * sweep.examples * sweep.starts
+    def __init__(self, total: int, visible: bool) -> None:
         self.trials = self.steps = self.lane_steps = 0
         self.bar = tqdm(total=total, unit="trial", disable=not visible, dynamic_ncols=True)
 
-    def report(self, trials: int, steps: int, lane_steps: int) -> None:
-        """Count trials that ended, their steps, and the steps that their lanes were held for."""
-        self.trials += trials
-        self.steps += steps
-        self.lane_steps += lane_steps
+    def compiling(self, groups: Iterable[Group]) -> Iterator[Group]:
+        """The groups, one by one; says that they are compiled, which takes seconds each."""
+        groups = list(groups)
+        for number, group in enumerate(groups, 1):
+            self.bar.set_description_str(f"compiling, {number} of {len(groups)}")
+            yield group
+        self.bar.set_description_str("")
+        self.bar.reset()
+
+    def report(self, finished: Finished) -> None:
+        """Count trials that have ended."""
+        self.trials += finished.trials
+        self.steps += finished.steps
+        self.lane_steps += finished.lane_steps
         elapsed = self.bar.format_dict["elapsed"]
         rate = self.steps / elapsed if elapsed else 0
         occupancy = self.steps / max(self.lane_steps, 1)
         self.bar.set_postfix_str(f"{rate:.3g} steps/s, lanes {occupancy:.0%} busy", refresh=False)
-        self.bar.update(trials)
+        self.bar.update(finished.trials)
 
 
-def _coordinates(sweep: Sweep) -> xr.Dataset:
+def _coordinates(sweep: Sweep, devices: list[Device]) -> xr.Dataset:
     """The coordinates of a sweep's dataset, and the manifest as far as it is known beforehand."""
     text: Any = np.dtypes.StringDType()
     cells = {
@@ -172,27 +236,27 @@ def _coordinates(sweep: Sweep) -> xr.Dataset:
     }
     tolerance = {"long_name": "residual at which steps are counted", "units": "1"}
     coordinates["tolerance"] = ("tolerance", np.array(sweep.tolerances), tolerance)
-    device = jax.devices()[0]
     manifest = {
         "title": "Projected gradient ascent on random two-layer networks",
         "sweep": sweep.to_toml(),
         **{f"{package}_version": version(package) for package in PACKAGES},
         "python_version": platform.python_version(),
-        "device_platform": device.platform,
-        "device_kind": device.device_kind,
-        "device_count": jax.device_count(),
+        "device_platform": devices[0].platform,
+        "device_kind": devices[0].device_kind,
+        "device_count": len(devices),
         "matmul_precision": "highest",
     }
     return xr.Dataset(coords=coordinates, attrs=manifest)
 
 
 def _arrays(sweep: Sweep) -> dict[str, ArraySpec]:
-    """The arrays of a sweep's dataset; a chunk is a block."""
+    """The arrays of a sweep's dataset; a chunk holds some networks in all cells of a group."""
     dims = ("cell", "network", "example", "start", "tolerance")
     tolerances = len(sweep.tolerances)
     shape = (len(sweep.cells), sweep.networks, sweep.examples, sweep.starts, tolerances)
     cells = len(sweep.cells) // len(sweep.groups)
-    chunks = (cells, _networks_per_block(sweep), sweep.examples, sweep.starts, tolerances)
+    networks = max(1, min(sweep.networks, CHUNK_TRIALS // sweep.trials_per_network))
+    chunks = (cells, networks, sweep.examples, sweep.starts, tolerances)
     floats = "float64" if sweep.precision == "double" else "float32"
 
     def array(rank: int, dtype: str, attributes: dict[str, Any]) -> ArraySpec:

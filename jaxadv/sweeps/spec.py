@@ -203,6 +203,11 @@ class Sweep:
         return len(self.cells) * self.networks * self.examples * self.starts
 
     @property
+    def trials_per_network(self) -> int:
+        """How many of them are on one network, in all cells of its group."""
+        return self.num_trials // (len(self.groups) * self.networks)
+
+    @property
     def fingerprint(self) -> str:
         """A hash of all fields that differ from their defaults, and of the data's values.
 

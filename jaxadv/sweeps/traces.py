@@ -1,16 +1,28 @@
 """The paths of a few trials of a sweep, step by step."""
 
 import dataclasses
-import functools
+from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
 from jaxadv.ascent.trajectory import Trajectory, ascend_recorded
-from jaxadv.problems.networks import Network
 from jaxadv.sweeps.spec import Group, Sweep
-from jaxadv.sweeps.trials import Lane, Rules, draw_lanes, draw_network, rules_of
+from jaxadv.sweeps.trials import (
+    Draws,
+    IntLike,
+    Rules,
+    Settings,
+    draw,
+    given_of,
+    key_of,
+    rules_of,
+    settings_of,
+    source_of,
+    trial_of,
+)
 
 MEANINGS = {
     "loss": {"long_name": "loss", "units": "loss"},
@@ -60,11 +72,17 @@ def run_traces(sweep: Sweep, networks: int = 3, max_steps: int | None = None) ->
 
 def _trace_network(sweep: Sweep, group: Group, index: int) -> Trajectory:
     with jax.enable_x64(sweep.precision == "double"):
-        lanes = draw_lanes(sweep, group, index)
-        first = jax.tree.map(lambda leaf: leaf[:, 0, 0], lanes)
-        return _record_lanes(draw_network(sweep, group, index), first, rules_of(sweep, group))
+        draws = draw(source_of(sweep, group), index, key_of(sweep), given_of(sweep))
+        return _record(draws, settings_of(sweep, group), rules=rules_of(sweep, group))
 
 
-@functools.partial(jax.jit, static_argnames="rules")
-def _record_lanes(network: Network, lanes: Lane, rules: Rules) -> Trajectory:
-    return jax.vmap(lambda lane: ascend_recorded(*rules.trial(network, lane))[1])(lanes)
+@partial(jax.jit, static_argnames="rules")
+def _record(draws: Draws, settings: Settings, *, rules: Rules) -> Trajectory:
+    """The first trial on a network in every cell."""
+
+    def record(cell: IntLike) -> Trajectory:
+        trial = trial_of(draws, settings, cell, 0, 0)
+        problem, pga = rules.problem(draws.network, trial)
+        return ascend_recorded(problem, trial.start, pga)[1]
+
+    return jax.vmap(record)(jnp.arange(len(settings.scale)))

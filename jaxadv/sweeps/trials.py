@@ -8,16 +8,17 @@ float32, also in double precision, which therefore sees the same problems.
 
 import enum
 import functools
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.steps import STEP_RULES
-from jaxadv.problems.activations import ACTIVATIONS
+from jaxadv.problems.activations import ACTIVATIONS, Activation
 from jaxadv.problems.constraints import L2Ball
 from jaxadv.problems.losses import LOSSES, Loss
 from jaxadv.problems.names import resolve
@@ -28,9 +29,13 @@ from jaxadv.pytrees import pytree
 from jaxadv.sweeps.spec import Group, Sweep
 
 T = TypeVar("T")
+AnyArray = Array | np.ndarray
+Given = tuple[Float[AnyArray, "row dim"], Float[AnyArray, " row"]] | None
+"""Real directions and labels, or None."""
+IntLike = int | Int[Array, ""]
 
 
-class Draw(enum.IntEnum):
+class Tag(enum.IntEnum):
     """What a key is for."""
 
     NETWORK = 0
@@ -40,24 +45,106 @@ class Draw(enum.IntEnum):
 
 
 @pytree
-class Lane:
-    """One trial, as far as it differs from the others on the same network; or a batch of them.
+class Draws:
+    """All that is random about the trials on one network; the same in every cell.
 
     Attributes:
+        network: the network.
         direction: x/s, of norm √dim (on average, for Gaussian inputs).
         label: y.
         start: δ_0/ε.
-        scale: s.
-        ratio: ρ.
-        step_size: the step rule's parameter.
     """
 
-    direction: Float[Array, "*lanes dim"]
-    label: Float[Array, "*lanes"]
-    start: Float[Array, "*lanes dim"]
-    scale: Float[Array, "*lanes"]
-    ratio: Float[Array, "*lanes"]
-    step_size: Float[Array, "*lanes"]
+    network: Network
+    direction: Float[Array, "example dim"]
+    label: Float[Array, " example"]
+    start: Float[Array, "example start dim"]
+
+
+@pytree
+class Settings:
+    """The numbers by which the cells of a group differ: scales s, ratios ρ, and step sizes."""
+
+    scale: Float[AnyArray, " cell"]
+    ratio: Float[AnyArray, " cell"]
+    step_size: Float[AnyArray, " cell"]
+
+
+@pytree
+class Trial:
+    """One trial, but for its network."""
+
+    x: Float[Array, " dim"]
+    y: Float[Array, ""]
+    radius: Float[Array, ""]
+    start: Float[Array, " dim"]
+    step_size: Float[Array, ""]
+
+
+class Source(NamedTuple):
+    """How the trials of a group are drawn, and what a program that draws is compiled for."""
+
+    init: Callable[..., Network]
+    dim: int
+    width: int
+    activation: Activation
+    data: Literal["sphere", "gaussian", "given"]
+    signed: bool
+    examples: int
+    starts: int
+    dtype: str
+
+    def draw(self, index: IntLike, key: Key[Array, ""], given: Given) -> Draws:
+        """What is random about network ``index``.
+
+        Args:
+            index: which network.
+            key: the sweep's, `key_of`.
+            given: real directions and labels; None where they are simulated.
+        """
+        network = self.init(
+            self._key(key, Tag.NETWORK, index),
+            dim=self.dim,
+            width=self.width,
+            activation=self.activation,
+        )
+        if given is None:
+            example_key = self._key(key, Tag.EXAMPLE, index)
+            directions, labels = jax.vmap(self._example)(_keys(example_key, self.examples))
+        else:
+            every, labels = jax.tree.map(jnp.asarray, given)
+            shuffled = jax.random.permutation(self._key(key, Tag.ROWS, index), len(labels))
+            rows = shuffled[: self.examples]
+            directions, labels = every[rows], labels[rows]
+        start_keys = _keys(self._key(key, Tag.START, index), self.examples)
+        starts = jax.vmap(lambda key: jax.vmap(self._start)(_keys(key, self.starts)))(start_keys)
+        return _as_dtype(Draws(network, directions, labels, starts), self.dtype)
+
+    def _key(self, key: Key[Array, ""], tag: Tag, index: IntLike) -> Key[Array, ""]:
+        """The key of one kind of draw for one network."""
+        for part in (int(tag), self.dim, self.width, index):
+            key = jax.random.fold_in(key, part)
+        return key
+
+    def _example(self, key: Key[Array, ""]) -> tuple[Float[Array, " dim"], Float[Array, ""]]:
+        """A simulated direction and label: on the sphere or normal, ±1 or normal."""
+        direction_key, label_key = jax.random.split(key)
+        direction = jax.random.normal(direction_key, (self.dim,), jnp.float32)
+        if self.data == "sphere":
+            direction = direction / l2_norm(direction) * self.dim**0.5
+        label = jax.random.normal(label_key, (), jnp.float32)
+        return direction, jnp.sign(label) if self.signed else label
+
+    def _start(self, key: Key[Array, ""]) -> Float[Array, " dim"]:
+        """A start, uniform in the unit ball: a uniform direction at the radius U^(1/dim).
+
+        (`jax.random.ball` has the same distribution, but takes seconds to compile for every shape:
+        it serves all p-norms, by way of the gamma distribution.)
+        """
+        direction_key, radius_key = jax.random.split(key)
+        normal = jax.random.normal(direction_key, (self.dim,), jnp.float32)
+        radius = jax.random.uniform(radius_key, (), jnp.float32) ** (1 / self.dim)
+        return normal / l2_norm(normal) * radius
 
 
 class Rules(NamedTuple):
@@ -68,13 +155,31 @@ class Rules(NamedTuple):
     tolerances: tuple[float, ...]
     max_steps: int
 
-    def trial(self, network: Network, lane: Lane) -> tuple[Problem, Float[Array, " dim"], PGA]:
-        """The problem, the start and the settings of one trial: the arguments of `ascend`."""
-        x = lane.scale * lane.direction
-        radius = lane.ratio * l2_norm(x)
-        problem = Problem(network, x, lane.label, L2Ball(radius), self.loss)
-        rule = STEP_RULES[self.step_rule](lane.step_size)
-        return problem, radius * lane.start, PGA(rule, self.tolerances, self.max_steps)
+    def problem(self, network: Network, trial: Trial) -> tuple[Problem, PGA]:
+        """The problem and the settings of one trial, for `ascend` and `certify`."""
+        problem = Problem(network, trial.x, trial.y, L2Ball(trial.radius), self.loss)
+        rule = STEP_RULES[self.step_rule](trial.step_size)
+        return problem, PGA(rule, self.tolerances, self.max_steps)
+
+
+draw = jax.jit(Source.draw, static_argnums=0)
+"""`Source.draw` as the programs of a sweep round it: the same bit for bit wherever it is used."""
+
+
+def source_of(sweep: Sweep, group: Group) -> Source:
+    """How a group's trials are drawn."""
+    simulated = sweep.real_examples is None
+    return Source(
+        init=resolve("network", sweep.network, NETWORKS),
+        dim=group.dim,
+        width=group.width,
+        activation=resolve("activations", group.activation, ACTIVATIONS),
+        data=cast(Any, sweep.data) if simulated else "given",
+        signed=group.loss == "logistic",
+        examples=sweep.examples,
+        starts=sweep.starts,
+        dtype=_dtype(sweep),
+    )
 
 
 def rules_of(sweep: Sweep, group: Group) -> Rules:
@@ -83,106 +188,56 @@ def rules_of(sweep: Sweep, group: Group) -> Rules:
     return Rules(loss, sweep.step, sweep.tolerances, sweep.max_steps)
 
 
-def draw_network(sweep: Sweep, group: Group, index: int) -> Network:
-    """Network ``index`` of a group's shape, in the sweep's precision.
-
-    Example:
-        >>> sweep = Sweep(widths=(8,))
-        >>> draw_network(sweep, sweep.groups[0], 0).hidden.shape
-        (8, 64)
-    """
-    activation = resolve("activations", group.activation, ACTIVATIONS)
-    init = resolve("network", sweep.network, NETWORKS)
-    key = _key(sweep, Draw.NETWORK, group, index)
-    return _in_precision(sweep, _draw_network(key, init, group.dim, group.width, activation))
-
-
-def draw_lanes(sweep: Sweep, group: Group, index: int) -> Lane:
-    """All trials on network ``index`` of a group, with leading axes (cell, example, start).
-
-    Example:
-        >>> sweep = Sweep(examples=5, starts=2)
-        >>> draw_lanes(sweep, sweep.groups[0], 0).start.shape
-        (3, 5, 2, 64)
-    """
-    if sweep.real_examples is None:
-        key = _key(sweep, Draw.EXAMPLE, group, index)
-        on_sphere, signed = sweep.data == "sphere", group.loss == "logistic"
-        directions, labels = _draw_examples(key, group.dim, sweep.examples, on_sphere, signed)
-    else:
-        every, labels = sweep.real_examples.directions, sweep.real_examples.labels
-        shuffled = jax.random.permutation(_key(sweep, Draw.ROWS, group, index), len(labels))
-        rows = np.asarray(shuffled[: sweep.examples])
-        directions, labels = jnp.asarray(every[rows]), jnp.asarray(labels[rows])
-    key = _key(sweep, Draw.START, group, index)
-    starts = _draw_starts(key, group.dim, sweep.examples, sweep.starts)
-
+def settings_of(sweep: Sweep, group: Group) -> Settings:
+    """The settings of a group's cells, in their order."""
     cells = [cell for cell in sweep.cells if cell.group == group]
-    shape = (len(cells), sweep.examples, sweep.starts)
-
-    def per_cell(values: list[float]) -> Float[Array, "cell example start"]:
-        return jnp.broadcast_to(jnp.array(values)[:, None, None], shape)
-
-    lanes = Lane(
-        direction=jnp.broadcast_to(directions[:, None], (*shape, group.dim)),
-        label=jnp.broadcast_to(labels[:, None], shape),
-        start=jnp.broadcast_to(starts, (*shape, group.dim)),
-        scale=per_cell([cell.scale for cell in cells]),
-        ratio=per_cell([cell.ratio for cell in cells]),
-        step_size=per_cell([cell.step_size for cell in cells]),
-    )
-    return _in_precision(sweep, lanes)
+    columns = ("scale", "ratio", "step_size")
+    return Settings(*(np.array([getattr(c, n) for c in cells], _dtype(sweep)) for n in columns))
 
 
-_draw_network = jax.jit(
-    lambda key, init, dim, width, activation: init(
-        key, dim=dim, width=width, activation=activation
-    ),
-    static_argnums=(1, 2, 3, 4),
-)
+def given_of(sweep: Sweep) -> Given:
+    """The real directions and labels of a sweep; None where they are simulated."""
+    if sweep.real_examples is None:
+        return None
+    return sweep.real_examples.directions, sweep.real_examples.labels
 
 
-@functools.partial(jax.jit, static_argnames=("dim", "number", "on_sphere", "signed"))
-def _draw_examples(
-    key: Key[Array, ""], dim: int, number: int, on_sphere: bool, signed: bool
-) -> tuple[Float[Array, "example dim"], Float[Array, " example"]]:
-    """Simulated directions and labels: on the sphere or normal, ±1 or normal."""
-
-    def draw(key: Key[Array, ""]) -> tuple[Float[Array, " dim"], Float[Array, ""]]:
-        direction_key, label_key = jax.random.split(key)
-        normal = jax.random.normal(direction_key, (dim,), jnp.float32)
-        label = jax.random.normal(label_key, (), jnp.float32)
-        direction = normal / l2_norm(normal) * dim**0.5 if on_sphere else normal
-        return direction, jnp.sign(label) if signed else label
-
-    return jax.vmap(draw)(_keys(key, number))
+def key_of(sweep: Sweep) -> Key[Array, ""]:
+    """The key that all draws of a sweep are made from."""
+    return jax.random.key(sweep.seed)
 
 
-@functools.partial(jax.jit, static_argnames=("dim", "examples", "starts"))
-def _draw_starts(
-    key: Key[Array, ""], dim: int, examples: int, starts: int
-) -> Float[Array, "example start dim"]:
-    """Starts, uniform in the unit ball: a uniform direction at the radius U^(1/dim).
+def trial_of(
+    draws: Draws, settings: Settings, cell: IntLike, example: IntLike, start: IntLike
+) -> Trial:
+    """One trial on a network.
 
-    (`jax.random.ball` has the same distribution, but takes seconds to compile for every shape: it
-    serves all p-norms, by way of the gamma distribution.)
+    Example:
+        >>> sweep = Sweep(widths=(8,), scales=(0.1, 1.0))
+        >>> group = sweep.groups[0]
+        >>> draws = draw(source_of(sweep, group), 0, key_of(sweep), given_of(sweep))
+        >>> trial_of(draws, settings_of(sweep, group), 1, 5, 2).x.shape
+        (64,)
     """
+    scale, ratio, step_size = (
+        jnp.asarray(column)[cell] for column in (settings.scale, settings.ratio, settings.step_size)
+    )
+    x = scale * draws.direction[example]
+    radius = ratio * l2_norm(x)
+    start_point = radius * draws.start[example, start]
+    return Trial(x, draws.label[example], radius, start_point, step_size)
 
-    def draw(key: Key[Array, ""]) -> Float[Array, " dim"]:
-        direction_key, radius_key = jax.random.split(key)
-        normal = jax.random.normal(direction_key, (dim,), jnp.float32)
-        radius = jax.random.uniform(radius_key, (), jnp.float32) ** (1 / dim)
-        return normal / l2_norm(normal) * radius
 
-    return jax.vmap(lambda key: jax.vmap(draw)(_keys(key, starts)))(_keys(key, examples))
+def longest_first(settings: Settings, examples: int, starts: int) -> np.ndarray:
+    """The numbers (cell, example, start) of all trials on a network, the longest ones first.
 
-
-def _key(sweep: Sweep, draw: Draw, group: Group, index: int) -> Key[Array, ""]:
-    """The key of one kind of draw for one network."""
-    key = jax.random.key(sweep.seed)
-    for part in (int(draw), group.dim, group.width, index):
-        key = jax.random.fold_in(key, part)
-    return key
+    Steps needed grow with the radius and fall with the step size (THEORY 6: T ∝ ρ s/η at a fixed
+    curvature ratio, which grows with ρ s as well).
+    """
+    expected = np.asarray(settings.ratio * settings.scale / settings.step_size)
+    cells = np.argsort(-expected, kind="stable")
+    numbers = np.meshgrid(cells, np.arange(examples), np.arange(starts), indexing="ij")
+    return np.stack([number.ravel() for number in numbers], axis=1).astype(np.int32)
 
 
 def _keys(key: Key[Array, ""], number: int) -> Key[Array, " number"]:
@@ -190,11 +245,14 @@ def _keys(key: Key[Array, ""], number: int) -> Key[Array, " number"]:
     return jax.vmap(functools.partial(jax.random.fold_in, key))(jnp.arange(number))
 
 
-def _in_precision(sweep: Sweep, tree: T) -> T:
-    """The tree with its floats in the sweep's precision."""
-    dtype = jnp.float64 if sweep.precision == "double" else jnp.float32
+def _dtype(sweep: Sweep) -> str:
+    return "float64" if sweep.precision == "double" else "float32"
 
-    def cast(leaf: Array) -> Array:
+
+def _as_dtype(tree: T, dtype: str) -> T:
+    """The tree with all its floats of one type."""
+
+    def cast_floats(leaf: Array) -> Array:
         return leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
 
-    return jax.tree.map(cast, tree)
+    return jax.tree.map(cast_floats, tree)

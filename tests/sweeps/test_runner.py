@@ -1,5 +1,6 @@
 """A sweep from end to end: equal to its trials one by one, stored, resumed, described."""
 
+import dataclasses
 import json
 
 import jax
@@ -9,10 +10,12 @@ import pytest
 import xarray as xr
 
 import jaxadv as ja
-from jaxadv.sweeps import engine, runner
+from jaxadv.sweeps import runner
+from jaxadv.sweeps.engine import Engine, compile_programs
+from jaxadv.sweeps.plan import make_plan
 from jaxadv.sweeps.records import VARIABLES
 from jaxadv.sweeps.traces import run_traces
-from jaxadv.sweeps.trials import draw_lanes, draw_network
+from jaxadv.sweeps.trials import draw, key_of, source_of
 
 SMALL = ja.Sweep(
     scales=(0.1, 1.0), dims=(6,), widths=(24,), networks=2, examples=3, starts=2,
@@ -26,49 +29,131 @@ def small():
     return ja.run_sweep(SMALL, progress=False)
 
 
-def test_every_record_is_that_of_the_trial_run_alone(small):
+def compare_with_trials_alone(dataset, sweep):
+    """Some records of a sweep in double precision, against `ascend` and `certify` on one trial."""
     rng = np.random.default_rng(0)
+    for _ in range(12):
+        c, n, e, s = (int(rng.integers(dataset.sizes[dim])) for dim in dataset.num_steps.dims[:4])
+        cell = sweep.cells[c]
+        draws = draw(source_of(sweep, cell.group), n, key_of(sweep), None)
+        direction, label, start = draws.direction[e], draws.label[e], draws.start[e, s]
+        radius = cell.ratio * cell.scale * jnp.linalg.norm(direction)
+        loss = {"quadratic": ja.quadratic, "logistic": ja.logistic}[cell.group.loss]
+        problem = ja.Problem(draws.network, cell.scale * direction, label, ja.L2Ball(radius), loss)
+        pga, start = ja.PGA(ja.ConstantStep(cell.step_size), max_steps=2000), radius * start
+        sol = ja.ascend(problem, start, pga)
+        cert = ja.certify(
+            problem, sol.perturbation, step_size=cell.step_size, tolerance=1e-4,
+            gradient_scale=sol.gradient_scale,
+        )  # fmt: skip
+        assert float(dataset.scale[c]) == cell.scale
+        assert float(dataset.ratio[c]) == cell.ratio
+        assert float(dataset.step_size[c]) == cell.step_size
+        found = dataset.isel(cell=c, network=n, example=e, start=s)
+        assert found.num_steps.values.tolist() == sol.num_steps.tolist()
+        assert int(found.status) == int(sol.status)
+        assert int(found.boundary_step) == int(sol.boundary_step)
+        assert int(found.kind) == int(cert.kind)
+        np.testing.assert_allclose(found.loss_end, sol.loss, rtol=1e-10)
+        np.testing.assert_allclose(found.loss_start, sol.loss_start, rtol=1e-10)
+        np.testing.assert_allclose(found.curvature_ratio, cert.curvature_ratio, rtol=1e-6)
+        np.testing.assert_allclose(found.local_rate, cert.local_rate, rtol=1e-6)
+
+
+def test_every_record_is_that_of_the_trial_run_alone(small):
     with jax.enable_x64(True):
-        for _ in range(12):
-            c, n, e, s = (int(rng.integers(small.sizes[dim])) for dim in small.num_steps.dims[:4])
-            cell = SMALL.cells[c]
-            # The draws are the same in all cells: the first one's, and this cell's own settings.
-            lanes = draw_lanes(SMALL, cell.group, n)
-            direction, label, start = (
-                leaf[0, e, s] for leaf in (lanes.direction, lanes.label, lanes.start)
-            )
-            radius = cell.ratio * cell.scale * jnp.linalg.norm(direction)
-            loss = {"quadratic": ja.quadratic, "logistic": ja.logistic}[cell.group.loss]
-            network = draw_network(SMALL, cell.group, n)
-            problem = ja.Problem(network, cell.scale * direction, label, ja.L2Ball(radius), loss)
-            pga, start = ja.PGA(ja.ConstantStep(cell.step_size), max_steps=2000), radius * start
-            sol = ja.ascend(problem, start, pga)
-            cert = ja.certify(
-                problem, sol.perturbation, step_size=cell.step_size, tolerance=1e-4,
-                gradient_scale=sol.gradient_scale,
-            )  # fmt: skip
-            assert float(small.scale[c]) == cell.scale
-            assert float(small.ratio[c]) == cell.ratio
-            assert float(small.step_size[c]) == cell.step_size
-            found = small.isel(cell=c, network=n, example=e, start=s)
-            assert found.num_steps.values.tolist() == sol.num_steps.tolist()
-            assert int(found.status) == int(sol.status)
-            assert int(found.boundary_step) == int(sol.boundary_step)
-            assert int(found.kind) == int(cert.kind)
-            np.testing.assert_allclose(found.loss_end, sol.loss, rtol=1e-10)
-            np.testing.assert_allclose(found.loss_start, sol.loss_start, rtol=1e-10)
-            np.testing.assert_allclose(found.curvature_ratio, cert.curvature_ratio, rtol=1e-6)
-            np.testing.assert_allclose(found.local_rate, cert.local_rate, rtol=1e-6)
+        compare_with_trials_alone(small, SMALL)
 
 
-@pytest.mark.parametrize("num_lanes", [1, 5, 1000])
-def test_the_number_of_lanes_changes_no_record(small, monkeypatch, num_lanes):
-    monkeypatch.setattr(engine, "NUM_LANES", num_lanes)
-    group = SMALL.groups[0]
-    records = engine.run_network(SMALL, group, 1, lambda *_: None)
-    cells = [index for index, cell in enumerate(SMALL.cells) if cell.group == group]
+@pytest.mark.gpu
+def test_an_accelerators_records_are_those_of_trials_alone_on_the_cpu(small):
+    if jax.default_backend() == "cpu":
+        pytest.skip("no accelerator")
+    assert small.attrs["device_kind"] != "cpu"
+    with jax.default_device(jax.devices("cpu")[0]), jax.enable_x64(True):
+        compare_with_trials_alone(small, SMALL)
+
+
+@pytest.mark.gpu
+def test_single_precision_on_an_accelerator_is_not_cut_down_to_tf32(small):
+    if jax.default_backend() == "cpu":
+        pytest.skip("no accelerator")
+    single = ja.run_sweep(dataclasses.replace(SMALL, precision="single"), progress=False)
+    # TF32 has 10 bits of mantissa: errors of 1e-3 in each product, and hundreds of steps of them.
+    np.testing.assert_allclose(single.loss_start, small.loss_start, rtol=1e-4)
+    counts = [dataset.num_steps.sel(tolerance=1e-2) for dataset in (single, small)]
+    assert bool((np.abs(counts[0] - counts[1]) <= 1 + 0.01 * counts[1]).all())
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [{"lanes": 5, "devices": 1}, {"lanes": 1000, "check_every": 1}],
+    ids=str,
+)
+def test_lanes_checks_and_devices_change_no_record(small, layout):
+    sweep = dataclasses.replace(SMALL, losses=("logistic",))
+    other = ja.run_sweep(sweep, progress=False, **layout)
+    same = small.isel(cell=small.loss.values == "logistic")
     for name in ("num_steps", "reached", "status", "kind", "boundary_step"):
-        np.testing.assert_array_equal(records[name], small[name].isel(cell=cells, network=1))
+        np.testing.assert_array_equal(other[name], same[name], err_msg=name)
+    for name in ("loss_end", "curvature_ratio", "distance_estimate", "local_rate"):
+        np.testing.assert_allclose(other[name], same[name], rtol=1e-9, err_msg=name)
+
+
+@pytest.mark.parametrize("networks_at_once", [1, 3])
+def test_networks_side_by_side_change_no_record(small, monkeypatch, networks_at_once):
+    """As on an accelerator, which one network does not fill."""
+    group, devices = SMALL.groups[1], jax.devices()[:1]
+    plan = dataclasses.replace(
+        make_plan(SMALL, group, devices, lanes=16),
+        networks_at_once=networks_at_once,
+        networks_per_device=networks_at_once,
+    )
+    engine = Engine(SMALL, group, plan)
+    finished = engine.finish(engine.start(range(min(networks_at_once, 2))))
+    cells = [index for index, cell in enumerate(SMALL.cells) if cell.group == group]
+    found = small.isel(cell=cells, network=slice(0, networks_at_once))
+    for name in ("num_steps", "reached", "status", "kind", "boundary_step"):
+        np.testing.assert_array_equal(finished.records[name], found[name], err_msg=name)
+    assert finished.trials == found.num_steps[..., -1].size
+    assert finished.steps == int(found.num_steps[..., -1].sum()) <= finished.lane_steps
+
+
+def test_single_precision_counts_hardly_depend_on_the_layout():
+    """Sums are rounded otherwise in other batches, which matters where residuals fall slowly."""
+    sweep = ja.Sweep(widths=(64,), networks=2, examples=8, max_steps=3000)
+    one, two = (ja.run_sweep(sweep, progress=False, lanes=lanes).num_steps for lanes in (8, 64))
+    assert bool((np.abs(one - two) <= 1 + 0.01 * one).all())
+
+
+def test_a_network_that_cannot_fit_is_refused_with_the_bytes_it_needs(monkeypatch):
+    monkeypatch.setattr(runner, "free_bytes", lambda *_: 1000)
+    with pytest.raises(ValueError, match=r"memory: one network of width 24 .* needs .* bytes"):
+        ja.run_sweep(SMALL, progress=False)
+
+
+def test_calls_shrink_until_they_fit(monkeypatch):
+    class Sized(Engine):
+        num_bytes = networks_per_call = 0
+
+        def __init__(self, sweep, group, plan):
+            self.networks_per_call = plan.networks_per_call
+            self.num_bytes = 100 * plan.networks_per_call
+
+    sweep = ja.Sweep(networks=40, examples=1, starts=1)
+    monkeypatch.setattr(runner, "Engine", Sized)
+    for free, expected in ((4000, 40), (3999, 20), (1400, 10), (100, 1)):
+        monkeypatch.setattr(runner, "free_bytes", lambda *_, free=free: free)
+        fitting = runner._fitting_engine(
+            sweep, sweep.groups[0], jax.devices()[:1], lanes=None, check_every=None
+        )
+        assert fitting.networks_per_call == expected
+
+
+@pytest.mark.parametrize("layout", [{"lanes": 0}, {"check_every": 0}, {"devices": 0}])
+def test_layouts_that_make_no_sense_are_refused(layout):
+    with pytest.raises(ValueError, match=next(iter(layout))):
+        ja.run_sweep(SMALL, progress=False, **layout)
 
 
 def test_the_dataset_keeps_its_contract(small):
@@ -97,7 +182,7 @@ def test_a_stored_sweep_is_the_one_in_memory_and_xarray_opens_it(small, tmp_path
     assert manifest["fingerprint"] == SMALL.fingerprint
     assert manifest["trials_run"] == SMALL.num_trials
     assert manifest["jax_version"] == jax.__version__
-    monkeypatch.setattr(engine, "ascend_lanes", None)  # a complete store is not run again
+    monkeypatch.setattr(runner, "Engine", None)  # a complete store is not run again
     again = ja.run_sweep(SMALL, tmp_path / "run", progress=False)
     xr.testing.assert_identical(again.load(), stored)
     (tmp_path / "again.toml").write_text(manifest["sweep"])
@@ -105,26 +190,28 @@ def test_a_stored_sweep_is_the_one_in_memory_and_xarray_opens_it(small, tmp_path
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
-    sweep = ja.Sweep(dims=(3,), widths=(4,), networks=5, examples=2, starts=1, max_steps=50)
-    whole = ja.run_sweep(sweep, progress=False)
-    monkeypatch.setattr(runner, "BLOCK_TRIALS", 2 * 6)  # two networks a block
+    sweep = ja.Sweep(dims=(3,), widths=(4,), networks=5, examples=32, starts=2, max_steps=50)
+    whole = ja.run_sweep(sweep, progress=False, devices=1)
     calls = []
 
-    def failing(spec, group, index, report):
-        calls.append(index)
-        if len(calls) == 4:
-            raise KeyboardInterrupt
-        return engine.run_network(spec, group, index, report)
+    class Failing(Engine):
+        def start(self, networks):
+            calls.append(networks)
+            if len(calls) == 3:
+                raise KeyboardInterrupt
+            return super().start(networks)
 
-    monkeypatch.setattr(runner, "run_network", failing)
+    monkeypatch.setattr(runner, "Engine", Failing)
     with pytest.raises(KeyboardInterrupt):
-        ja.run_sweep(sweep, tmp_path / "run", progress=False)
+        ja.run_sweep(sweep, tmp_path / "run", progress=False, devices=1)
+    # The third call failed while the second was under way: the first is kept.
     complete = ja.open_sweep(tmp_path / "run").complete.values
-    assert complete.tolist() == [[True, True, False, False, False]] * 3
-    resumed = ja.run_sweep(sweep, tmp_path / "run", progress=False)
-    assert calls == [0, 1, 2, 3, 2, 3, 4]
+    assert complete.tolist() == [[True, False, False, False, False]] * 3
+    resumed = ja.run_sweep(sweep, tmp_path / "run", progress=False, devices=1)
+    assert calls[3:] == [range(n, n + 1) for n in range(1, 5)]
     assert resumed.attrs["trials_run"] == sweep.num_trials
-    xr.testing.assert_equal(resumed.load(), whole)
+    for name in ("num_steps", "status", "kind"):
+        np.testing.assert_array_equal(resumed[name], whole[name])
 
 
 def test_traces_are_the_sweeps_own_trials(small):
@@ -139,12 +226,9 @@ def test_traces_are_the_sweeps_own_trials(small):
     )
 
 
-def test_one_compilation_per_shape_serves_all_networks(caplog):
+def test_one_compilation_per_shape_serves_all_networks_and_seeds():
     sweep = ja.Sweep(dims=(7,), widths=(9,), networks=3, examples=2, starts=3, max_steps=7)
-    group = sweep.groups[0]
-    engine.run_network(sweep, group, 0, lambda *_: None)
-    counts = [f._cache_size() for f in (engine.ascend_lanes, engine.certify_lanes)]
-    with jax.log_compiles():
-        engine.run_network(sweep, group, 1, lambda *_: None)
-    assert not [r for r in caplog.records if "Finished XLA compilation" in r.getMessage()]
-    assert counts == [f._cache_size() for f in (engine.ascend_lanes, engine.certify_lanes)]
+    compile_programs.cache_clear()
+    for seed in (0, 1):
+        ja.run_sweep(dataclasses.replace(sweep, seed=seed), progress=False)
+    assert compile_programs.cache_info().misses == 1

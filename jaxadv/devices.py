@@ -1,0 +1,110 @@
+"""The devices that jaxadv uses, and what it asks of JAX before JAX starts."""
+
+import os
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import jax
+import platformdirs
+
+Device = Any
+"""A `jax.Device`, which is no type to a type checker."""
+_config: Any = jax.config
+SHORTEST_COMPILATION = 0.2
+"""In seconds: what compiles faster is not kept in the cache of programs."""
+
+
+def use_devices(number: int | None = None) -> list[Device]:
+    """The devices to compute on; on a CPU, one for each core.
+
+    XLA runs the small matrix products of an ascent on one core. JAX can be told to treat the cores
+    of a CPU as so many devices, but only before it starts, that is before the first array is made.
+    What the user asked of JAX (``jax_num_cpu_devices``, or the flag of XLA for the same) is kept.
+
+    Args:
+        number: how many; by default all that there are.
+
+    Raises:
+        ValueError: if there are not so many devices.
+
+    Warns:
+        UserWarning: if JAX has started with fewer CPU devices than the machine has cores, or with
+            too few threads for those that it has.
+
+    Example:
+        >>> len(use_devices(1))
+        1
+    """
+    if number is not None and number < 1:
+        raise ValueError(f"devices: {number} must be 1 or more")
+    wanted, asked = number or _num_cores(), _num_asked()
+    late = _has_started()
+    if not late:
+        if not asked:
+            jax.config.update("jax_num_cpu_devices", wanted)
+        # Where the user asked for fewer threads than that, devices could wait for ever.
+        os.environ["NPROC"] = str(max(2 * max(wanted, asked), _num_threads()))
+    every = jax.devices()
+    devices, reason = every, ""
+    if every[0].platform == "cpu" and late:
+        devices = every[: max(1, max(_num_threads(), len(every)) - 1)]
+        idle = len(every) - len(devices)
+        if idle or not asked:
+            reason = (
+                f": JAX had started with {len(every)} on this CPU before jaxadv could ask for more"
+                f"{f', and without a thread to spare for {idle} of them' * bool(idle)}; "
+                "call jaxadv.use_devices() before anything that makes an array"
+            )
+    if number is not None and len(devices) < number:
+        raise ValueError(f"devices: {number} asked for, there are {len(devices)}{reason}")
+    if number is None and reason and len(devices) < wanted:
+        warnings.warn(f"{wanted} cores, but not as many devices{reason}", stacklevel=2)
+    return devices[:number]
+
+
+def _num_asked() -> int:
+    """How many CPU devices the user asked JAX for; 0 if that is left to us."""
+    flag = re.search(r"host_platform_device_count=(\d+)", os.environ.get("XLA_FLAGS", ""))
+    return max(_config.jax_num_cpu_devices, int(flag[1]) if flag else 0, 0)
+
+
+def _has_started() -> bool:
+    """Whether it is too late to ask JAX for devices: a change is refused, and else undone."""
+    before = _config.jax_num_cpu_devices
+    try:
+        jax.config.update("jax_num_cpu_devices", before + 2)
+    except RuntimeError:
+        return True
+    jax.config.update("jax_num_cpu_devices", before)
+    return False
+
+
+def _num_threads() -> int:
+    """The threads of XLA's pool on a CPU, where that is not made larger by the devices.
+
+    The devices and the parallel parts of their work share one pool: where it has no thread more
+    than devices, these can all be waiting in LAPACK for a part each, for ever.
+    """
+    given = os.environ.get("NPROC", "")
+    return int(given) if given.isdecimal() else _num_cores()
+
+
+def keep_programs() -> None:
+    """Keep compiled programs in the user's cache folder, for the next process of the same shapes.
+
+    What the user set is kept: JAX's own ``jax_compilation_cache_dir`` names another folder, and
+    ``jax_enable_compilation_cache`` (or JAX_ENABLE_COMPILATION_CACHE=false) switches it off.
+    """
+    if _config.jax_compilation_cache_dir is None:
+        folder = Path(platformdirs.user_cache_dir("jaxadv", appauthor=False)) / "programs"
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", SHORTEST_COMPILATION)
+
+
+def _num_cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,121 @@
+"""How a sweep is laid out on the devices; nothing here changes what it finds."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+from jax.sharding import Mesh
+
+from jaxadv.devices import Device
+from jaxadv.sweeps.fields import count
+from jaxadv.sweeps.spec import Group, Sweep
+
+HIDDEN_UNITS = 2**15
+"""On a CPU, lanes times width: what a core's caches hold of the activations (128 KiB)."""
+TRIALS_PER_LANE = 12
+"""On a CPU, at least (down to 16 lanes): with fewer, most lanes are out of work long before the
+longest trial ends, which takes 15 times the mean on the benchmark's workload."""
+ACCELERATOR_LANES = 2**13
+"""On an accelerator, lanes of all networks at once on a device."""
+TRIALS_PER_CALL = 128
+"""On each device at least: fewer would not be worth the call."""
+CERTIFY_BYTES = 2**26
+"""Of the intermediate (width, dim) matrices of a batch of certificates."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The layout of one group's trials.
+
+    Attributes:
+        mesh: the devices, in one axis ``"device"``.
+        num_lanes: trials of one network under way at a time.
+        check_every: steps between two looks for ended trials.
+        networks_at_once: networks that a device works on side by side.
+        networks_per_device: networks that a device works through in one call.
+        certify_lanes: trials certified at a time.
+    """
+
+    mesh: Mesh
+    num_lanes: int
+    check_every: int
+    networks_at_once: int
+    networks_per_device: int
+    certify_lanes: int
+
+    @property
+    def networks_per_call(self) -> int:
+        """Networks of one call, all devices together."""
+        return self.mesh.size * self.networks_per_device
+
+    def with_fewer_networks(self) -> "Plan":
+        """The same with half as many networks in a call, at least one for each device."""
+        half = max(1, self.networks_per_device // 2)
+        return dataclasses.replace(
+            self, networks_per_device=half, networks_at_once=min(half, self.networks_at_once)
+        )
+
+
+def make_plan(
+    sweep: Sweep,
+    group: Group,
+    devices: Sequence[Device],
+    lanes: int | None = None,
+    check_every: int | None = None,
+) -> Plan:
+    """The plan for a group: what is not given is chosen by the kind of device and the shape.
+
+    Args:
+        sweep: the specification.
+        group: which of the sweep's groups.
+        devices: the devices to use, all of one kind; no more of them than there are networks.
+        lanes: trials of one network under way at a time.
+        check_every: steps between two looks for ended trials.
+
+    Raises:
+        ValueError, TypeError: if ``lanes`` or ``check_every`` is no positive whole number.
+
+    Example:
+        >>> from jaxadv.devices import use_devices
+        >>> sweep = Sweep(networks=1)
+        >>> make_plan(sweep, sweep.groups[0], use_devices(), lanes=32).num_lanes
+        32
+    """
+    mesh = Mesh(np.array(devices[: sweep.networks]), ("device",))
+    trials = sweep.trials_per_network
+    on_cpu = devices[0].platform == "cpu"
+    if lanes is None:
+        cached = HIDDEN_UNITS // group.width
+        wanted = min(cached, trials // TRIALS_PER_LANE) if on_cpu else trials // 4
+        lanes = min(max(_power_of_two(wanted), 16), 256 if on_cpu else ACCELERATOR_LANES)
+    if check_every is None:
+        check_every = 16 if on_cpu else 32
+    lanes = min(count("lanes", lanes), trials)
+    share = -(-sweep.networks // mesh.size)
+    at_once = 1 if on_cpu else min(max(1, ACCELERATOR_LANES // lanes), share)
+    per_device = min(max(at_once, -(-TRIALS_PER_CALL // trials)), share)
+    certify_lanes = CERTIFY_BYTES // (8 * group.width * group.dim)
+    return Plan(
+        mesh=mesh,
+        num_lanes=lanes,
+        check_every=count("check_every", check_every),
+        networks_at_once=at_once,
+        networks_per_device=-(-per_device // at_once) * at_once,
+        certify_lanes=min(max(1, certify_lanes), 64, trials),
+    )
+
+
+def free_bytes(device: Device, num_devices: int) -> int:
+    """The memory that a device has left; CPU devices share what the machine has."""
+    if device.platform == "cpu":
+        return psutil.virtual_memory().available // num_devices
+    stats = device.memory_stats() or {}
+    limit = stats.get("bytes_limit", psutil.virtual_memory().available)
+    return limit - stats.get("bytes_in_use", 0)
+
+
+def _power_of_two(number: int) -> int:
+    """The largest one that is not above ``number``; 1 below 1."""
+    return 2 ** max(0, number.bit_length() - 1)

@@ -1,0 +1,95 @@
+"""What jaxadv asks of JAX before JAX starts, each case in a process of its own."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def python(code, **environment):
+    inherited = {k: v for k, v in os.environ.items() if k not in {"NPROC", "XLA_FLAGS"}}
+    return subprocess.run(
+        [sys.executable, "-c", f"import jax, jaxadv.devices as d; {code}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**inherited, **environment},
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "environment", "expected"),
+    [
+        ("print(len(d.use_devices()))", {}, str(CORES)),
+        ("print(len(d.use_devices(3)))", {}, "3"),
+        ("print(len(d.use_devices(1)), jax.device_count())", {}, "1 1"),
+        ("print(len(d.use_devices()))", {"JAX_NUM_CPU_DEVICES": "5"}, "5"),
+        (
+            "print(len(d.use_devices()))",
+            {"XLA_FLAGS": "--xla_force_host_platform_device_count=4"},
+            "4",
+        ),
+    ],
+)
+def test_a_cpu_has_a_device_for_each_core_unless_the_user_asks_for_others(
+    code, environment, expected
+):
+    assert python(code, **environment).stdout.split("\n")[0] == expected
+
+
+def test_it_says_so_when_jax_has_started_too_early():
+    late = "jax.numpy.zeros(1); "
+    run = python(late + "print(len(d.use_devices()))")
+    assert run.stdout == "1\n"
+    assert CORES == 1 or "JAX had started with 1 on this CPU before jaxadv" in run.stderr
+    run = python(late + "d.use_devices(7)")
+    assert "ValueError: devices: 7 asked for, there are 1: JAX had started with 1" in run.stderr
+
+
+def test_devices_without_a_thread_to_spare_are_left_out():
+    """They may be started already, when jaxadv can no longer ask for threads; see `use_devices`."""
+    code = "jax.config.update('jax_num_cpu_devices', 8); jax.numpy.zeros(1); "
+    run = python(code + "print(len(d.use_devices()))", NPROC="1")
+    assert run.stdout == "7\n"
+    run = python(code + "d.use_devices(8)", NPROC="1")
+    assert "ValueError: devices: 8 asked for, there are 7: JAX had started with 8" in run.stderr
+    assert "without a thread to spare for 1 of them" in run.stderr
+
+
+@pytest.mark.parametrize(("given", "threads"), [("1", "6"), ("7", "7"), ("many", "6")])
+def test_there_are_threads_for_all_devices_whatever_the_user_has_set(given, threads):
+    run = python("import os; d.use_devices(3); print(os.environ['NPROC'])", NPROC=given)
+    assert run.stdout.strip() == str(max(int(threads), CORES if given == "many" else 0))
+
+
+def test_programs_are_kept_in_the_users_cache_unless_the_user_says_where(tmp_path):
+    code = "d.keep_programs(); print(jax.config.jax_compilation_cache_dir)"
+    assert "jaxadv" in python(code).stdout
+    elsewhere = str(tmp_path)
+    assert python(code, JAX_COMPILATION_CACHE_DIR=elsewhere).stdout.strip() == elsewhere
+
+
+def test_devices_that_wait_for_each_others_factorisations_do_not_wait_for_ever():
+    """The XLA pool of threads, see `use_devices`: two devices at once in LAPACK."""
+    code = """
+import numpy as np
+from jax.sharding import Mesh, PartitionSpec as P
+mesh = Mesh(np.array(d.use_devices(2)), ("device",))
+f = jax.jit(jax.shard_map(
+    jax.lax.linalg.cholesky, mesh=mesh, in_specs=P("device"), out_specs=P("device")))
+for _ in range(20):
+    result = f(np.tile(np.eye(64, dtype="float32"), (256, 1, 1)))
+print(float(result.sum()))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", "import jax, jaxadv.devices as d" + code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+        env={k: v for k, v in os.environ.items() if k != "NPROC"},
+    )
+    assert run.stdout.strip() == str(256 * 64.0)

@@ -1,9 +1,9 @@
-# make sweep: the default sweep · make test: all tests · make lint · make figures: results/ anew
+# make sweep: the default sweep · make test: all tests · make lint · make figures: results/ anew · make benchmark
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: sweep test lint figures
+.PHONY: sweep test lint figures benchmark
 
 sweep: $(VENV)/ready
 	$(BIN)/python scripts/sweep.py --scales 0.1,1,10
@@ -19,6 +19,9 @@ lint: $(VENV)/ready-dev
 figures: $(VENV)/ready-dev
 	$(BIN)/python scripts/sweep.py --scales 0.1,1,10 --store results/default
 	$(BIN)/python scripts/sweep.py --scales 0.1,1,10 --data digits --store results/digits
+
+benchmark: $(VENV)/ready-dev
+	$(BIN)/python scripts/benchmark.py
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

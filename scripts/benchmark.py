@@ -1,0 +1,305 @@
+"""How fast jaxadv is, against what a user would write instead, on the same trials in one run.
+
+Example:
+    python scripts/benchmark.py --quick
+"""
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import dataclasses
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import numpy as np
+import tyro
+from growth import grow
+from jax.sharding import PartitionSpec as P
+from rivals import RIVALS, Batch, missing
+from tqdm import tqdm
+
+import jaxadv as ja
+from jaxadv import cli, devices
+from jaxadv.analysis.plots import STYLE
+from jaxadv.sweeps.engine import Engine
+from jaxadv.sweeps.plan import make_plan
+
+FLOP_PER_WEIGHT = 4
+"""Of a step, for each weight: a multiplication and an addition in two matrix products."""
+OURS, CEILING = "jaxadv", "matrix products alone"
+ONE = ", one device"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to measure.
+
+    Attributes:
+        quick: fewer steps (a budget of 2,000 instead of 20,000) and one round: under two minutes.
+        rounds: how often each way is timed, in turns; medians are reported.
+        growth: measure time and memory against trials, dim, width and devices instead.
+        folder: where the JSON, the table and the figure go.
+    """
+
+    quick: bool = False
+    rounds: int = 3
+    growth: bool = False
+    folder: str = "results/benchmarks"
+
+
+def main() -> None:
+    """Measure, write, print."""
+    options = tyro.cli(Options, description=__doc__)
+    if options.rounds < 1:
+        cli.fail(f"rounds: {options.rounds} must be 1 or more")
+    if options.growth:
+        measured, text = grow(quick=options.quick)
+        measured["machine"] = _machine(devices.use_devices())
+    else:
+        measured, text = compare(options)
+    print(text)
+    name = _device_name() + ("-growth" if options.growth else "") + "-quick" * options.quick
+    folder = Path(options.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
+    (folder / f"{name}.txt").write_text(text + "\n", encoding="utf-8")
+    if not options.growth:
+        draw(measured, folder / f"{name}.png")
+    print(folder / f"{name}.json")
+
+
+def workload(*, quick: bool) -> ja.Sweep:
+    """4 networks x 768 trials, d = 64, m = 512, tanh, scales 0.1, 1, 10, tolerance 1e-3."""
+    return ja.Sweep(
+        data="gaussian",
+        networks=4,
+        examples=64,
+        tolerances=(1e-3,),
+        max_steps=2_000 if quick else 20_000,
+    )
+
+
+def compare(options: Options) -> tuple[dict[str, Any], str]:
+    """Useful steps per second of every way, and the share of it that the device could do."""
+    devices.keep_programs()
+    every = devices.use_devices()
+    sweep = workload(quick=options.quick)
+    group = sweep.groups[0]
+    flop = FLOP_PER_WEIGHT * group.dim * group.width
+    ours = {OURS: prepare(sweep, every)}
+    ways = {CEILING: products(sweep, every)}
+    if len(every) > 1:
+        ours[OURS + ONE] = prepare(sweep, every[:1])
+        ways[CEILING + ONE] = products(sweep, every[:1])
+    ways |= {name: lambda ascend=ascend: ascend().ascent for name, ascend in ours.items()}
+    batch, skipped = batch_of(sweep), []
+    for rival, (prepare_rival, trials) in RIVALS.items():
+        package = missing(rival)
+        if package is None:
+            ways[rival] = partial(_timed, prepare_rival(batch.first(trials)))
+        else:
+            skipped.append(f"{rival}: skipped, {package} is not installed (extra bench)")
+    speeds: dict[str, list[float]] = {name: [] for name in ways}
+    rounds = 1 if options.quick else options.rounds
+    for name, run in tqdm([*ways.items()] * rounds, unit="run", leave=False):
+        steps, seconds = run()
+        speeds[name].append(steps / seconds)
+    medians = {name: statistics.median(values) for name, values in speeds.items()}
+    default = prepare(ja.Sweep(networks=4 if options.quick else 16), every)()
+    measured = {
+        "workload": sweep.to_dict(),
+        "machine": _machine(every),
+        "steps_per_second": {
+            name: {"median": medians[name], "all": values} for name, values in speeds.items()
+        },
+        "flop_per_step": flop,
+        "flop_share": medians[OURS] / medians[CEILING],
+        "occupancy": ours[OURS]().occupancy,
+        "certify_share": default.certify_seconds / (default.certify_seconds + default.ascent[1]),
+        "skipped": skipped,
+    }
+    return measured, _table(measured)
+
+
+class Ours(NamedTuple):
+    """One run of jaxadv: the steps of its ascents and the seconds they took, and the rest."""
+
+    ascent: tuple[int, float]
+    certify_seconds: float
+    occupancy: float
+
+
+def prepare(sweep: ja.Sweep, chosen: list[Any]) -> Callable[[], Ours]:
+    """All networks of a sweep in one call; the time of the certificates is taken apart."""
+    plan = make_plan(sweep, sweep.groups[0], chosen)
+    plan = dataclasses.replace(plan, networks_per_device=-(-sweep.networks // plan.mesh.size))
+    engine = Engine(sweep, sweep.groups[0], plan)
+
+    def run() -> Ours:
+        clock = time.perf_counter()
+        running = engine.start(range(sweep.networks))
+        jax.block_until_ready(running.solutions)
+        ascended = time.perf_counter()
+        jax.block_until_ready(running.certificates)
+        certified = time.perf_counter()
+        finished = engine.finish(running)
+        return Ours(
+            ascent=(finished.steps, ascended - clock),
+            certify_seconds=certified - ascended,
+            occupancy=finished.steps / finished.lane_steps,
+        )
+
+    run()
+    return run
+
+
+def _timed(run: Callable[[], np.ndarray]) -> tuple[int, float]:
+    """The steps of a rival, and the seconds they took."""
+    clock = time.perf_counter()
+    steps = int(run().sum())
+    return steps, time.perf_counter() - clock
+
+
+def batch_of(sweep: ja.Sweep) -> Batch:
+    """All trials on network 0, in an order in which every stretch has all scales."""
+    from jaxadv.sweeps import trials as t  # noqa: PLC0415
+
+    group = sweep.groups[0]
+    draws = t.draw(t.source_of(sweep, group), 0, t.key_of(sweep), t.given_of(sweep))
+    settings = t.settings_of(sweep, group)
+    cells, examples, starts = np.indices((len(sweep.scales), sweep.examples, sweep.starts))
+    numbers = np.stack([cells, examples, starts], -1).transpose(1, 2, 0, 3).reshape(-1, 3)
+    trial = jax.vmap(lambda n: t.trial_of(draws, settings, n[0], n[1], n[2]))(jnp.asarray(numbers))
+    network = draws.network
+    assert isinstance(network, ja.TwoLayer)
+    arrays = (network.hidden, network.output, trial.x, trial.y, trial.radius, trial.start)
+    return Batch(
+        *(np.asarray(array) for array in arrays),
+        step_size=sweep.step_sizes[0],
+        tolerance=sweep.tolerances[-1],
+        max_steps=sweep.max_steps,
+    )
+
+
+def products(sweep: ja.Sweep, chosen: list[Any]) -> Callable[[], tuple[int, float]]:
+    """The two products of a step, for as many lanes, on every device; gives lane steps."""
+    group, rounds = sweep.groups[0], 4000
+    plan = make_plan(sweep, group, chosen)
+
+    def local(weights: jax.Array, lanes: jax.Array) -> jax.Array:
+        def both(_: int, lanes: jax.Array) -> jax.Array:
+            return ((lanes @ weights.T) @ weights) * 1e-3
+
+        return jax.lax.fori_loop(0, rounds, both, lanes)
+
+    spec = P("device")
+    run = jax.jit(
+        jax.shard_map(local, mesh=plan.mesh, in_specs=(spec, spec), out_specs=spec, check_vma=False)
+    )
+    lanes = plan.mesh.size * plan.num_lanes
+    with jax.default_matmul_precision("highest"):
+        weights = jax.random.normal(jax.random.key(0), (plan.mesh.size * group.width, group.dim))
+        arrays = jax.device_put(
+            (weights, jnp.ones((lanes, group.dim))), jax.NamedSharding(plan.mesh, spec)
+        )
+        compiled = run.lower(*arrays).compile()
+
+    def timed() -> tuple[int, float]:
+        clock = time.perf_counter()
+        jax.block_until_ready(compiled(*arrays))
+        return rounds * lanes, time.perf_counter() - clock
+
+    timed()
+    return timed
+
+
+def _table(measured: dict[str, Any]) -> str:
+    speeds = measured["steps_per_second"]
+    ours = speeds[OURS]["median"]
+    lines = [f"{'way':<36}{'useful steps/s':>15}{'spread':>22}{'jaxadv is':>11}"]
+    for name, speed in sorted(speeds.items(), key=lambda item: item[1]["median"]):
+        spread = f"{min(speed['all']):.3g} to {max(speed['all']):.3g}"
+        times = f"{ours / speed['median']:.2f}x"
+        lines.append(f"{name:<36}{speed['median']:>15.3g}{spread:>22}{times:>11}")
+    flop = measured["flop_per_step"] * ours / 1e9
+    lines += [
+        "",
+        f"useful FLOP/s: {flop:.0f} G, {measured['flop_share']:.2f} of the matrix products alone",
+        f"lane occupancy: {measured['occupancy']:.3f}",
+        f"certificates: {measured['certify_share']:.1%} of the time of a default sweep",
+        *_scaling(speeds),
+        *measured["skipped"],
+    ]
+    return "\n".join(lines)
+
+
+def _scaling(speeds: dict[str, Any]) -> list[str]:
+    """All devices against one, of ours and of what the machine itself gains."""
+    gains = [
+        f"{name} {speeds[name]['median'] / speeds[name + ONE]['median']:.2f}x"
+        for name in (OURS, CEILING)
+        if name + ONE in speeds
+    ]
+    return [f"all devices against one: {', '.join(gains)}"] if gains else []
+
+
+def draw(measured: dict[str, Any], path: Path) -> None:
+    """Useful steps per second, a row for each way, on a logarithmic axis."""
+    speeds = measured["steps_per_second"]
+    names = sorted(speeds, key=lambda name: speeds[name]["median"])
+    with mpl.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(7, 3.4))
+        for place, name in enumerate(names):
+            median, values = speeds[name]["median"], speeds[name]["all"]
+            colour = "C0" if name.startswith(OURS) else "0.45"
+            axes.plot([min(values), max(values)], [place, place], color=colour, linewidth=2)
+            axes.plot(median, place, "o", color=colour)
+            axes.annotate(
+                f"{float(f'{median:.2g}'):,.0f}",
+                (max(values), place),
+                (8, 0),
+                textcoords="offset points",
+                va="center",
+                color=colour,
+            )
+        axes.set_yticks(range(len(names)), names)
+        axes.set_xscale("log")
+        axes.set_xlim(right=12 * max(max(speed["all"]) for speed in speeds.values()))
+        axes.grid(axis="x", color="0.9")
+        axes.set_xlabel("useful steps per second (dot: median, line: all rounds)")
+        axes.set_title(f"Ascents of unequal length on {measured['machine']['name']}")
+        figure.savefig(path)
+        plt.close(figure)
+
+
+def _machine(every: list[Any]) -> dict[str, Any]:
+    return {
+        "name": _device_name(),
+        "device_kind": every[0].device_kind,
+        "device_count": len(every),
+        "processor": platform.processor() or platform.machine(),
+        "python_version": platform.python_version(),
+        **{f"{package}_version": version(package) for package in ("jax", "jaxlib", "numpy")},
+    }
+
+
+def _device_name() -> str:
+    every = devices.use_devices()
+    kind = every[0].device_kind.lower().replace(" ", "-")
+    return f"{len(every)}-{kind}"
+
+
+if __name__ == "__main__":
+    main()

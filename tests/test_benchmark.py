@@ -1,0 +1,63 @@
+"""The benchmark's rivals do the same work as jaxadv, and their loops are those that they say."""
+
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import jaxadv as ja
+
+SWEEP = ja.Sweep(
+    dims=8, widths=16, networks=1, examples=4, starts=2, tolerances=1e-2, max_steps=400
+)
+
+
+@pytest.fixture(scope="module")
+def scripts():
+    """The modules `benchmark` and `rivals`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(__file__).parent.parent / "scripts")
+        yield importlib.import_module("benchmark"), importlib.import_module("rivals")
+
+
+@pytest.fixture(scope="module")
+def counts():
+    """The steps of SWEEP's trials, in the order of the benchmark's batch."""
+    dataset = ja.run_sweep(SWEEP, progress=False)
+    steps = dataset.num_steps.isel(network=0, tolerance=-1)
+    return steps.transpose("example", "start", "cell").values.ravel()
+
+
+@pytest.mark.parametrize("rival", ["vmapped", "lockstep", "torch_lockstep"])
+def test_rivals_take_as_many_steps(scripts, counts, rival):
+    if rival == "torch_lockstep":
+        pytest.importorskip("torch")
+    benchmark, rivals = scripts
+    found = getattr(rivals, rival)(benchmark.batch_of(SWEEP))()
+    # In single precision, a sum in another order may move the last step.
+    assert (np.abs(found - counts) <= 1).all()
+    assert np.mean(found == counts) > 0.9
+
+
+@pytest.mark.filterwarnings("ignore")  # jaxopt is no longer kept
+def test_jaxopts_own_rule_ends_its_trials_at_about_the_same_step(scripts, counts):
+    pytest.importorskip("jaxopt")
+    benchmark, rivals = scripts
+    found = rivals.jaxopt_lockstep(benchmark.batch_of(SWEEP))()
+    assert np.median(np.abs(found - counts) / np.maximum(counts, 1)) < 0.25
+
+
+def test_a_rival_gets_the_first_trials(scripts):
+    benchmark, _ = scripts
+    batch = benchmark.batch_of(SWEEP)
+    assert len(batch.first(5).x) == len(batch.first(5).start) == 5
+    np.testing.assert_array_equal(batch.first(5).radius, batch.radius[:5])
+
+
+def test_jaxadvs_own_share_is_its_steps_and_seconds(scripts, counts):
+    benchmark, _ = scripts
+    ours = benchmark.prepare(SWEEP, ja.use_devices(1))()
+    assert ours.ascent[0] == counts.sum()
+    assert 0 < ours.occupancy <= 1
+    assert min(ours.ascent[1], ours.certify_seconds) > 0

@@ -61,7 +61,8 @@ def plot_steps(axes: Axes, dataset: xr.Dataset) -> Axes:
     axes.set(xscale="log", ylim=(0, 1.02), xlim=(1, max(at[-1], 2) * 1.15))
     axes.set_xlabel(f"steps to a residual of {last.tolerance.item():g}")
     axes.set_ylabel("share of trials still running")
-    axes.legend(title="input scale", loc="lower left")
+    # Beside the curves, which may be anywhere below.
+    axes.legend(title="input scale", loc="upper left", bbox_to_anchor=(1, 1))
     axes.set_title(_caption(dataset), fontsize=9, loc="left", color="0.35")
     return axes
 

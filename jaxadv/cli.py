@@ -8,10 +8,14 @@ import contextlib
 import dataclasses
 import inspect
 import io
+import os
 import re
+import shlex
+import signal
 import sys
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import FrameType
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import tyro
@@ -19,7 +23,8 @@ import tyro
 S = TypeVar("S")
 
 EXIT_MISTAKE = 2
-EXIT_INTERRUPTED = 130
+EXIT_SIGNAL = 128
+"""Plus the signal's number."""
 
 
 def fail(message: str) -> NoReturn:
@@ -29,10 +34,25 @@ def fail(message: str) -> NoReturn:
     raise SystemExit(EXIT_MISTAKE)
 
 
-def stop(message: str) -> NoReturn:
-    """Print one line and end the program as Ctrl-C does, with exit code 130."""
-    print(f"\n{message}", file=sys.stderr)  # noqa: T201
-    raise SystemExit(EXIT_INTERRUPTED)
+def stop_at_once(message: str) -> None:
+    """From now on, let Ctrl-C and SIGTERM print one line and end the program within a moment.
+
+    Nothing is cleaned up, for nothing may have to be: what is written must be safe from any kill.
+    (Python's own way would wait for what the devices are at.)
+    """
+
+    def stop(number: int, _: FrameType | None) -> NoReturn:
+        with contextlib.suppress(OSError):
+            os.write(sys.stderr.fileno(), f"\n{message}\n".encode())
+        os._exit(EXIT_SIGNAL + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+
+
+def command() -> str:
+    """The program's command line, to be typed again."""
+    return shlex.join(["python", *sys.argv])
 
 
 @contextlib.contextmanager
@@ -57,13 +77,21 @@ def whole_number(name: str, text: str) -> int:
     return _convert(name, text, int)
 
 
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """A flag that is no field of the specification: with a value of some kind, or a switch."""
+
+    help: str
+    kind: str = ""
+
+
 def parse(
     spec: type[S],
-    options: Mapping[str, tuple[str, str, str]],
+    options: Mapping[str, Option],
     read_config: Callable[[str], dict[str, Any]],
     description: str,
     args: Sequence[str] | None = None,
-) -> tuple[S, dict[str, str]]:
+) -> tuple[S, dict[str, Any]]:
     """A specification and further options from the command line.
 
     A value comes from its flag, else from the TOML file that ``--config`` names, else it is the
@@ -71,16 +99,17 @@ def parse(
 
     Args:
         spec: a dataclass with an "Attributes" section in its docstring, which becomes the help.
-        options: further flags, name -> (default, kind of value, help); their values are
-            returned as text.
-        read_config: from the path of a TOML file to the fields that it gives.
+        options: further flags by name; their values are returned as text, empty if not given,
+            or as booleans.
+        read_config: from the path of a file to the fields that it gives.
         description: what the program does, for ``--help``.
         args: the command line; by default the program's.
 
     Raises:
         SystemExit: 0 after ``--help``, 2 after a mistake.
     """
-    options = {"config": ("", "PATH", "TOML file with any of the fields above"), **options}
+    config = Option("TOML file with any of the fields above, or a run's manifest.json", "PATH")
+    options = {"config": config, **options}
     with mistakes_in_one_line():
         given = _read_flags(spec, options, {}, description, args)
         if given["config"]:
@@ -95,12 +124,12 @@ def parse(
 
 def _read_flags(
     spec: type[Any],
-    options: Mapping[str, tuple[str, str, str]],
+    options: Mapping[str, Option],
     config: Mapping[str, Any],
     description: str,
     args: Sequence[str] | None,
-) -> dict[str, str]:
-    """The text of every flag."""
+) -> dict[str, Any]:
+    """The text of every flag, or whether it is there."""
     helps, hints = _attribute_helps(spec), typing.get_type_hints(spec)
     flags = []
     for field in dataclasses.fields(spec):
@@ -109,8 +138,13 @@ def _read_flags(
         arg = tyro.conf.arg(help=helps[field.name], metavar=metavar)
         default = _write(config.get(field.name, field.default))
         flags.append((field.name, Annotated[str, arg], default))
-    for name, (default, metavar, text) in options.items():
-        flags.append((name, Annotated[str, tyro.conf.arg(help=text, metavar=metavar)], default))
+    for name, option in options.items():
+        if option.kind:
+            arg = tyro.conf.arg(help=option.help, metavar=option.kind)
+            flags.append((name, Annotated[str, arg], ""))
+        else:
+            arg = tyro.conf.arg(help=option.help)
+            flags.append((name, Annotated[bool, arg, tyro.conf.FlagCreatePairsOff], False))
     command_line = dataclasses.make_dataclass("CommandLine", flags)
     errors = io.StringIO()
     try:

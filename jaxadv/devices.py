@@ -17,7 +17,7 @@ SHORTEST_COMPILATION = 0.2
 
 
 def use_devices(number: int | None = None) -> list[Device]:
-    """The devices to compute on; on a CPU, one for each core.
+    """The devices that this process computes on; on a CPU, one for each core.
 
     XLA runs the small matrix products of an ascent on one core. JAX can be told to treat the cores
     of a CPU as so many devices, but only before it starts, that is before the first array is made.
@@ -46,7 +46,7 @@ def use_devices(number: int | None = None) -> list[Device]:
             jax.config.update("jax_num_cpu_devices", wanted)
         # Where the user asked for fewer threads than that, devices could wait for ever.
         os.environ["NPROC"] = str(max(2 * max(wanted, asked), _num_threads()))
-    every = jax.devices()
+    every = jax.local_devices()
     devices, reason = every, ""
     if every[0].platform == "cpu" and late:
         devices = every[: max(1, max(_num_threads(), len(every)) - 1)]

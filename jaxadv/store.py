@@ -1,13 +1,16 @@
-"""Datasets that are written block by block: a zarr group that xarray opens.
+"""Arrays that are written block by block and may grow: a zarr group that xarray opens.
 
-A store is a folder with ``data.zarr`` and whatever else its owner puts beside it. It is made for
-one identity, a hash of what its values depend on, and refuses to be opened for another. Nothing
-here knows what the values mean.
+A store is a folder, or the address of one on an object store, with ``data.zarr`` and whatever else
+its owner puts beside it. It is made for one identity, named settings that all its values depend
+on, and refuses to be opened for another. Each write of a chunk is atomic, and laying out can be
+repeated: a process may be killed at any moment. Nothing here knows what the values mean.
 """
 
+import contextlib
+import itertools
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -15,10 +18,19 @@ from typing import Any, cast
 import numpy as np
 import xarray as xr
 import zarr
-from zarr.storage import MemoryStore
+import zarr.errors
+from upath import UPath
+from zarr.abc.store import Store as ZarrStore
+from zarr.storage import FsspecStore, LocalStore, MemoryStore
 
+Place = Path | UPath
+"""A local path, or an address of fsspec."""
 DATA = "data.zarr"
-FORMAT = 1
+NOTES = "notes"
+FORMAT = 2
+"""Of the layout; a store of another format is refused."""
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, json.JSONDecodeError)
+"""What zarr and its codecs raise at files that are damaged."""
 
 
 @dataclass(frozen=True)
@@ -28,147 +40,293 @@ class ArraySpec:
     dims: tuple[str, ...]
     shape: tuple[int, ...]
     chunks: tuple[int, ...]
-    dtype: str
+    dtype: Any
     attributes: Mapping[str, Any]
 
 
 class Store:
-    """A zarr group on disk or in memory, with arrays that are filled block by block.
+    """A zarr group on disk, on an object store or in memory.
 
     Example:
-        >>> spec = ArraySpec(("run",), (4,), (2,), "int32", {"units": "1"})
-        >>> store = Store.create(None, "abc", xr.Dataset(), {"count": spec})
-        >>> store.write({"run": slice(2, 4)}, {"count": np.array([5, 6])})
+        >>> store = Store.create(None, {"seed": 0}, {"title": "Counts"})
+        >>> store.lay_out({"count": ArraySpec(("run",), (4,), (2,), "int32", {"units": "1"})})
+        >>> store.write({"count": np.array([5, 6])}, {"run": slice(2, 4)})
         >>> store.dataset()["count"].values.tolist()
         [0, 0, 5, 6]
     """
 
-    def __init__(self, group: zarr.Group) -> None:
-        self._group = group
+    def __init__(self, group: zarr.Group, path: Place | None) -> None:
+        self._group, self._path = group, path
+        self._name = "memory" if path is None else str(path)
 
     @classmethod
     def create(
-        cls,
-        path: Path | None,
-        identity: str,
-        coordinates: xr.Dataset,
-        arrays: Mapping[str, ArraySpec],
+        cls, path: Place | None, identity: Mapping[str, Any], attributes: Mapping[str, Any]
     ) -> "Store":
         """The store at ``path``, made if it is not there yet; in memory if ``path`` is None.
 
         Args:
-            path: a folder, which need not exist.
-            identity: what the values depend on; `open` and later `create` compare it.
-            coordinates: coordinates and attributes, written at once.
-            arrays: the arrays by name, filled with 0 (NaN for floats) until they are written.
+            path: a folder, which need not exist, or an address.
+            identity: what all values depend on, as JSON has it.
+            attributes: of the dataset.
 
         Raises:
-            ValueError: if the path is a file, or holds a store of another identity.
+            ValueError: if the path is a file, or holds something else or another identity.
+            OSError: if it cannot be written to.
         """
-        if path is None:
-            return cls(_lay_out(MemoryStore(), identity, coordinates, arrays))
-        check_identity(path, identity)
-        target = path / DATA
-        if not target.exists():
-            # Renamed when whole: a store is never seen half made.
-            unfinished = path / (DATA + ".new")
-            shutil.rmtree(unfinished, ignore_errors=True)
-            path.mkdir(parents=True, exist_ok=True)
-            _lay_out(unfinished, identity, coordinates, arrays)
-            unfinished.rename(target)
-        return cls(zarr.open_group(target, mode="r+"))
+        group = None if path is None else _open(path)
+        name = "memory" if path is None else str(path)
+        if group is None:
+            with _writing(name):
+                where = MemoryStore() if path is None else _zarr_store(path)
+                group = zarr.create_group(where, attributes={"format": FORMAT})
+        if "identity" not in group.attrs:
+            # New, or a creation that was cut short. The identity comes last.
+            with _writing(name):
+                group.require_group(NOTES)
+                group.update_attributes({**attributes, "identity": dict(identity)})
+        _check_identity(name, group, identity)
+        return cls(group, path)
 
     @classmethod
-    def open(cls, path: Path) -> "Store":
+    def open(cls, path: Place) -> "Store":
         """The store at ``path``, for reading.
 
         Raises:
             ValueError: if there is none, or it cannot be read.
         """
         group = _open(path)
-        if group is None:
-            raise ValueError(f"store: there is no sweep in {str(path)!r}")
-        return cls(group)
+        if group is None or "identity" not in group.attrs:
+            raise ValueError(f"store: there is none in {str(path)!r}")
+        return cls(group, path)
 
-    def write(self, block: Mapping[str, slice], values: Mapping[str, np.ndarray]) -> None:
-        """Fill a block of some arrays: all of a dimension that ``block`` does not name."""
-        for name, value in values.items():
+    def lay_out(self, arrays: Mapping[str, ArraySpec]) -> None:
+        """Make the arrays that are missing, and give the others their new shapes.
+
+        New parts hold 0, NaN or "". Arrays keep the chunks that they were made with. The arrays are
+        taken in their order: one whose shape tells what there is goes last.
+        """
+        with _writing(self._name):
+            for name, spec in arrays.items():
+                if name not in self._group:
+                    self._group.create_array(
+                        name,
+                        shape=spec.shape,
+                        chunks=spec.chunks,
+                        dtype=spec.dtype,
+                        fill_value=_fill_value(np.dtype(spec.dtype)),
+                        dimension_names=spec.dims,
+                        attributes=dict(spec.attributes),
+                    )
+                elif self._array(name).shape != spec.shape:
+                    self._array(name).resize(spec.shape)
+
+    def write(self, values: Mapping[str, np.ndarray], block: Mapping[str, Any]) -> None:
+        """Fill a block of some arrays.
+
+        Args:
+            values: by array.
+            block: slices or indices by dimension; all of a dimension that is not named.
+        """
+        with _writing(self._name):
+            for name, value in values.items():
+                array = self._array(name)
+                array.oindex[self._selection(array, block)] = value
+
+    def read(self, name: str, block: Mapping[str, Any] | None = None) -> np.ndarray:
+        """The values of one array, or of a block of it."""
+        array = self._array(name)
+        return np.asarray(array.oindex[self._selection(array, block or {})])
+
+    def erase(self, names: Iterable[str], block: Mapping[str, Any]) -> None:
+        """Delete the chunks of some arrays that a block has a part in, also damaged ones."""
+        assert self._path is not None
+        for name in names:
             array = self._array(name)
-            dims = cast(Any, array.metadata).dimension_names
-            array[tuple(block.get(dim, slice(None)) for dim in dims)] = value
+            ranges = []
+            for dim, size, chunk in zip(self._dims(array), array.shape, array.chunks, strict=True):
+                indices = np.arange(size)[block.get(dim, slice(None))]
+                ranges.append(np.unique(indices // chunk).tolist())
+            for place in itertools.product(*ranges):
+                key = cast(Any, array.metadata).encode_chunk_key(place)
+                with _writing(self._name):
+                    (self._path / DATA / name / key).unlink(missing_ok=True)
 
-    def read(self, name: str) -> np.ndarray:
-        """The values of one array."""
-        return np.asarray(self._array(name)[...])
+    def sizes(self, name: str) -> dict[str, int]:
+        """The length of an array, by dimension; empty if there is none."""
+        if name not in self._group:
+            return {}
+        array = self._array(name)
+        return dict(zip(self._dims(array), array.shape, strict=True))
+
+    def chunks(self, name: str) -> dict[str, int]:
+        """The length of an array's chunks, by dimension."""
+        array = self._array(name)
+        return dict(zip(self._dims(array), array.chunks, strict=True))
+
+    def dtype(self, name: str) -> np.dtype:
+        """The type of an array's values."""
+        return np.dtype(cast(Any, self._array(name).dtype))
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """The dataset's attributes."""
+        """The dataset's attributes, and the store's own."""
         return dict(self._group.attrs)
 
-    def annotate(self, attributes: Mapping[str, Any]) -> None:
-        """Add attributes to the dataset, or change them."""
-        self._group.update_attributes(dict(attributes))
+    def note(self, name: str, attributes: Mapping[str, Any]) -> None:
+        """Write down something beside the data; replaces the note of that name."""
+        with _writing(self._name):
+            notes = cast(zarr.Group, self._group[NOTES])
+            notes.require_group(name).update_attributes(dict(attributes))
+
+    def notes(self) -> dict[str, dict[str, Any]]:
+        """All notes, in the order of their names."""
+        notes = cast(zarr.Group, self._group[NOTES])
+        return {name: dict(note.attrs) for name, note in sorted(notes.groups())}
+
+    def note_of(self, name: str) -> dict[str, Any]:
+        """One note; empty if there is none yet."""
+        path = f"{NOTES}/{name}"
+        return dict(self._group[path].attrs) if path in self._group else {}
 
     def dataset(self) -> xr.Dataset:
-        """All of the store, read when it is looked at."""
-        return xr.open_zarr(self._group.store, consolidated=False, chunks=None)
+        """All of the store, read when it is looked at.
+
+        Raises:
+            ValueError: if it is damaged.
+        """
+        try:
+            return xr.open_zarr(self._group.store, consolidated=False, chunks=None)
+        except UNREADABLE as error:
+            raise ValueError(
+                f"store: {self._name!r} is damaged, or was stopped while it grew; what made it "
+                f"mends it when it is run again: {error}"
+            ) from error
 
     def _array(self, name: str) -> zarr.Array:
-        array = self._group[name]
-        assert isinstance(array, zarr.Array)
-        return array
+        try:
+            return cast(zarr.Array, self._group[name])
+        except UNREADABLE as error:
+            raise ValueError(
+                f"store: cannot read the array {name!r} of {self._name!r} ({error}); delete its "
+                f"folder in {DATA}, and what is lost is computed again"
+            ) from error
+
+    def _dims(self, array: zarr.Array) -> tuple[str, ...]:
+        return cast(Any, array.metadata).dimension_names
+
+    def _selection(self, array: zarr.Array, block: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple(block.get(dim, slice(None)) for dim in self._dims(array))
 
 
-def check_identity(path: Path, identity: str) -> None:
+def place(path: str | Path) -> Place:
+    """Where a store is to be: a local path, or an fsspec address such as ``s3://bucket/run``.
+
+    Raises:
+        ValueError: if the address cannot be reached, or nothing is known of its protocol.
+
+    Example:
+        >>> place("results/run"), place("file:///data/run")
+        (PosixPath('results/run'), PosixPath('/data/run'))
+    """
+    try:
+        address = UPath(path)
+        if address.protocol not in ("", "file", "local"):
+            address.exists()
+            return address
+    except Exception as error:  # each file system has errors of its own
+        raise ValueError(f"store: cannot reach {str(path)!r}: {error}") from error
+    return Path(address.path)
+
+
+def check(path: Place, identity: Mapping[str, Any]) -> None:
     """Refuse a path at which a store of this identity cannot be.
 
     Raises:
         ValueError: if the path is a file, or holds something else.
     """
-    nearest = next(place for place in (path, *path.parents) if place.exists())
-    if not nearest.is_dir():
-        raise ValueError(f"store: {str(nearest)!r} is a file; give a folder")
     group = _open(path)
-    if group is None:
+    if group is not None and "identity" in group.attrs:
+        _check_identity(str(path), group, identity)
+
+
+def delete(path: Place) -> None:
+    """Delete the data of a store, if there is one; other files beside it stay.
+
+    Raises:
+        ValueError: if there is something that is no store of ours.
+        OSError: if it cannot be deleted.
+    """
+    data = path / DATA
+    if not data.exists():
         return
-    if group.attrs.get("format") != FORMAT:
-        found = group.attrs.get("format")
-        raise ValueError(f"store: {str(path)!r} has format {found}, this version writes {FORMAT}")
-    if group.attrs.get("fingerprint") != identity:
+    try:
+        ours = "format" in zarr.open_group(_zarr_store(path), mode="r").attrs
+    except UNREADABLE:
+        ours = False
+    if not ours:
         raise ValueError(
-            f"store: {str(path)!r} holds another sweep, {group.attrs.get('fingerprint')}, "
-            f"not {identity}; give another folder"
+            f"store: {str(data)!r} was not made here, or cannot be read; delete it yourself, or "
+            "give another folder"
         )
+    with _writing(str(path)):
+        shutil.rmtree(data) if isinstance(data, Path) else data.rmdir(recursive=True)
 
 
-def _open(path: Path) -> zarr.Group | None:
+def _open(path: Place) -> zarr.Group | None:
+    """The group at ``path``; None if there is nothing."""
+    nearest = next((folder for folder in (path, *path.parents) if folder.exists()), path)
+    if nearest.is_file():
+        raise ValueError(f"store: {str(nearest)!r} is a file; give a folder")
     if not (path / DATA).exists():
         return None
     try:
-        group = zarr.open_group(path / DATA, mode="r+")
-    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
-        raise ValueError(f"store: cannot read {str(path / DATA)!r}: {error}") from error
-    return group
-
-
-def _lay_out(
-    where: Path | MemoryStore,
-    identity: str,
-    coordinates: xr.Dataset,
-    arrays: Mapping[str, ArraySpec],
-) -> zarr.Group:
-    coordinates.to_zarr(where, consolidated=False, zarr_format=3)
-    group = zarr.open_group(where, mode="r+")
-    for name, spec in arrays.items():
-        group.create_array(
-            name,
-            shape=spec.shape,
-            chunks=spec.chunks,
-            dtype=spec.dtype,
-            fill_value=np.nan if np.issubdtype(np.dtype(spec.dtype), np.floating) else 0,
-            dimension_names=spec.dims,
-            attributes=dict(spec.attributes),
+        group = zarr.open_group(_zarr_store(path), mode="r+")
+    except UNREADABLE as error:
+        raise ValueError(
+            f"store: cannot read {str(path / DATA / 'zarr.json')!r} ({error}); put it back, or "
+            "give another folder"
+        ) from error
+    found = group.attrs.get("format")
+    if found != FORMAT:
+        newer = isinstance(found, int) and found > FORMAT
+        advice = "take a newer version of jaxadv" if newer else "give another folder"
+        raise ValueError(
+            f"store: {str(path)!r} has format {found}, this version reads {FORMAT}; {advice}"
         )
-    group.update_attributes({"fingerprint": identity, "format": FORMAT})
     return group
+
+
+def _zarr_store(path: Place) -> ZarrStore:
+    if isinstance(path, Path):
+        return LocalStore(path / DATA)
+    return FsspecStore.from_url(str(path / DATA), storage_options=dict(path.storage_options))
+
+
+def _check_identity(name: str, group: zarr.Group, wanted: Mapping[str, Any]) -> None:
+    """Refuse a store whose values depend on something else; says on what."""
+    # As JSON has them: a list is a tuple.
+    found, wanted = (
+        json.loads(json.dumps(dict(named)))
+        for named in (cast(Any, group.attrs["identity"]), wanted)
+    )
+    differing = [key for key in wanted if found.get(key) != wanted[key]]
+    if differing:
+        has = ", ".join(f"{key} {found.get(key)}, not {wanted[key]}" for key in differing)
+        raise ValueError(f"store: {name!r} was made with {has}; give another folder")
+
+
+def _fill_value(dtype: np.dtype) -> Any:
+    return np.nan if dtype.kind == "f" else "" if dtype.kind == "T" else 0
+
+
+@contextlib.contextmanager
+def _writing(name: str) -> Iterator[None]:
+    """Say of what a write that failed was a part."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(
+            f"store: cannot write to {name!r}: {reason}; what was complete is kept"
+        ) from error

@@ -143,9 +143,9 @@ class Ours(NamedTuple):
 
 def prepare(sweep: ja.Sweep, chosen: list[Any]) -> Callable[[], Ours]:
     """All networks of a sweep in one call; the time of the certificates is taken apart."""
-    plan = make_plan(sweep, sweep.groups[0], chosen)
+    plan = make_plan(sweep, sweep.cells, chosen, sweep.networks)
     plan = dataclasses.replace(plan, networks_per_device=-(-sweep.networks // plan.mesh.size))
-    engine = Engine(sweep, sweep.groups[0], plan)
+    engine = Engine(sweep, sweep.cells, plan)
 
     def run() -> Ours:
         clock = time.perf_counter()
@@ -156,9 +156,9 @@ def prepare(sweep: ja.Sweep, chosen: list[Any]) -> Callable[[], Ours]:
         certified = time.perf_counter()
         finished = engine.finish(running)
         return Ours(
-            ascent=(finished.steps, ascended - clock),
+            ascent=(int(finished.steps.sum()), ascended - clock),
             certify_seconds=certified - ascended,
-            occupancy=finished.steps / finished.lane_steps,
+            occupancy=float(finished.steps.sum() / finished.lane_steps.sum()),
         )
 
     run()
@@ -178,7 +178,7 @@ def batch_of(sweep: ja.Sweep) -> Batch:
 
     group = sweep.groups[0]
     draws = t.draw(t.source_of(sweep, group), 0, t.key_of(sweep), t.given_of(sweep))
-    settings = t.settings_of(sweep, group)
+    settings = t.settings_of(sweep, sweep.cells)
     cells, examples, starts = np.indices((len(sweep.scales), sweep.examples, sweep.starts))
     numbers = np.stack([cells, examples, starts], -1).transpose(1, 2, 0, 3).reshape(-1, 3)
     trial = jax.vmap(lambda n: t.trial_of(draws, settings, n[0], n[1], n[2]))(jnp.asarray(numbers))
@@ -196,7 +196,7 @@ def batch_of(sweep: ja.Sweep) -> Batch:
 def products(sweep: ja.Sweep, chosen: list[Any]) -> Callable[[], tuple[int, float]]:
     """The two products of a step, for as many lanes, on every device; gives lane steps."""
     group, rounds = sweep.groups[0], 4000
-    plan = make_plan(sweep, group, chosen)
+    plan = make_plan(sweep, sweep.cells, chosen, sweep.networks)
 
     def local(weights: jax.Array, lanes: jax.Array) -> jax.Array:
         def both(_: int, lanes: jax.Array) -> jax.Array:

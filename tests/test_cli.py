@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 
 import jaxadv as ja
 from jaxadv.store import Store
+from jaxadv.sweeps import blocks
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "sweep.py"
 TINY = ["--dims", "4", "--widths", "8", "--networks", "2e0", "--examples", "2", "--starts", "1"]
@@ -71,6 +72,12 @@ def mistake(script, capsys, args):
         (["--scals", "1"], "--scals"),
         (["stray"], "stray"),
         (["--max-steps", "99999999999"], "max_steps: 99999999999 must be a whole number"),
+        (["--shard", "half"], "shard: 'half' is not I/N"),
+        (["--shard", "3/3"], "shard: 3/3 must be one of 0/N to N-1/N"),
+        (["--shard", "0/3", "--fresh"], "fresh: a shard would delete what others have done"),
+        (["--distributed"], "distributed: JAX finds no job with several processes here"),
+        (["--store", "nowhere://bucket"], "store: cannot reach 'nowhere://bucket'"),
+        (["--lanes", "0"], "lanes: 0 must be a whole number"),
     ],
     ids=" ".join,
 )
@@ -101,9 +108,9 @@ def test_a_store_that_is_a_file_or_anothers_is_refused_and_kept(script, here, ca
     assert "is a file" in mistake(script, capsys, ["--store", "file"])
     assert "is a file" in mistake(script, capsys, ["--store", "file/within"])
     assert (here / "file").read_text() == "mine"
-    Store.create(Path("taken"), "another fingerprint", xr.Dataset(), {})
+    Store.create(Path("taken"), {"seed": 3}, {})
     before = sorted(here.rglob("*"))
-    assert "another sweep" in mistake(script, capsys, ["--store", "taken"])
+    assert "was made with seed 3, not 0" in mistake(script, capsys, ["--store", "taken"])
     assert sorted(here.rglob("*")) == before
 
 
@@ -123,7 +130,7 @@ def test_a_run_prints_a_table_and_the_paths_that_it_wrote(script, here, capsys):
     )  # fmt: skip
     assert folder == Path("results") / f"sphere-{sweep.fingerprint}"
     assert len(pd.read_csv(folder / "summary.csv")) == 4
-    assert json.loads((folder / "manifest.json").read_text())["fingerprint"] == sweep.fingerprint
+    assert json.loads((folder / "manifest.json").read_text())["sweep"] == sweep.to_toml()
     script.main([*TINY, "--scales", "0.1,1", "--ratios", "0.1,0.2", "--max-steps", "500"])
     assert capsys.readouterr().out == out
 
@@ -132,7 +139,9 @@ def test_flags_go_before_the_file_and_the_file_before_defaults(script, here, cap
     (here / "own.toml").write_text("examples = 1\nscales = [0.5]\nmax_steps = 500\n")
     scales = ["--scales", "0.1,0.2,0.3,0.4"]  # four cells, as above: the same programs
     script.main([*TINY, "--config", "own.toml", *scales, "--store", "run"])
-    capsys.readouterr()
+    out = capsys.readouterr().out
+    script.main(["--config", "run/manifest.json", "--store", "run"])
+    assert capsys.readouterr().out == out
     expected = ja.Sweep(
         dims=4, widths=8, networks=2, examples=2, starts=1, scales=(0.1, 0.2, 0.3, 0.4),
         max_steps=500,
@@ -153,6 +162,15 @@ def test_real_inputs_run_the_same_way(script, here, capsys, data):
     assert (dataset.loss_end >= dataset.loss_start).all()
 
 
+def test_a_shard_prints_the_table_only_when_all_are_done(script, here, capsys, monkeypatch):
+    monkeypatch.setattr(blocks, "BLOCK_TRIALS", 1)
+    flags = [*TINY, "--scales", "0.1,0.2,0.3,0.4", "--max-steps", "500", "--store", "run"]
+    script.main([*flags, "--shard", "0/2"])
+    assert capsys.readouterr().out == "4 of 8 networks (cell by cell) are left to other shards\n"
+    script.main([*flags, "--shard", "1/2"])
+    assert capsys.readouterr().out.split()[0] == "scale"
+
+
 def test_an_activation_without_certificates_draws_its_figures_all_the_same(script, here, capsys):
     script.main([*TINY, "--activations", "relu", "--scales", "1", "--max-steps", "5"])
     paths = [Path(line) for line in capsys.readouterr().out.splitlines()[2:]]
@@ -160,15 +178,21 @@ def test_an_activation_without_certificates_draws_its_figures_all_the_same(scrip
     assert all(path.is_file() for path in paths)
 
 
-def test_ctrl_c_says_how_to_go_on(script, here, capsys, monkeypatch):
-    def interrupted(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(script.ja, "run_sweep", interrupted)
-    with pytest.raises(SystemExit) as stop:
-        script.main(TINY)
-    assert stop.value.code == 130
-    assert "the same command continues" in capsys.readouterr().err
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_program_at_once_and_says_how_to_go_on(number):
+    code = (
+        "import sys, time; from jaxadv import cli\n"
+        "sys.argv = ['sweep.py', '--data', 'my file.npz']\n"
+        "cli.stop_at_once(f'to go on: {cli.command()}'); print('ready', flush=True)\n"
+        "time.sleep(600)"
+    )
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([sys.executable, "-c", code], **pipes)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(number)
+    _, err = process.communicate(timeout=10)
+    assert err == "\nto go on: python sweep.py --data 'my file.npz'\n"
+    assert process.returncode == 128 + number
 
 
 def test_help_explains_every_field():

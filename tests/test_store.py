@@ -1,57 +1,186 @@
-"""Stores: refusals, and nothing half made."""
+"""Stores: blocks where they belong, growth, refusals, and addresses that are no folders."""
+
+import importlib.util
+import json
 
 import numpy as np
 import pytest
-import xarray as xr
+from upath import UPath
 
-import jaxadv as ja
-from jaxadv import store
+from jaxadv import store as stores
 from jaxadv.store import ArraySpec, Store
 
-SPEC = {"count": ArraySpec(("run",), (4,), (2,), "int32", {"units": "1"})}
-COORDS = xr.Dataset(coords={"run": ("run", np.arange(4))}, attrs={"title": "test"})
+IDENTITY = {"seed": 0, "tolerances": (0.1, 0.01)}
 
 
-def test_blocks_are_written_where_they_belong(tmp_path):
-    target = Store.create(tmp_path / "run", "abc", COORDS, SPEC)
-    target.write({"run": slice(2, 4)}, {"count": np.array([5, 6])})
-    again = Store.create(tmp_path / "run", "abc", COORDS, SPEC)
+def spec(runs=4, dtype="int32", chunk=2):
+    return ArraySpec(("run",), (runs,), (chunk,), dtype, {"units": "1"})
+
+
+def create(path, identity=IDENTITY):
+    return Store.create(path, identity, {"title": "test"})
+
+
+@pytest.fixture(params=["folder", "memory"])
+def path(request, tmp_path):
+    if request.param == "folder":
+        yield tmp_path / "run"
+        return
+    address = stores.place(f"memory://{tmp_path.name}/run")
+    yield address
+    UPath("memory://").fs.store.clear()
+
+
+def test_blocks_are_written_where_they_belong(path):
+    target = create(path)
+    target.lay_out({"count": spec()})
+    target.write({"count": np.array([5, 6])}, {"run": slice(2, 4)})
+    again = create(path)
     assert again.read("count").tolist() == [0, 0, 5, 6]
+    assert again.read("count", {"run": [3]}).tolist() == [6]
     assert again.dataset().attrs["title"] == "test"
+
+
+def test_arrays_grow_and_shrink_and_keep_what_they_hold(path):
+    target = create(path)
+    target.lay_out({"count": spec(3), "mean": spec(3, "float32")})
+    target.write({"count": np.arange(3)}, {})
+    target.lay_out({"count": spec(5, chunk=100), "name": spec(2, np.dtypes.StringDType())})
+    assert target.read("count").tolist() == [0, 1, 2, 0, 0]
+    assert target.chunks("count") == {"run": 2}
+    assert target.sizes("count") == {"run": 5}
+    assert target.sizes("missing") == {}
+    assert target.read("name").tolist() == ["", ""]
+    assert np.isnan(target.read("mean")).all()
+    target.lay_out({"count": spec(2)})
+    target.lay_out({"count": spec(4)})
+    assert target.read("count").tolist() == [0, 1, 0, 0]
+
+
+def test_notes_are_kept_beside_the_data(path):
+    target = create(path)
+    target.note("b", {"steps": 1})
+    target.note("a", {"steps": 2, "nested": {"list": [1, "x"]}})
+    target.note("b", {"steps": 3})
+    assert create(path).notes() == {
+        "a": {"steps": 2, "nested": {"list": [1, "x"]}},
+        "b": {"steps": 3},
+    }
+    assert target.note_of("b") == {"steps": 3}
+    assert target.note_of("c") == {}
+
+
+def test_damaged_chunks_can_be_erased(path):
+    target = create(path)
+    target.lay_out({"count": spec(3)})
+    target.write({"count": np.array([1, 2, 3])}, {})
+    for chunk in ("0", "1"):
+        (path / stores.DATA / "count" / "c" / chunk).write_bytes(b"damaged")
+    with pytest.raises(stores.UNREADABLE):
+        target.read("count")
+    target.erase(["count"], {"run": [2]})
+    assert target.read("count", {"run": [2]}).tolist() == [0]
+    target.erase(["count"], {"run": slice(0, 1)})
+    assert target.read("count").tolist() == [0, 0, 0]
+    target.erase(["count"], {})
 
 
 def test_a_file_or_another_identity_is_refused_and_left_alone(tmp_path):
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(ValueError, match="is a file"):
-        Store.create(tmp_path / "file", "abc", COORDS, SPEC)
+    for path in (tmp_path / "file", tmp_path / "file" / "within"):
+        with pytest.raises(ValueError, match="is a file"):
+            create(path)
     assert (tmp_path / "file").read_text() == "mine"
-    Store.create(tmp_path / "run", "abc", COORDS, SPEC)
-    with pytest.raises(ValueError, match="another sweep, abc, not xyz"):
-        Store.create(tmp_path / "run", "xyz", COORDS, SPEC)
+    create(tmp_path / "run")
+    with pytest.raises(ValueError, match=r"was made with seed 0, not 1; give another folder"):
+        create(tmp_path / "run", {**IDENTITY, "seed": 1})
+    with pytest.raises(ValueError, match=r"precision None, not double"):
+        stores.check(tmp_path / "run", {**IDENTITY, "precision": "double"})
 
 
-def test_a_folder_with_other_things_keeps_them(tmp_path):
-    (tmp_path / "notes.txt").write_text("mine")
-    Store.create(tmp_path, "abc", COORDS, SPEC)
-    assert (tmp_path / "notes.txt").read_text() == "mine"
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (stores.FORMAT + 1, "take a newer version"),
+        (1, "give another folder"),
+        (None, "format None"),
+    ],
+)
+def test_another_format_is_refused_and_left_alone(tmp_path, found, message):
+    create(tmp_path)
+    root = tmp_path / stores.DATA / "zarr.json"
+    metadata = json.loads(root.read_text())
+    metadata["attributes"]["format"] = found
+    root.write_text(json.dumps(metadata))
+    before = root.read_text()
+    for attempt in (create, Store.open):
+        with pytest.raises(ValueError, match=message):
+            attempt(tmp_path)
+    assert root.read_text() == before
 
 
 def test_a_store_that_is_not_there_or_not_readable_says_so(tmp_path):
-    with pytest.raises(ValueError, match="there is no sweep"):
-        ja.open_sweep(tmp_path)
-    (tmp_path / store.DATA).mkdir()
+    with pytest.raises(ValueError, match="there is none"):
+        Store.open(tmp_path)
+    (tmp_path / stores.DATA).mkdir()
     with pytest.raises(ValueError, match="cannot read"):
-        ja.open_sweep(tmp_path)
-    (tmp_path / store.DATA / "zarr.json").write_text("{")
+        Store.open(tmp_path)
+    (tmp_path / stores.DATA / "zarr.json").write_text("{")
     with pytest.raises(ValueError, match="cannot read"):
-        ja.open_sweep(tmp_path)
+        create(tmp_path)
 
 
-def test_a_creation_that_fails_leaves_no_store(tmp_path, monkeypatch):
+def test_an_array_that_is_damaged_says_what_to_delete(tmp_path):
+    create(tmp_path).lay_out({"count": spec()})
+    (tmp_path / stores.DATA / "count" / "zarr.json").write_text("{")
+    with pytest.raises(ValueError, match=r"array 'count' .* delete its folder"):
+        create(tmp_path).read("count")
+
+
+def test_a_creation_that_was_cut_short_is_taken_up(tmp_path, monkeypatch):
     def broken(*_):
-        raise OSError("disk full")
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store, "_lay_out", broken)
-    with pytest.raises(OSError, match="disk full"):
-        Store.create(tmp_path, "abc", COORDS, SPEC)
-    assert not (tmp_path / store.DATA).exists()
+    with monkeypatch.context() as patch:
+        patch.setattr("zarr.Group.update_attributes", broken)
+        with pytest.raises(OSError, match=r"cannot write to .*: No space left on device; what was"):
+            create(tmp_path)
+    with pytest.raises(ValueError, match="there is none"):
+        Store.open(tmp_path)
+    create(tmp_path)
+    Store.open(tmp_path)
+
+
+def test_a_store_that_was_stopped_while_it_grew_says_so(tmp_path):
+    target = create(tmp_path)
+    target.lay_out({"one": spec(2), "two": spec(3)})
+    with pytest.raises(ValueError, match="stopped while it grew"):
+        target.dataset()
+
+
+def test_only_our_own_data_is_deleted(path):
+    stores.delete(path)
+    create(path)
+    (path / "notes.txt").write_text("mine")
+    stores.delete(path)
+    assert not (path / stores.DATA).exists()
+    assert (path / "notes.txt").read_text() == "mine"
+    (path / stores.DATA / "inner").mkdir(parents=True, exist_ok=True)
+    (path / stores.DATA / "inner" / "thesis.txt").write_text("mine")
+    with pytest.raises(ValueError, match="was not made here"):
+        stores.delete(path)
+    assert (path / stores.DATA / "inner" / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("nowhere://bucket/run", "Unsupported filesystem: 'nowhere'"),
+        ("s3://bucket/run", "Install s3fs"),
+    ],
+)
+def test_addresses_that_cannot_be_reached_say_why(address, message):
+    if address.startswith("s3") and importlib.util.find_spec("s3fs"):
+        pytest.skip("s3fs is there")
+    with pytest.raises(ValueError, match=f"store: cannot reach '{address}': .*{message}"):
+        stores.place(address)

@@ -4,7 +4,8 @@ Three programs, each compiled once for a group of cells: draw networks, inputs a
 certify. Every device works through networks of its own and shares nothing with the others.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ from jaxadv.ascent.pga import Solution, State
 from jaxadv.lanes import Loops, run_lanes
 from jaxadv.sweeps.plan import Plan
 from jaxadv.sweeps.records import record
-from jaxadv.sweeps.spec import Group, Sweep
+from jaxadv.sweeps.spec import Cell, Sweep
 from jaxadv.sweeps.trials import (
     Draws,
     Given,
@@ -44,6 +45,8 @@ from jaxadv.sweeps.trials import (
 
 Numbers = Int[Array, "trial 3"]
 """The (cell, example, start) of trials."""
+NAP = 0.002
+"""In seconds, between two looks whether the devices are done."""
 
 
 class Running(NamedTuple):
@@ -60,15 +63,13 @@ class Finished(NamedTuple):
 
     Attributes:
         records: by variable, with axes (cell, network, example, start[, tolerance]).
-        trials: how many there are.
-        steps: how many steps they took.
+        steps: how many steps the trials on each network took.
         lane_steps: how many steps their lanes were held for.
     """
 
     records: dict[str, np.ndarray]
-    trials: int
-    steps: int
-    lane_steps: int
+    steps: Int[np.ndarray, " network"]
+    lane_steps: Float[np.ndarray, " network"]
 
 
 class Programs(NamedTuple):
@@ -81,12 +82,13 @@ class Programs(NamedTuple):
 
 
 class Engine:
-    """Runs the trials of one group of cells, on any of its networks."""
+    """Runs the trials of some cells of one group, on any networks."""
 
-    def __init__(self, sweep: Sweep, group: Group, plan: Plan) -> None:
+    def __init__(self, sweep: Sweep, cells: Sequence[Cell], plan: Plan) -> None:
+        group = cells[0].group
         self._double = sweep.precision == "double"
         self._plan = plan
-        self._settings = settings_of(sweep, group)
+        self._settings = settings_of(sweep, cells)
         self._shape = (len(self._settings.scale), sweep.examples, sweep.starts)
         self._numbers = longest_first(self._settings, sweep.examples, sweep.starts)
         with jax.enable_x64(self._double):
@@ -105,15 +107,14 @@ class Engine:
         return self._programs.num_bytes
 
     @property
-    def networks_per_call(self) -> int:
-        """How many networks `start` takes at most."""
-        return self._plan.networks_per_call
+    def plan(self) -> Plan:
+        """The layout; `start` takes its `networks_per_call` networks at most."""
+        return self._plan
 
-    def start(self, networks: range) -> Running:
-        """Begin all trials on some networks, `networks_per_call` at most; does not wait."""
+    def start(self, networks: Sequence[int]) -> Running:
+        """Begin all trials on some networks; does not wait."""
         # A last call with fewer networks repeats one: one shape, one compilation.
-        offsets = np.arange(self.networks_per_call, dtype=np.int32)
-        indices = np.minimum(networks.start + offsets, networks.stop - 1)
+        indices = np.resize(np.asarray(networks, np.int32), self._plan.networks_per_call)
         trials = (self._settings, self._numbers)
         with jax.enable_x64(self._double):
             draws = self._programs.draw(indices, self._key, self._given)
@@ -124,6 +125,9 @@ class Engine:
 
     def finish(self, running: Running) -> Finished:
         """Wait for the trials to end, and take their records."""
+        # In small naps, so that a signal is heard at once.
+        while not all(leaf.is_ready() for leaf in jax.tree.leaves(running[1:])):
+            time.sleep(NAP)
         place = np.argsort(np.ravel_multi_index(tuple(self._numbers.T), self._shape))
 
         def arrange(values: np.ndarray) -> np.ndarray:
@@ -133,12 +137,10 @@ class Engine:
 
         records = record(running.solutions, running.certificates)
         steps = np.asarray(running.solutions.steps)[: running.num_networks]
-        lane_steps = np.asarray(running.lane_steps)[: running.num_networks]
         return Finished(
             records={name: arrange(values) for name, values in records.items()},
-            trials=steps.size,
-            steps=int(steps.sum(dtype=np.int64)),
-            lane_steps=round(lane_steps.sum(dtype=np.float64)),
+            steps=steps.sum(axis=1, dtype=np.int64),
+            lane_steps=np.asarray(running.lane_steps)[: running.num_networks],
         )
 
 

@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 
 from jaxadv.devices import Device
 from jaxadv.sweeps.fields import count
-from jaxadv.sweeps.spec import Group, Sweep
+from jaxadv.sweeps.spec import Cell, Sweep
 
 HIDDEN_UNITS = 2**15
 """On a CPU, lanes times width: what a core's caches hold of the activations (128 KiB)."""
@@ -27,7 +27,7 @@ CERTIFY_BYTES = 2**26
 
 @dataclass(frozen=True)
 class Plan:
-    """The layout of one group's trials.
+    """The layout of the trials of some cells.
 
     Attributes:
         mesh: the devices, in one axis ``"device"``.
@@ -60,17 +60,20 @@ class Plan:
 
 def make_plan(
     sweep: Sweep,
-    group: Group,
+    cells: Sequence[Cell],
     devices: Sequence[Device],
+    networks: int,
+    *,
     lanes: int | None = None,
     check_every: int | None = None,
 ) -> Plan:
-    """The plan for a group: what is not given is chosen by the kind of device and the shape.
+    """The plan for cells of one group: what is not given is chosen by device and shape.
 
     Args:
         sweep: the specification.
-        group: which of the sweep's groups.
+        cells: which of the sweep's cells.
         devices: the devices to use, all of one kind; no more of them than there are networks.
+        networks: how many networks there are to run.
         lanes: trials of one network under way at a time.
         check_every: steps between two looks for ended trials.
 
@@ -80,11 +83,12 @@ def make_plan(
     Example:
         >>> from jaxadv.devices import use_devices
         >>> sweep = Sweep(networks=1)
-        >>> make_plan(sweep, sweep.groups[0], use_devices(), lanes=32).num_lanes
+        >>> make_plan(sweep, sweep.cells, use_devices(), networks=1, lanes=32).num_lanes
         32
     """
-    mesh = Mesh(np.array(devices[: sweep.networks]), ("device",))
-    trials = sweep.trials_per_network
+    group = cells[0].group
+    mesh = Mesh(np.array(devices[:networks]), ("device",))
+    trials = len(cells) * sweep.examples * sweep.starts
     on_cpu = devices[0].platform == "cpu"
     if lanes is None:
         cached = HIDDEN_UNITS // group.width
@@ -93,7 +97,7 @@ def make_plan(
     if check_every is None:
         check_every = 16 if on_cpu else 32
     lanes = min(count("lanes", lanes), trials)
-    share = -(-sweep.networks // mesh.size)
+    share = -(-networks // mesh.size)
     at_once = 1 if on_cpu else min(max(1, ACCELERATOR_LANES // lanes), share)
     per_device = min(max(at_once, -(-TRIALS_PER_CALL // trials)), share)
     certify_lanes = CERTIFY_BYTES // (8 * group.width * group.dim)

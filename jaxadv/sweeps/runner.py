@@ -1,36 +1,38 @@
-"""Running a sweep: network by network into a store, with a progress bar."""
+"""Running a sweep: block by block into a store, alone or shared with other processes."""
 
-import datetime as dt
+import contextlib
 import json
-import platform
-import time
-from collections.abc import Iterable, Iterator
-from importlib.metadata import version
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
-from tqdm.auto import tqdm
 
+from jaxadv import store as stores
 from jaxadv.devices import Device, keep_programs, use_devices
-from jaxadv.store import ArraySpec, Store, check_identity
-from jaxadv.sweeps.engine import Engine, Finished, Running
+from jaxadv.locks import locked
+from jaxadv.store import Place, Store
+from jaxadv.sweeps.blocks import Task, cost, deal
+from jaxadv.sweeps.calls import run_tasks
+from jaxadv.sweeps.engine import Engine
+from jaxadv.sweeps.fields import count
+from jaxadv.sweeps.manifest import RunNote, describe_run, manifest_of, write_manifest
 from jaxadv.sweeps.plan import free_bytes, make_plan
-from jaxadv.sweeps.records import VARIABLES
-from jaxadv.sweeps.spec import Group, Sweep
+from jaxadv.sweeps.progress import Counts, Progress
+from jaxadv.sweeps.spec import Cell, Sweep
+from jaxadv.sweeps.stored import StoredSweep, identity_of, whole_dataset
+from jaxadv.sweeps.workers import Worker
 
-CHUNK_TRIALS = 512
-"""Trials of one group in a chunk of the store; at least one network's."""
-TOTALS = ("seconds", "trials_run", "steps_run", "lane_steps_run")
-"""What a manifest counts, over all runs that a store took; the steps' quotient is the occupancy."""
-PACKAGES = ("jaxadv", "jax", "jaxlib", "numpy", "optax", "xarray", "zarr")
+CHECKING = 0.03
+"""What checking a block that is complete costs, over what running it does."""
 
 
 def run_sweep(
     sweep: Sweep,
     store: str | Path | None = None,
     *,
+    fresh: bool = False,
+    shard: tuple[int, int] | None = None,
     devices: int | None = None,
     lanes: int | None = None,
     check_every: int | None = None,
@@ -38,14 +40,21 @@ def run_sweep(
 ) -> xr.Dataset:
     """Run all trials of a sweep and return what they found.
 
-    Devices, lanes and checks change the time that it takes and not what is found, but for the
-    rounding of single precision. Compiled programs are kept in the user's cache folder
+    What the store has already is not run again, whichever sweep asked for it: the same sweep goes
+    on where a run stopped, and one with more networks or other cells adds them. Where
+    `jax.distributed` was initialised, its processes share the work, and each returns all of it.
+
+    Devices, lanes, checks and processes change the time that it takes and not what is found, but
+    for the rounding of single precision. Compiled programs are kept in the user's cache folder
     (`keep_programs`).
 
     Args:
         sweep: the specification.
-        store: a folder to write to, network by network; a run that ended early goes on where it
-            stopped. None keeps the dataset in memory.
+        store: a folder to write to, block by block, or an fsspec address such as
+            ``s3://bucket/run``. None keeps the dataset in memory.
+        fresh: delete what the store holds, and begin anew.
+        shard: (index, count): run every count-th part of the work alone, and leave the others to
+            other processes, which may run at any time.
         devices: how many devices to use; by default all, on a CPU one for each core.
         lanes: trials of one network under way at a time; by default chosen by device and shape.
         check_every: steps between two looks for trials that have ended; by default likewise.
@@ -53,222 +62,173 @@ def run_sweep(
 
     Returns:
         A dataset with dimensions (cell, network, example, start[, tolerance]); the settings of a
-        cell are coordinates on ``cell``. Each variable says in its attributes what it is. The
-        dataset's own attributes are the manifest: specification, seed, versions, device, times.
+        cell are coordinates on ``cell``. Each variable says in its attributes what it is, and
+        ``complete`` what was run: all, unless other shards have not. The dataset's own attributes
+        are the manifest, ``identity`` and ``runs`` as JSON.
 
     Raises:
-        ValueError: if the store is a file or belongs to another sweep; if there are not so many
-            devices; if a single network's trials need more memory than a device has.
+        ValueError: if the store is a file, is in use, or was made with other settings; if there are
+            not so many devices; if a single network's trials need more memory than a device has.
+        OSError: if the store cannot be written to; what was complete is kept.
 
     Example:
         >>> ds = run_sweep(Sweep(scales=(0.1,), networks=1, examples=2), progress=False)
         >>> dict(ds.num_steps.sizes)
         {'cell': 1, 'network': 1, 'example': 2, 'start': 4, 'tolerance': 3}
     """
-    path = None if store is None else Path(store)
+    layout = {"devices": devices, "lanes": lanes, "check_every": check_every}
+    for name, value in layout.items():
+        if value is not None:
+            count(name, value)
     keep_programs()
     chosen = use_devices(devices)
-    target = Store.create(path, sweep.fingerprint, _coordinates(sweep, chosen), _arrays(sweep))
-    waiting = _waiting(sweep, target.read("complete"))
-    if waiting:
-        networks = sum(len(networks) for _, networks in waiting)
-        bar = _Progress(networks * sweep.trials_per_network, progress)
-        with bar.bar:
-            engines = {}
-            for group in bar.compiling(dict.fromkeys(group for group, _ in waiting)):
-                engines[group] = _fitting_engine(
-                    sweep, group, chosen, lanes=lanes, check_every=check_every
-                )
-            _run_networks(sweep, target, waiting, engines, bar)
-    dataset = target.dataset()
+    worker = Worker.here(shard)
+    path = None if store is None else stores.place(store)
+    if path is None and worker.count > 1:
+        raise ValueError("store: processes that share a sweep need a store that all can reach")
+    if fresh and shard is not None:
+        raise ValueError("fresh: a shard would delete what others have done; give another store")
+    with _locked(path, worker, None if fresh else identity_of(sweep)):
+        stored = worker.first_alone(lambda: _prepare(path, sweep, fresh and worker.index == 0))
+        has_run = _run(sweep, stored, worker, chosen, layout, progress=progress)
+    dataset = stored.dataset()
+    manifest = manifest_of(stored.store, sweep)
+    dataset.attrs = _flat(manifest)
     if path is None:
         return dataset.load()
-    manifest = json.dumps(dataset.attrs, indent=2, default=str) + "\n"
-    (path / "manifest.json").write_text(manifest, encoding="utf-8")
+    if has_run and (worker.index == 0 or not worker.together):
+        write_manifest(path, manifest)
     return dataset
 
 
 def open_sweep(store: str | Path) -> xr.Dataset:
-    """The dataset of a sweep that was stored, read when it is looked at.
+    """All cells and networks that a store holds, read when they are looked at.
+
+    Cells stand in the order in which they were added; ``complete`` says what was run.
 
     Raises:
         ValueError: if there is no sweep, or it cannot be read.
     """
-    return Store.open(Path(store)).dataset()
+    opened = Store.open(stores.place(store))
+    dataset = whole_dataset(opened)
+    dataset.attrs = _flat(manifest_of(opened))
+    return dataset
 
 
-def check_store(sweep: Sweep, store: str | Path) -> None:
-    """Refuse a store that cannot take a sweep, before anything is computed or written.
-
-    Raises:
-        ValueError: if the store is a file or belongs to another sweep.
-    """
-    check_identity(Path(store), sweep.fingerprint)
-
-
-def _waiting(sweep: Sweep, complete: np.ndarray) -> list[tuple[Group, range]]:
-    """The networks that are not complete in all cells of their group, in runs without a gap."""
-    runs = []
-    for group in sweep.groups:
-        is_complete = complete[_cells(sweep, group)].all(axis=0)
-        edges = np.flatnonzero(np.diff(is_complete, prepend=True, append=True))
-        runs += [(group, range(*pair)) for pair in edges.reshape(-1, 2).tolist()]
-    return runs
+@contextlib.contextmanager
+def _locked(path: Place | None, worker: Worker, identity: dict[str, Any] | None) -> Iterator[None]:
+    """Hold a local store, alone or as one of several workers; others are refused."""
+    # First, so that what is not ours gets no lock file.
+    if path is not None and identity is not None:
+        stores.check(path, identity)
+    if not isinstance(path, Path):
+        yield
+        return
+    with contextlib.ExitStack() as held:
+        held.enter_context(locked(path / ".lock", shared=worker.count > 1))
+        if worker.count > 1:
+            held.enter_context(locked(path / f".lock-{worker.index}-of-{worker.count}"))
+        yield
 
 
-def _cells(sweep: Sweep, group: Group) -> slice:
-    """Where a group's cells are among all cells."""
-    number = len(sweep.cells) // len(sweep.groups)
-    first = sweep.groups.index(group) * number
-    return slice(first, first + number)
+def _prepare(path: Place | None, sweep: Sweep, fresh: bool) -> StoredSweep:
+    """The sweep's store, laid out; by one process at a time."""
+    if not isinstance(path, Path):
+        if path is not None and fresh:
+            stores.delete(path)
+        return StoredSweep.create(path, sweep)
+    with locked(path / ".lock-layout", wait=True):
+        if fresh:
+            stores.delete(path)
+        return StoredSweep.create(path, sweep)
+
+
+def _run(
+    sweep: Sweep,
+    stored: StoredSweep,
+    worker: Worker,
+    devices: list[Device],
+    layout: Mapping[str, int | None],
+    *,
+    progress: bool,
+) -> bool:
+    """Run this worker's share of what is not complete; whether there was anything for anyone."""
+    shown = Progress(progress and (worker.index == 0 or not worker.together))
+    with shown.bar:
+        tasks = _share(sweep, stored, worker, shown)
+        networks = {cells: sum(len(task.networks) for task in own) for cells, own in tasks.items()}
+        total = worker.total(
+            sum(len(cells) * number for cells, number in networks.items())
+            * (sweep.examples * sweep.starts)
+        )
+        if not total:
+            return False
+        engines = {
+            cells: _fitting_engine(sweep, cells, devices, networks[cells], layout)
+            for cells in shown.each("compiling", tasks)
+        }
+        plans = {cells: engine.plan for cells, engine in engines.items()}
+        note = RunNote(stored.store, worker, describe_run(sweep, worker, devices, layout, plans))
+        shown.begin(total)
+        counts = Counts()
+        for call, ended in run_tasks({engines[cells]: own for cells, own in tasks.items()}):
+            for task, found in ended:
+                stored.write(task, found.records)
+                note.add(Counts.of(found))
+            counts += Counts.of(call)
+            shown.show(counts + note.of_others())
+        note.end()
+        worker.wait(lambda: shown.show(note.counts + note.of_others()), note.all_ended)
+    return True
+
+
+def _share(
+    sweep: Sweep, stored: StoredSweep, worker: Worker, shown: Progress
+) -> dict[tuple[Cell, ...], list[Task]]:
+    """What this worker is to do, by the cells that are run together; the longest first."""
+    blocks = stored.blocks
+    whole = [[Task(sweep.cells_of(block.group), block.networks)] for block in blocks]
+    # Shards do not start at the same time: each must deal without knowing what the others did.
+    waiting = stored.unmarked(blocks) if worker.together else whole
+    costs = [
+        cost(sweep, some) + CHECKING * cost(sweep, every)
+        for some, every in zip(waiting, whole, strict=True)
+    ]
+    tasks: dict[tuple[Cell, ...], list[Task]] = {}
+    for index in shown.each("checking", deal(costs, worker.count)[worker.index]):
+        for task in stored.waiting(blocks[index]):
+            tasks.setdefault(task.cells, []).append(task)
+    return tasks
 
 
 def _fitting_engine(
     sweep: Sweep,
-    group: Group,
+    cells: tuple[Cell, ...],
     devices: list[Device],
-    *,
-    lanes: int | None,
-    check_every: int | None,
+    networks: int,
+    layout: Mapping[str, int | None],
 ) -> Engine:
-    """The engine for a group, with as many networks in a call as the memory holds."""
-    plan = make_plan(sweep, group, devices, lanes, check_every)
+    """The engine for some cells, with as many networks in a call as the memory holds."""
+    by_hand = {name: layout[name] for name in ("lanes", "check_every")}
+    plan = make_plan(sweep, cells, devices, networks, **by_hand)
     while True:
-        engine = Engine(sweep, group, plan)
+        engine = Engine(sweep, cells, plan)
         needed, free = engine.num_bytes, free_bytes(devices[0], plan.mesh.size)
         if needed <= free:
             return engine
         if plan.networks_per_device == 1:
+            group, trials = cells[0].group, len(cells) * sweep.examples * sweep.starts
             raise ValueError(
                 f"memory: one network of width {group.width} and dim {group.dim} with "
-                f"{sweep.trials_per_network} trials needs {needed:.3g} bytes on a device, which "
+                f"{trials} trials needs {needed:.3g} bytes on a device, which "
                 f"has {free:.3g}; take fewer examples or starts and more networks"
             )
         plan = plan.with_fewer_networks()
 
 
-def _run_networks(
-    sweep: Sweep,
-    target: Store,
-    waiting: list[tuple[Group, range]],
-    engines: dict[Group, Engine],
-    bar: "_Progress",
-) -> None:
-    """Run the trials on networks, call by call, and write what each call found."""
-    clock = time.perf_counter()
-    before = target.attributes
-    seconds, trials, steps, lane_steps = (before.get(name, 0) for name in TOTALS)
-    started = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    target.annotate({"started": before.get("started", started)})
-
-    def write(group: Group, networks: range, running: Running) -> None:
-        finished = engines[group].finish(running)
-        block = {"cell": _cells(sweep, group), "network": slice(networks.start, networks.stop)}
-        target.write(block, finished.records)
-        target.write(block, {"complete": np.array(True)})
-        bar.report(finished)
-        done = (
-            round(seconds + time.perf_counter() - clock, 3),
-            trials + bar.trials,
-            steps + bar.steps,
-            lane_steps + bar.lane_steps,
-        )
-        target.annotate(dict(zip(TOTALS, done, strict=True)))
-
-    previous = None
-    for group, networks in waiting:
-        per_call = engines[group].networks_per_call
-        for first in range(networks.start, networks.stop, per_call):
-            call = range(first, min(first + per_call, networks.stop))
-            # Begun before the last one is waited for, so that no device runs dry.
-            running = group, call, engines[group].start(call)
-            if previous is not None:
-                write(*previous)
-            previous = running
-    assert previous is not None
-    write(*previous)
-
-
-class _Progress:
-    """Trials, steps and lane occupancy of a run, drawn as it goes."""
-
-    def __init__(self, total: int, visible: bool) -> None:
-        self.trials = self.steps = self.lane_steps = 0
-        self.bar = tqdm(total=total, unit="trial", disable=not visible, dynamic_ncols=True)
-
-    def compiling(self, groups: Iterable[Group]) -> Iterator[Group]:
-        """The groups, one by one; says that they are compiled, which takes seconds each."""
-        groups = list(groups)
-        for number, group in enumerate(groups, 1):
-            self.bar.set_description_str(f"compiling, {number} of {len(groups)}")
-            yield group
-        self.bar.set_description_str("")
-        self.bar.reset()
-
-    def report(self, finished: Finished) -> None:
-        """Count trials that have ended."""
-        self.trials += finished.trials
-        self.steps += finished.steps
-        self.lane_steps += finished.lane_steps
-        elapsed = self.bar.format_dict["elapsed"]
-        rate = self.steps / elapsed if elapsed else 0
-        occupancy = self.steps / max(self.lane_steps, 1)
-        self.bar.set_postfix_str(f"{rate:.3g} steps/s, lanes {occupancy:.0%} busy", refresh=False)
-        self.bar.update(finished.trials)
-
-
-def _coordinates(sweep: Sweep, devices: list[Device]) -> xr.Dataset:
-    """The coordinates of a sweep's dataset, and the manifest as far as it is known beforehand."""
-    text: Any = np.dtypes.StringDType()
-    cells = {
-        "scale": (float, "input scale s", [cell.scale for cell in sweep.cells]),
-        "ratio": (float, "perturbation ratio", [cell.ratio for cell in sweep.cells]),
-        "dim": (int, "input dimension", [cell.group.dim for cell in sweep.cells]),
-        "width": (int, "hidden width", [cell.group.width for cell in sweep.cells]),
-        "activation": (text, "activation", [cell.group.activation for cell in sweep.cells]),
-        "loss": (text, "loss", [cell.group.loss for cell in sweep.cells]),
-        "step_rule": (text, "step-size rule", [cell.step_rule for cell in sweep.cells]),
-        "step_size": (float, "parameter of the rule", [cell.step_size for cell in sweep.cells]),
+def _flat(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """A manifest as a dataset's attributes: what is nested becomes JSON."""
+    return {
+        name: json.dumps(value) if isinstance(value, dict | list) else value
+        for name, value in manifest.items()
     }
-    coordinates: dict[str, Any] = {
-        name: ("cell", np.array(values, dtype), {"long_name": long_name, "units": "1"})
-        for name, (dtype, long_name, values) in cells.items()
-    }
-    tolerance = {"long_name": "residual at which steps are counted", "units": "1"}
-    coordinates["tolerance"] = ("tolerance", np.array(sweep.tolerances), tolerance)
-    manifest = {
-        "title": "Projected gradient ascent on random two-layer networks",
-        "sweep": sweep.to_toml(),
-        **{f"{package}_version": version(package) for package in PACKAGES},
-        "python_version": platform.python_version(),
-        "device_platform": devices[0].platform,
-        "device_kind": devices[0].device_kind,
-        "device_count": len(devices),
-        "matmul_precision": "highest",
-    }
-    return xr.Dataset(coords=coordinates, attrs=manifest)
-
-
-def _arrays(sweep: Sweep) -> dict[str, ArraySpec]:
-    """The arrays of a sweep's dataset; a chunk holds some networks in all cells of a group."""
-    dims = ("cell", "network", "example", "start", "tolerance")
-    tolerances = len(sweep.tolerances)
-    shape = (len(sweep.cells), sweep.networks, sweep.examples, sweep.starts, tolerances)
-    cells = len(sweep.cells) // len(sweep.groups)
-    networks = max(1, min(sweep.networks, CHUNK_TRIALS // sweep.trials_per_network))
-    chunks = (cells, networks, sweep.examples, sweep.starts, tolerances)
-    floats = "float64" if sweep.precision == "double" else "float32"
-
-    def array(rank: int, dtype: str, attributes: dict[str, Any]) -> ArraySpec:
-        return ArraySpec(dims[:rank], shape[:rank], chunks[:rank], dtype, attributes)
-
-    arrays = {
-        name: array(
-            5 if variable.per_tolerance else 4,
-            floats if variable.dtype == "float" else variable.dtype,
-            variable.attributes,
-        )
-        for name, variable in VARIABLES.items()
-    }
-    meaning = {"long_name": "whether the trials of this cell and network were run", "units": "1"}
-    return {**arrays, "complete": array(2, "bool", meaning)}

@@ -197,6 +197,10 @@ class Sweep:
         axes = (self.groups, (self.step,), self.scales, self.ratios, self.step_sizes)
         return tuple(itertools.starmap(Cell, itertools.product(*axes)))
 
+    def cells_of(self, group: Group) -> tuple[Cell, ...]:
+        """The cells of one group, in their order."""
+        return tuple(cell for cell in self.cells if cell.group == group)
+
     @property
     def num_trials(self) -> int:
         """How many ascents the sweep makes."""
@@ -243,23 +247,28 @@ class Sweep:
 
     @classmethod
     def from_toml(cls, path: str | Path) -> "Sweep":
-        """The sweep that a TOML file describes; fields not given have their defaults.
+        """The sweep that a TOML file describes, or the manifest of a run.
+
+        Fields that are not given have their defaults.
 
         Raises:
             ValueError, TypeError: for a file that cannot be read, unknown keys, or bad values.
         """
-        return cls(**read_toml(path))
+        return cls(**read_config(path))
 
 
-def read_toml(path: str | Path) -> dict[str, Any]:
-    """The fields of a `Sweep` that a TOML file gives, their names checked, their values not.
+def read_config(path: str | Path) -> dict[str, Any]:
+    """The fields of a `Sweep` that a TOML file or a manifest (.json) gives.
+
+    Their names are checked, their values not.
 
     Raises:
-        ValueError: if there is no such file, it is no TOML, or has keys that no field is named.
+        ValueError: if there is no such file, it cannot be read, or has keys that no field is named.
     """
     try:
-        fields = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        text = Path(path).read_text(encoding="utf-8")
+        fields = tomllib.loads(json.loads(text)["sweep"] if Path(path).suffix == ".json" else text)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"config: cannot read {str(path)!r}: {error}") from error
     known = tuple(field.name for field in dataclasses.fields(Sweep))
     for name in fields:

@@ -72,8 +72,9 @@ def run_traces(sweep: Sweep, networks: int = 3, max_steps: int | None = None) ->
 
 def _trace_network(sweep: Sweep, group: Group, index: int) -> Trajectory:
     with jax.enable_x64(sweep.precision == "double"):
+        cells = sweep.cells_of(group)
         draws = draw(source_of(sweep, group), index, key_of(sweep), given_of(sweep))
-        return _record(draws, settings_of(sweep, group), rules=rules_of(sweep, group))
+        return _record(draws, settings_of(sweep, cells), rules=rules_of(sweep, group))
 
 
 @partial(jax.jit, static_argnames="rules")

@@ -8,7 +8,7 @@ float32, also in double precision, which therefore sees the same problems.
 
 import enum
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import jax
@@ -26,7 +26,7 @@ from jaxadv.problems.networks import NETWORKS, Network
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import pytree
-from jaxadv.sweeps.spec import Group, Sweep
+from jaxadv.sweeps.spec import Cell, Group, Sweep
 
 T = TypeVar("T")
 AnyArray = Array | np.ndarray
@@ -188,9 +188,8 @@ def rules_of(sweep: Sweep, group: Group) -> Rules:
     return Rules(loss, sweep.step, sweep.tolerances, sweep.max_steps)
 
 
-def settings_of(sweep: Sweep, group: Group) -> Settings:
-    """The settings of a group's cells, in their order."""
-    cells = [cell for cell in sweep.cells if cell.group == group]
+def settings_of(sweep: Sweep, cells: Sequence[Cell]) -> Settings:
+    """The settings of some cells, in their order."""
     columns = ("scale", "ratio", "step_size")
     return Settings(*(np.array([getattr(c, n) for c in cells], _dtype(sweep)) for n in columns))
 
@@ -216,7 +215,7 @@ def trial_of(
         >>> sweep = Sweep(widths=(8,), scales=(0.1, 1.0))
         >>> group = sweep.groups[0]
         >>> draws = draw(source_of(sweep, group), 0, key_of(sweep), given_of(sweep))
-        >>> trial_of(draws, settings_of(sweep, group), 1, 5, 2).x.shape
+        >>> trial_of(draws, settings_of(sweep, sweep.cells), 1, 5, 2).x.shape
         (64,)
     """
     scale, ratio, step_size = (
@@ -228,14 +227,18 @@ def trial_of(
     return Trial(x, draws.label[example], radius, start_point, step_size)
 
 
-def longest_first(settings: Settings, examples: int, starts: int) -> np.ndarray:
-    """The numbers (cell, example, start) of all trials on a network, the longest ones first.
+def expected_length(settings: Settings) -> Float[np.ndarray, " cell"]:
+    """What the steps of a cell's trials are roughly proportional to.
 
-    Steps needed grow with the radius and fall with the step size (THEORY 6: T ∝ ρ s/η at a fixed
-    curvature ratio, which grows with ρ s as well).
+    They grow with the radius and fall with the step size (THEORY 6: T ∝ ρ s/η at a fixed curvature
+    ratio, which grows with ρ s as well).
     """
-    expected = np.asarray(settings.ratio * settings.scale / settings.step_size)
-    cells = np.argsort(-expected, kind="stable")
+    return np.asarray(settings.ratio * settings.scale / settings.step_size)
+
+
+def longest_first(settings: Settings, examples: int, starts: int) -> np.ndarray:
+    """The numbers (cell, example, start) of all trials on a network, the longest ones first."""
+    cells = np.argsort(-expected_length(settings), kind="stable")
     numbers = np.meshgrid(cells, np.arange(examples), np.arange(starts), indexing="ij")
     return np.stack([number.ravel() for number in numbers], axis=1).astype(np.int32)
 

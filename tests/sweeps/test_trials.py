@@ -73,7 +73,8 @@ def test_a_program_draws_a_network_as_it_is_drawn_alone(networks_per_device):
     sweep = ja.Sweep(**{**SMALL, "networks": 6, "widths": (24,)})
     group = sweep.groups[0]
     plan = dataclasses.replace(
-        make_plan(sweep, group, jax.devices()[:2]), networks_per_device=networks_per_device
+        make_plan(sweep, sweep.cells, jax.devices()[:2], sweep.networks),
+        networks_per_device=networks_per_device,
     )
     indices = jnp.arange(2 * networks_per_device)
     source, seeds = source_of(sweep, group), (key_of(sweep), None)
@@ -94,7 +95,7 @@ def test_the_starts_are_uniform_in_the_ball():
 
 def test_the_longest_trials_come_first_and_none_is_missing():
     sweep = ja.Sweep(**{**SMALL, "scales": (1, 10, 0.1), "step_sizes": (0.1, 0.2)})
-    settings = settings_of(sweep, sweep.groups[0])
+    settings = settings_of(sweep, sweep.cells)
     numbers = longest_first(settings, sweep.examples, sweep.starts)
     assert len(np.unique(numbers, axis=0)) == len(numbers) == 6 * 3 * 2
     expected = (settings.scale / settings.step_size)[numbers[:, 0]]
@@ -109,7 +110,7 @@ def test_inputs_have_the_norm_of_their_scale(data):
     draws = draw(source_of(sweep, group), 0, key_of(sweep), given_of(sweep))
     norms = np.linalg.norm(draws.direction, axis=1)
     np.testing.assert_allclose(norms, 8, rtol=1e-5 if data != "gaussian" else 0.4)
-    trial = trial_of(draws, settings_of(sweep, group), 1, 4, 2)
+    trial = trial_of(draws, settings_of(sweep, sweep.cells), 1, 4, 2)
     problem, pga = rules_of(sweep, group).problem(draws.network, trial)
     np.testing.assert_allclose(jnp.linalg.norm(problem.x), 10 * norms[4], rtol=1e-6)
     np.testing.assert_allclose(problem.constraint.radius, norms[4], rtol=1e-6)

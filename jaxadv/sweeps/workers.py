@@ -1,0 +1,105 @@
+"""Processes that share a sweep, under `jax.distributed` or as shards that know of no others."""
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+T = TypeVar("T")
+LOOK_EVERY = 0.5
+"""In seconds, between two looks at what the others have done."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One of the processes that share a sweep; the only one, if ``count`` is 1.
+
+    Attributes:
+        index: which one.
+        count: how many there are.
+        together: whether they run at the same time, under `jax.distributed`.
+        launch: when they were started (together) or this one was, as a name that sorts.
+    """
+
+    index: int
+    count: int
+    together: bool
+    launch: str
+
+    @classmethod
+    def here(cls, shard: tuple[int, int] | None) -> "Worker":
+        """This process, as `jax.distributed` has it or as a shard (index, count).
+
+        Raises:
+            ValueError: if there is no such shard, or shards are asked for under `jax.distributed`.
+
+        Example:
+            >>> Worker.here((1, 3)).index
+            1
+        """
+        processes = jax.process_count()
+        if processes == 1:
+            index, count = shard or (0, 1)
+            if not 0 <= index < count:
+                raise ValueError(f"shard: {index}/{count} must be one of 0/N to N-1/N")
+            return cls(index, count, together=False, launch=_stamp(*_now()))
+        if shard is not None:
+            raise ValueError("shard: the processes of jax.distributed share the work by themselves")
+        launch = multihost_utils.broadcast_one_to_all(np.array(_now(), np.int32)).tolist()
+        return cls(jax.process_index(), processes, together=True, launch=_stamp(*launch))
+
+    def name(self, index: int | None = None) -> str:
+        """The name of the notes of this worker, or of another one of the same launch."""
+        index = self.index if index is None else index
+        return f"{self.launch}-{index}-of-{self.count}"
+
+    def first_alone(self, prepare: Callable[[], T]) -> T:
+        """What ``prepare`` returns; the first worker has ended it when the others begin.
+
+        Raises:
+            RuntimeError: if it failed in the first worker, which raises its own error.
+        """
+        if not self.together:
+            return prepare()
+        result, error = None, None
+        if self.index == 0:
+            try:
+                result = prepare()
+            except Exception as failure:  # noqa: BLE001, raised when the others know
+                error = failure
+        went_well = multihost_utils.broadcast_one_to_all(np.array(error is None))
+        if error is not None:
+            raise error
+        if not went_well:
+            raise RuntimeError("process 0 could not prepare the store; it says why")
+        return prepare() if result is None else result
+
+    def total(self, trials: int) -> int:
+        """The sum over all workers of a launch; waits for them."""
+        if not self.together:
+            return trials
+        # In parts that 32 bits hold.
+        parts = multihost_utils.process_allgather(np.array(divmod(trials, 10**6), np.int32))
+        millions, rest = np.asarray(parts, np.int64).reshape(-1, 2).sum(axis=0).tolist()
+        return millions * 10**6 + rest
+
+    def wait(self, look: Callable[[], None], all_ended: Callable[[], bool]) -> None:
+        """Look again and again until all workers of the launch have ended, and once more."""
+        while self.together and not all_ended():
+            time.sleep(LOOK_EVERY)
+            look()
+        look()
+
+
+def _now() -> tuple[int, int]:
+    """Seconds and microseconds, each of which 32 bits hold."""
+    return divmod(time.time_ns() // 1000, 10**6)
+
+
+def _stamp(seconds: int, microseconds: int) -> str:
+    return f"{dt.datetime.fromtimestamp(seconds, dt.UTC):%Y%m%dT%H%M%S}.{microseconds:06}Z"

@@ -1,15 +1,19 @@
-# make sweep: the default sweep · make test: all tests · make lint · make figures: results/ anew · make benchmark
+# make sweep: the default sweep · make test: all tests · make lint · make soak: kills, full disks
+# make figures: results/ anew · make benchmark
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: sweep test lint figures benchmark
+.PHONY: sweep test soak lint figures benchmark
 
 sweep: $(VENV)/ready
 	$(BIN)/python scripts/sweep.py --scales 0.1,1,10
 
 test: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n 2
+
+soak: $(VENV)/ready-dev
+	$(BIN)/python -m pytest -m slow tests/soak -s
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .

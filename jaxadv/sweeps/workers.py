@@ -62,7 +62,7 @@ class Worker:
         """What ``prepare`` returns; the first worker has ended it when the others begin.
 
         Raises:
-            RuntimeError: if it failed in the first worker, which raises its own error.
+            ValueError: if it failed in the first worker, which raises its own error.
         """
         if not self.together:
             return prepare()
@@ -76,7 +76,7 @@ class Worker:
         if error is not None:
             raise error
         if not went_well:
-            raise RuntimeError("process 0 could not prepare the store; it says why")
+            raise ValueError("process 0 could not prepare the store; it says why")
         return prepare() if result is None else result
 
     def total(self, trials: int) -> int:

@@ -1,0 +1,111 @@
+"""A sweep that is killed again and again finds what one that is left alone finds.
+
+Run with ``make soak``; prints when it killed what.
+"""
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from jaxadv.store import DATA, Store
+from tests.soak import programs
+
+pytestmark = pytest.mark.slow
+
+KILLS = 30
+FLAGS = [
+    "--scales", "0.1,1,10", "--dims", "16,24", "--widths", "128", "--networks", "600",
+    "--examples", "8", "--starts", "2", "--tolerances", "1e-2,1e-3", "--max-steps", "5000",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def left_alone(tmp_path_factory):
+    """The records of a run that nobody stopped, and the time that it took."""
+    path = tmp_path_factory.mktemp("left-alone") / "run"
+    clock = time.perf_counter()
+    programs.run(path, FLAGS)
+    print(f"\nleft alone: {time.perf_counter() - clock:.1f} s")
+    return programs.records(path)
+
+
+def complete_files(store: Path) -> dict[Path, tuple[int, int]]:
+    """The files of all blocks that are complete in a cell: when they were written, and as what."""
+    try:
+        opened = Store.open(store)
+        complete, per_block = opened.read("complete"), opened.chunks("complete")["network"]
+    except (ValueError, KeyError, OSError):
+        return {}
+    found = {}
+    for cell, flags in enumerate(complete):
+        for block in range(-(-len(flags) // per_block)):
+            if flags[block * per_block : (block + 1) * per_block].all():
+                for path in (store / DATA).glob(f"*/c/{cell}/{block}/**/*"):
+                    if path.is_file():
+                        found[path] = (path.stat().st_mtime_ns, path.stat().st_ino)
+    return found
+
+
+def wait_for_a_write(process: subprocess.Popen[str], store: Path) -> None:
+    """Wait until the process writes a part of a block."""
+    before = time.time_ns()
+    while process.poll() is None and not any(
+        path.stat().st_mtime_ns > before for path in (store / DATA).glob("*/c/*/*") if path.exists()
+    ):
+        time.sleep(0.001)
+
+
+def test_thirty_kills_at_random_moments_change_nothing(tmp_path, left_alone):
+    store, rng = tmp_path / "run", np.random.default_rng(0)
+    snapshots: list[dict[Path, tuple[int, int]]] = []
+    print(f"\n{'kill':>4} {'after':>8} {'at':>14} {'complete':>9} of {left_alone.complete.size}")
+    for kill in range(1, KILLS + 1):
+        clock = time.perf_counter()
+        process = programs.start(store, FLAGS)
+        in_write = kill % 2 == 0
+        if in_write:
+            wait_for_a_write(process, store)
+            time.sleep(float(rng.uniform(0, 2)))
+            wait_for_a_write(process, store)
+            time.sleep(float(rng.uniform(0, 0.05)))
+        else:
+            time.sleep(float(rng.uniform(0.5, 12)))
+        assert process.poll() is None, "the sweep ended before it could be killed so often"
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        seconds = time.perf_counter() - clock
+        snapshots.append(complete_files(store))
+        moment = "during a write" if in_write else "any moment"
+        print(f"{kill:4} {seconds:6.2f} s {moment:>14} {programs.num_complete(store):9}")
+    programs.run(store, FLAGS)
+    xr.testing.assert_identical(programs.records(store), left_alone)
+    last = complete_files(store)
+    assert len(last) > len(snapshots[-1]) > 0
+    for snapshot in snapshots:
+        changed = [path for path, written in snapshot.items() if last[path] != written]
+        assert not changed, "was complete, and was run again"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_sweep_within_seconds_and_the_same_command_goes_on(
+    tmp_path, left_alone, number
+):
+    store = tmp_path / "run"
+    process = programs.start(store, FLAGS)
+    programs.wait_for(process, store, 60)
+    clock = time.perf_counter()
+    process.send_signal(number)
+    _, err = programs.end(process, 128 + number)
+    seconds = time.perf_counter() - clock
+    kept = programs.num_complete(store)
+    print(f"\n{signal.Signals(number).name}: ended after {seconds:.2f} s, {kept} networks kept")
+    assert seconds < 3
+    assert kept >= 60
+    assert f"goes on: python {programs.SCRIPT}" in err.splitlines()[-1]
+    programs.run(store, FLAGS)
+    xr.testing.assert_identical(programs.records(store), left_alone)

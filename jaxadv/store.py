@@ -116,6 +116,8 @@ class Store:
                         dtype=spec.dtype,
                         fill_value=_fill_value(np.dtype(spec.dtype)),
                         dimension_names=spec.dims,
+                        # One folder for an array's files, not one for each.
+                        chunk_key_encoding={"name": "default", "separator": "."},
                         attributes=dict(spec.attributes),
                     )
                 elif self._array(name).shape != spec.shape:

@@ -74,8 +74,8 @@ def test_damaged_chunks_can_be_erased(path):
     target = create(path)
     target.lay_out({"count": spec(3)})
     target.write({"count": np.array([1, 2, 3])}, {})
-    for chunk in ("0", "1"):
-        (path / stores.DATA / "count" / "c" / chunk).write_bytes(b"damaged")
+    for chunk in ("c.0", "c.1"):
+        (path / stores.DATA / "count" / chunk).write_bytes(b"damaged")
     with pytest.raises(stores.UNREADABLE):
         target.read("count")
     target.erase(["count"], {"run": [2]})

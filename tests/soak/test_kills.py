@@ -3,6 +3,7 @@
 Run with ``make soak``; prints when it killed what.
 """
 
+import contextlib
 import signal
 import subprocess
 import time
@@ -45,8 +46,8 @@ def complete_files(store: Path) -> dict[Path, tuple[int, int]]:
     for cell, flags in enumerate(complete):
         for block in range(-(-len(flags) // per_block)):
             if flags[block * per_block : (block + 1) * per_block].all():
-                for path in (store / DATA).glob(f"*/c/{cell}/{block}/**/*"):
-                    if path.is_file():
+                for key in (f"*/c.{cell}.{block}", f"*/c.{cell}.{block}.*"):
+                    for path in (store / DATA).glob(key):
                         found[path] = (path.stat().st_mtime_ns, path.stat().st_ino)
     return found
 
@@ -54,9 +55,10 @@ def complete_files(store: Path) -> dict[Path, tuple[int, int]]:
 def wait_for_a_write(process: subprocess.Popen[str], store: Path) -> None:
     """Wait until the process writes a part of a block."""
     before = time.time_ns()
-    while process.poll() is None and not any(
-        path.stat().st_mtime_ns > before for path in (store / DATA).glob("*/c/*/*") if path.exists()
-    ):
+    while process.poll() is None:
+        with contextlib.suppress(FileNotFoundError):  # one that is about to get its name
+            if any(path.stat().st_mtime_ns > before for path in (store / DATA).glob("*/c.*.*")):
+                return
         time.sleep(0.001)
 
 

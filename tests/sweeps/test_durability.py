@@ -106,17 +106,17 @@ def cut(path):
 
 
 def take_anothers(path):
-    shutil.copy(path.parents[3] / "0/0/0/0", path)
+    shutil.copy(path.with_name("c.0.0.0.0"), path)
 
 
 DAMAGES = {
-    "a chunk that is truncated": ("residual/c/1/0/0/0", cut),
-    "a chunk that is empty": ("num_steps/c/1/0/0/0/0", lambda path: path.write_bytes(b"")),
-    "a chunk that is deleted": ("loss_end/c/1/0/0/0", Path.unlink),
-    "a chunk with another's values": ("loss_end/c/1/0/0/0", take_anothers),
-    "a checksum that is truncated": ("checksum/c/1/0", cut),
-    "a flag that is truncated": ("complete/c/1/0", cut),
-    "a flag that is deleted": ("complete/c/1/0", Path.unlink),
+    "a chunk that is truncated": ("residual/c.1.0.0.0", cut),
+    "a chunk that is empty": ("num_steps/c.1.0.0.0.0", lambda path: path.write_bytes(b"")),
+    "a chunk that is deleted": ("loss_end/c.1.0.0.0", Path.unlink),
+    "a chunk with another's values": ("loss_end/c.1.0.0.0", take_anothers),
+    "a checksum that is truncated": ("checksum/c.1.0", cut),
+    "a flag that is truncated": ("complete/c.1.0", cut),
+    "a flag that is deleted": ("complete/c.1.0", Path.unlink),
 }
 
 
@@ -133,7 +133,7 @@ def test_what_is_damaged_is_run_again_and_nothing_else(store, whole, damage):
 
 
 def test_the_last_block_is_mended_though_it_is_shorter(store, whole):
-    cut(store / DATA / "residual/c/0/2/0/0")
+    cut(store / DATA / "residual/c.0.2.0.0")
     grown = run(dataclasses.replace(SWEEP, networks=6), store)
     xr.testing.assert_equal(grown.isel(network=slice(0, 5)), whole)
     assert runs(grown)[-1]["trials_run"] == 2 * 4
@@ -289,10 +289,9 @@ def test_a_manifest_is_enough_to_run_it_again_bit_for_bit(tmp_path):
     found = ja.run_sweep(again, tmp_path / "two", progress=False, **options).load()
     xr.testing.assert_equal(found, ja.open_sweep(tmp_path / "one").load())
     for name in VARIABLES:
-        for path in (tmp_path / "one" / DATA / name / "c").rglob("*"):
-            if path.is_file():
-                other = tmp_path / "two" / path.relative_to(tmp_path / "one")
-                assert other.read_bytes() == path.read_bytes(), path
+        for path in (tmp_path / "one" / DATA / name).glob("c.*"):
+            other = tmp_path / "two" / path.relative_to(tmp_path / "one")
+            assert other.read_bytes() == path.read_bytes(), path
 
 
 def test_a_manifest_says_what_ran_and_on_what(finished):

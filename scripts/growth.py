@@ -55,7 +55,7 @@ def grow_one(change: dict[str, Any]) -> None:
         dataset = ja.run_sweep(sweep, Path(folder) / "run", devices=number, progress=False)
     row = {
         **change,
-        "devices": dataset.attrs["device_count"],
+        "devices": json.loads(dataset.attrs["runs"])[-1]["device_count"],
         "trials": sweep.num_trials,
         "microseconds_per_trial": 1e6 * dataset.attrs["seconds"] / sweep.num_trials,
         "peak_bytes": _peak_bytes(),

@@ -162,16 +162,22 @@ def write_manifest(folder: Place, manifest: Mapping[str, Any]) -> None:
 
 
 def _commit() -> str:
-    """The commit of this code, if it is a checkout."""
-    checkout = Path(__file__).parents[2]
-    if not (checkout / ".git").exists():
+    """The commit of this code, if it is a checkout, and whether the code is another by now."""
+    package = Path(__file__).parents[1]
+    if not (package.parent / ".git").exists():
         return ""
-    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        # No tag has the empty name: always the commit itself.
+
+    def git(*command: str) -> str:
         run = subprocess.run(  # noqa: S603
-            [*command, "--match", ""], capture_output=True, text=True, check=True, timeout=10
+            ["git", "-C", str(package), *command],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
         )
+        return run.stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + "-dirty" * bool(git("status", "--porcelain", "."))
     except (OSError, subprocess.SubprocessError):
         return ""
-    return run.stdout.strip()

@@ -38,7 +38,7 @@ class Progress:
     """Trials and steps of all workers of a run, drawn as it goes."""
 
     def __init__(self, visible: bool) -> None:
-        self.bar = tqdm(total=0, unit="trial", disable=not visible, dynamic_ncols=True)
+        self.bar = tqdm(total=0, unit="trial", disable=not visible, dynamic_ncols=True, leave=False)
 
     def each(self, what: str, items: Iterable[T]) -> Iterator[T]:
         """The items, one by one; says what is done with them, which takes its time."""
@@ -50,6 +50,7 @@ class Progress:
 
     def begin(self, total: int) -> None:
         """Begin to count trials."""
+        self.bar.leave = True
         self.bar.reset(total)
 
     def show(self, counts: Counts) -> None:

@@ -89,7 +89,9 @@ def run_sweep(
     if fresh and shard is not None:
         raise ValueError("fresh: a shard would delete what others have done; give another store")
     with _locked(path, worker, None if fresh else identity_of(sweep)):
-        stored = worker.first_alone(lambda: _prepare(path, sweep, fresh and worker.index == 0))
+        stored = worker.first_alone(
+            lambda: _prepare(path, sweep, fresh=fresh), lambda: _join(path, sweep)
+        )
         has_run = _run(sweep, stored, worker, chosen, layout, progress=progress)
     dataset = stored.dataset()
     manifest = manifest_of(stored.store, sweep)
@@ -131,7 +133,7 @@ def _locked(path: Place | None, worker: Worker, identity: dict[str, Any] | None)
         yield
 
 
-def _prepare(path: Place | None, sweep: Sweep, fresh: bool) -> StoredSweep:
+def _prepare(path: Place | None, sweep: Sweep, *, fresh: bool) -> StoredSweep:
     """The sweep's store, laid out; by one process at a time."""
     if not isinstance(path, Path):
         if path is not None and fresh:
@@ -141,6 +143,12 @@ def _prepare(path: Place | None, sweep: Sweep, fresh: bool) -> StoredSweep:
         if fresh:
             stores.delete(path)
         return StoredSweep.create(path, sweep)
+
+
+def _join(path: Place | None, sweep: Sweep) -> StoredSweep:
+    """The sweep's store, as another process has laid it out."""
+    assert path is not None
+    return StoredSweep(sweep, Store.open(path))
 
 
 def _run(

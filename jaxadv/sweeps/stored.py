@@ -64,8 +64,8 @@ class StoredSweep:
         names = " ".join([*COORDINATES, "tolerance"])
         attributes = {"title": TITLE, "coordinates": names}
         store = Store.create(path, identity_of(sweep), attributes)
-        known = _cells_in(store)
-        new = [values for cell in sweep.cells if (values := _values(cell)) not in set(known)]
+        known = dict.fromkeys(_cells_in(store))
+        new = [values for cell in sweep.cells if (values := _values(cell)) not in known]
         networks = max(store.sizes("complete").get("network", 0), sweep.networks)
         coordinates, variables = _layout(sweep, len(known) + len(new), networks)
         store.lay_out(coordinates)

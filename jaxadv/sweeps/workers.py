@@ -58,26 +58,25 @@ class Worker:
         index = self.index if index is None else index
         return f"{self.launch}-{index}-of-{self.count}"
 
-    def first_alone(self, prepare: Callable[[], T]) -> T:
-        """What ``prepare`` returns; the first worker has ended it when the others begin.
+    def first_alone(self, prepare: Callable[[], T], join: Callable[[], T]) -> T:
+        """What ``prepare`` returns in a launch's first worker, and then ``join`` in the others.
 
         Raises:
             ValueError: if it failed in the first worker, which raises its own error.
         """
         if not self.together:
             return prepare()
-        result, error = None, None
-        if self.index == 0:
-            try:
-                result = prepare()
-            except Exception as failure:  # noqa: BLE001, raised when the others know
-                error = failure
-        went_well = multihost_utils.broadcast_one_to_all(np.array(error is None))
-        if error is not None:
-            raise error
-        if not went_well:
-            raise ValueError("process 0 could not prepare the store; it says why")
-        return prepare() if result is None else result
+        if self.index > 0:
+            if not multihost_utils.broadcast_one_to_all(np.array(False)):
+                raise ValueError("process 0 could not prepare the store; it says why")
+            return join()
+        went_well = False
+        try:
+            result = prepare()
+            went_well = True
+        finally:
+            multihost_utils.broadcast_one_to_all(np.array(went_well))
+        return result
 
     def total(self, trials: int) -> int:
         """The sum over all workers of a launch; waits for them."""

@@ -342,6 +342,6 @@ def test_a_disk_that_is_full_keeps_what_was_complete(tmp_path, monkeypatch, whol
 def test_one_worker_is_alone():
     worker = Worker.here(None)
     assert (worker.index, worker.count, worker.together) == (0, 1, False)
-    assert worker.first_alone(lambda: 7) == 7
+    assert worker.first_alone(lambda: 7, lambda: 8) == 7
     assert worker.total(10**10) == 10**10
     assert worker.name() < Worker.here(None).name()

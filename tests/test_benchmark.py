@@ -1,6 +1,7 @@
 """The benchmark's rivals do the same work as jaxadv, and their loops are those that they say."""
 
 import importlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -61,3 +62,14 @@ def test_jaxadvs_own_share_is_its_steps_and_seconds(scripts, counts):
     assert ours.ascent[0] == counts.sum()
     assert 0 < ours.occupancy <= 1
     assert min(ours.ascent[1], ours.certify_seconds) > 0
+
+
+def test_a_point_of_the_growth_says_what_was_measured(scripts, monkeypatch, capsys):
+    growth = importlib.import_module("growth")
+    base = {name: getattr(SWEEP, name) for name in ("scales", "dims", "widths", "examples")}
+    monkeypatch.setattr(growth, "BASE", {**base, "tolerances": 1e-2, "max_steps": 400})
+    growth.grow_one({"networks": 1, "devices": 1})
+    row = json.loads(capsys.readouterr().out)
+    assert (row["trials"], row["devices"], row["networks"]) == (48, 1, 1)
+    assert row["microseconds_per_trial"] > 0
+    assert row["peak_bytes"] > 1e8

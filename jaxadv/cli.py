@@ -50,9 +50,9 @@ def stop_at_once(message: str) -> None:
         signal.signal(number, stop)
 
 
-def command() -> str:
-    """The program's command line, to be typed again."""
-    return shlex.join(["python", *sys.argv])
+def command(without: Sequence[str] = ()) -> str:
+    """The program's command line, to be typed again, but for some flags."""
+    return shlex.join(["python", *(arg for arg in sys.argv if arg not in without)])
 
 
 @contextlib.contextmanager

@@ -2,14 +2,16 @@
 
 A store is a folder, or the address of one on an object store, with ``data.zarr`` and whatever else
 its owner puts beside it. It is made for one identity, named settings that all its values depend
-on, and refuses to be opened for another. Each write of a chunk is atomic, and laying out can be
-repeated: a process may be killed at any moment. Nothing here knows what the values mean.
+on, and refuses to be opened for another. Each write of a chunk is atomic on a local disk and on
+object stores, and laying out can be repeated: a process may be killed at any moment. Nothing here
+knows what the values mean.
 """
 
 import contextlib
 import itertools
 import json
 import shutil
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,19 +20,24 @@ from typing import Any, cast
 import numpy as np
 import xarray as xr
 import zarr
-import zarr.errors
 from upath import UPath
 from zarr.abc.store import Store as ZarrStore
+from zarr.errors import ZarrUserWarning
 from zarr.storage import FsspecStore, LocalStore, MemoryStore
 
 Place = Path | UPath
 """A local path, or an address of fsspec."""
 DATA = "data.zarr"
+ROOT = "zarr.json"
 NOTES = "notes"
+UNFINISHED = ".partial"
+"""How zarr ends the name of a file that it has not written whole."""
 FORMAT = 2
 """Of the layout; a store of another format is refused."""
-UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, json.JSONDecodeError)
-"""What zarr and its codecs raise at files that are damaged."""
+MAKER = {"maker": "jaxadv"}
+"""An attribute of every store, by which those that are ours are known."""
+DAMAGED = (ValueError, KeyError, TypeError, RuntimeError)
+"""What zarr and its codecs raise at files that are damaged; not `OSError`, which may pass."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,7 @@ class Store:
         if group is None:
             with _writing(name):
                 where = MemoryStore() if path is None else _zarr_store(path)
-                group = zarr.create_group(where, attributes={"format": FORMAT})
+                group = zarr.create_group(where, attributes={**MAKER, "format": FORMAT})
         if "identity" not in group.attrs:
             # New, or a creation that was cut short. The identity comes last.
             with _writing(name):
@@ -108,7 +115,7 @@ class Store:
         """
         with _writing(self._name):
             for name, spec in arrays.items():
-                if name not in self._group:
+                if not self._has(name):
                     self._group.create_array(
                         name,
                         shape=spec.shape,
@@ -156,7 +163,7 @@ class Store:
 
     def sizes(self, name: str) -> dict[str, int]:
         """The length of an array, by dimension; empty if there is none."""
-        if name not in self._group:
+        if not self._has(name):
             return {}
         array = self._array(name)
         return dict(zip(self._dims(array), array.shape, strict=True))
@@ -179,12 +186,18 @@ class Store:
         """Write down something beside the data; replaces the note of that name."""
         with _writing(self._name):
             notes = cast(zarr.Group, self._group[NOTES])
-            notes.require_group(name).update_attributes(dict(attributes))
+            if name in notes:
+                cast(zarr.Group, notes[name]).update_attributes(dict(attributes))
+            else:
+                notes.create_group(name, attributes=dict(attributes))
 
     def notes(self) -> dict[str, dict[str, Any]]:
         """All notes, in the order of their names."""
         notes = cast(zarr.Group, self._group[NOTES])
-        return {name: dict(note.attrs) for name, note in sorted(notes.groups())}
+        with warnings.catch_warnings():
+            # A kill can leave the folder of a note that was never written.
+            warnings.simplefilter("ignore", ZarrUserWarning)
+            return {name: dict(note.attrs) for name, note in sorted(notes.groups())}
 
     def note_of(self, name: str) -> dict[str, Any]:
         """One note; empty if there is none yet."""
@@ -199,16 +212,26 @@ class Store:
         """
         try:
             return xr.open_zarr(self._group.store, consolidated=False, chunks=None)
-        except UNREADABLE as error:
+        except DAMAGED as error:
             raise ValueError(
-                f"store: {self._name!r} is damaged, or was stopped while it grew; what made it "
-                f"mends it when it is run again: {error}"
+                f"store: {self._name!r} is damaged, or was stopped while it grew; run what made "
+                f"it again: {error}"
             ) from error
 
+    def _has(self, name: str) -> bool:
+        with self._reading(name):
+            return name in self._group
+
     def _array(self, name: str) -> zarr.Array:
-        try:
+        with self._reading(name):
             return cast(zarr.Array, self._group[name])
-        except UNREADABLE as error:
+
+    @contextlib.contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
+        """Say which array's description is damaged."""
+        try:
+            yield
+        except DAMAGED as error:
             raise ValueError(
                 f"store: cannot read the array {name!r} of {self._name!r} ({error}); delete its "
                 f"folder in {DATA}, and what is lost is computed again"
@@ -241,14 +264,14 @@ def place(path: str | Path) -> Place:
     return Path(address.path)
 
 
-def check(path: Place, identity: Mapping[str, Any]) -> None:
-    """Refuse a path at which a store of this identity cannot be.
+def check(path: Place, identity: Mapping[str, Any] | None = None) -> None:
+    """Refuse a path at which a store cannot be, or not one of this identity.
 
     Raises:
         ValueError: if the path is a file, or holds something else.
     """
     group = _open(path)
-    if group is not None and "identity" in group.attrs:
+    if group is not None and identity is not None and "identity" in group.attrs:
         _check_identity(str(path), group, identity)
 
 
@@ -256,23 +279,20 @@ def delete(path: Place) -> None:
     """Delete the data of a store, if there is one; other files beside it stay.
 
     Raises:
-        ValueError: if there is something that is no store of ours.
+        ValueError: if there is something that is no store of ours, or a newer one.
         OSError: if it cannot be deleted.
     """
-    data = path / DATA
-    if not data.exists():
+    if _open(path) is None:
         return
-    try:
-        ours = "format" in zarr.open_group(_zarr_store(path), mode="r").attrs
-    except UNREADABLE:
-        ours = False
-    if not ours:
-        raise ValueError(
-            f"store: {str(data)!r} was not made here, or cannot be read; delete it yourself, or "
-            "give another folder"
-        )
+    data = path / DATA
     with _writing(str(path)):
-        shutil.rmtree(data) if isinstance(data, Path) else data.rmdir(recursive=True)
+        # The root comes last: what is left by a kill is a store still, and can be deleted.
+        for part in _parts(data):
+            if part.is_dir():
+                shutil.rmtree(part) if isinstance(part, Path) else part.rmdir(recursive=True)
+            elif part.name.endswith(UNFINISHED):
+                part.unlink()
+        (data / ROOT).unlink()
 
 
 def _open(path: Place) -> zarr.Group | None:
@@ -280,23 +300,30 @@ def _open(path: Place) -> zarr.Group | None:
     nearest = next((folder for folder in (path, *path.parents) if folder.exists()), path)
     if nearest.is_file():
         raise ValueError(f"store: {str(nearest)!r} is a file; give a folder")
-    if not (path / DATA).exists():
+    data = path / DATA
+    # An empty folder is what a kill can leave of a creation.
+    if all(part.name.endswith(UNFINISHED) for part in _parts(data)):
         return None
     try:
-        group = zarr.open_group(_zarr_store(path), mode="r+")
-    except UNREADABLE as error:
+        group = zarr.open_group(_zarr_store(path), mode="r+", use_consolidated=False)
+    except (*DAMAGED, OSError) as error:
         raise ValueError(
-            f"store: cannot read {str(path / DATA / 'zarr.json')!r} ({error}); put it back, or "
-            "give another folder"
+            f"store: cannot read {str(data / ROOT)!r} ({error}); put it back, or give another "
+            "folder"
         ) from error
+    if group.attrs.get("maker") != MAKER["maker"]:
+        raise ValueError(f"store: {str(data)!r} was not made here; give another folder")
     found = group.attrs.get("format")
     if found != FORMAT:
-        newer = isinstance(found, int) and found > FORMAT
-        advice = "take a newer version of jaxadv" if newer else "give another folder"
         raise ValueError(
-            f"store: {str(path)!r} has format {found}, this version reads {FORMAT}; {advice}"
+            f"store: {str(path)!r} has format {found}, this version of jaxadv reads {FORMAT}; take "
+            "that which made it, or give another folder"
         )
     return group
+
+
+def _parts(data: Place) -> list[Place]:
+    return list(data.iterdir()) if data.exists() else []
 
 
 def _zarr_store(path: Place) -> ZarrStore:
@@ -312,9 +339,9 @@ def _check_identity(name: str, group: zarr.Group, wanted: Mapping[str, Any]) -> 
         json.loads(json.dumps(dict(named)))
         for named in (cast(Any, group.attrs["identity"]), wanted)
     )
-    differing = [key for key in wanted if found.get(key) != wanted[key]]
+    differing = [key for key in {**found, **wanted} if found.get(key) != wanted.get(key)]
     if differing:
-        has = ", ".join(f"{key} {found.get(key)}, not {wanted[key]}" for key in differing)
+        has = ", ".join(f"{key} {found.get(key)}, not {wanted.get(key)}" for key in differing)
         raise ValueError(f"store: {name!r} was made with {has}; give another folder")
 
 

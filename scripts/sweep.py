@@ -54,7 +54,8 @@ def main(args: Sequence[str] | None = None) -> None:
     """Parse the command line, run, report."""
     sweep, options = cli.parse(ja.Sweep, OPTIONS, read_config, DESCRIPTION, args)
     store = options["store"] or f"results/{Path(sweep.data).stem}-{sweep.fingerprint}"
-    cli.stop_at_once(f"stopped; what {store} has is kept, and this goes on: {cli.command()}")
+    again = cli.command(without=["--fresh"])
+    cli.stop_at_once(f"stopped; what {store} has is kept, and this goes on: {again}")
     with cli.mistakes_in_one_line():
         layout: dict[str, Any] = {
             name: cli.whole_number(name, options[name]) for name in LAYOUT if options[name]

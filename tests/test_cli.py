@@ -182,8 +182,9 @@ def test_an_activation_without_certificates_draws_its_figures_all_the_same(scrip
 def test_a_signal_ends_the_program_at_once_and_says_how_to_go_on(number):
     code = (
         "import sys, time; from jaxadv import cli\n"
-        "sys.argv = ['sweep.py', '--data', 'my file.npz']\n"
-        "cli.stop_at_once(f'to go on: {cli.command()}'); print('ready', flush=True)\n"
+        "sys.argv = ['sweep.py', '--fresh', '--data', 'my file.npz']\n"
+        "again = cli.command(without=['--fresh'])\n"
+        "cli.stop_at_once(f'to go on: {again}'); print('ready', flush=True)\n"
         "time.sleep(600)"
     )
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}

@@ -2,9 +2,11 @@
 
 import importlib.util
 import json
+import warnings
 
 import numpy as np
 import pytest
+import zarr
 from upath import UPath
 
 from jaxadv import store as stores
@@ -76,7 +78,7 @@ def test_damaged_chunks_can_be_erased(path):
     target.write({"count": np.array([1, 2, 3])}, {})
     for chunk in ("c.0", "c.1"):
         (path / stores.DATA / "count" / chunk).write_bytes(b"damaged")
-    with pytest.raises(stores.UNREADABLE):
+    with pytest.raises(stores.DAMAGED):
         target.read("count")
     target.erase(["count"], {"run": [2]})
     assert target.read("count", {"run": [2]}).tolist() == [0]
@@ -99,21 +101,21 @@ def test_a_file_or_another_identity_is_refused_and_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("found", "message"),
+    ("name", "found", "message"),
     [
-        (stores.FORMAT + 1, "take a newer version"),
-        (1, "give another folder"),
-        (None, "format None"),
+        ("format", stores.FORMAT + 1, "take that which made it"),
+        ("format", None, "has format None"),
+        ("maker", "somebody", "was not made here"),
     ],
 )
-def test_another_format_is_refused_and_left_alone(tmp_path, found, message):
+def test_another_format_or_maker_is_refused_and_left_alone(tmp_path, name, found, message):
     create(tmp_path)
     root = tmp_path / stores.DATA / "zarr.json"
     metadata = json.loads(root.read_text())
-    metadata["attributes"]["format"] = found
+    metadata["attributes"][name] = found
     root.write_text(json.dumps(metadata))
     before = root.read_text()
-    for attempt in (create, Store.open):
+    for attempt in (create, Store.open, stores.delete):
         with pytest.raises(ValueError, match=message):
             attempt(tmp_path)
     assert root.read_text() == before
@@ -122,7 +124,7 @@ def test_another_format_is_refused_and_left_alone(tmp_path, found, message):
 def test_a_store_that_is_not_there_or_not_readable_says_so(tmp_path):
     with pytest.raises(ValueError, match="there is none"):
         Store.open(tmp_path)
-    (tmp_path / stores.DATA).mkdir()
+    (tmp_path / stores.DATA / "inner").mkdir(parents=True)
     with pytest.raises(ValueError, match="cannot read"):
         Store.open(tmp_path)
     (tmp_path / stores.DATA / "zarr.json").write_text("{")
@@ -151,6 +153,49 @@ def test_a_creation_that_was_cut_short_is_taken_up(tmp_path, monkeypatch):
     Store.open(tmp_path)
 
 
+def test_what_a_kill_leaves_of_a_creation_is_no_store_yet(tmp_path):
+    (tmp_path / stores.DATA).mkdir()
+    (tmp_path / stores.DATA / "zarr.0123.partial").write_text("{")
+    stores.check(tmp_path, IDENTITY)
+    stores.delete(tmp_path)
+    with pytest.raises(ValueError, match="there is none"):
+        Store.open(tmp_path)
+    create(tmp_path).lay_out({"count": spec()})
+    assert Store.open(tmp_path).read("count").tolist() == [0] * 4
+
+
+def test_what_a_kill_leaves_of_a_note_is_passed_over(tmp_path):
+    target = create(tmp_path)
+    target.note("a", {"steps": 1})
+    (tmp_path / stores.DATA / stores.NOTES / "b").mkdir()
+    assert target.notes() == {"a": {"steps": 1}}
+
+
+def test_what_a_kill_leaves_of_a_deletion_can_be_deleted(path, monkeypatch):
+    create(path).lay_out({"one": spec(), "two": spec()})
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(path / stores.DATA / stores.ROOT), "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            stores.delete(path)
+    assert create(path).sizes("one") == {}
+    stores.delete(path)
+    assert create(path).sizes("one") == {}
+
+
+def test_descriptions_that_were_gathered_once_do_not_hide_growth(tmp_path):
+    target = create(tmp_path)
+    target.lay_out({"count": spec(2)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        zarr.consolidate_metadata(tmp_path / stores.DATA)
+    create(tmp_path).lay_out({"count": spec(4)})
+    assert create(tmp_path).sizes("count") == {"run": 4}
+
+
 def test_a_store_that_was_stopped_while_it_grew_says_so(tmp_path):
     target = create(tmp_path)
     target.lay_out({"one": spec(2), "two": spec(3)})
@@ -163,11 +208,12 @@ def test_only_our_own_data_is_deleted(path):
     create(path)
     (path / "notes.txt").write_text("mine")
     stores.delete(path)
-    assert not (path / stores.DATA).exists()
+    with pytest.raises(ValueError, match="there is none"):
+        Store.open(path)
     assert (path / "notes.txt").read_text() == "mine"
     (path / stores.DATA / "inner").mkdir(parents=True, exist_ok=True)
     (path / stores.DATA / "inner" / "thesis.txt").write_text("mine")
-    with pytest.raises(ValueError, match="was not made here"):
+    with pytest.raises(ValueError, match="cannot read"):
         stores.delete(path)
     assert (path / stores.DATA / "inner" / "thesis.txt").read_text() == "mine"
 

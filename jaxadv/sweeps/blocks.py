@@ -12,7 +12,7 @@ from jaxadv.sweeps.spec import Cell, Group, Sweep
 from jaxadv.sweeps.trials import expected_length, settings_of
 
 BLOCK_TRIALS = 512
-"""In a block at least: a second's work of two cores, and the smallest that its files are worth."""
+"""In a block, about, at least: a second's work of two cores, and what its files are worth."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Task:
 def networks_per_block(sweep: Sweep) -> int:
     """How many networks the blocks of a new store have.
 
-    A quarter as many as there are such blocks: what a kill can cost (one block) and the number of
-    files both grow with the square root of the sweep. The store keeps it when the sweep grows.
+    A quarter of the root of their number, or more in small sweeps: what a kill can cost and the
+    number of files both grow with that root. The store keeps it when the sweep grows.
 
     Example:
         >>> networks_per_block(Sweep(networks=16)), networks_per_block(Sweep(networks=1_000_000))

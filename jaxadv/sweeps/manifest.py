@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -134,7 +135,8 @@ def manifest_of(store: Store, sweep: Sweep | None = None) -> dict[str, Any]:
         store: the store.
         sweep: whose specification to give; by default that of the last run.
     """
-    runs = list(store.notes().values())
+    # A kill can leave a note without words.
+    runs = [note for note in store.notes().values() if "started" in note]
     totals = {name: sum(run.get(name, 0) for run in runs) for name in TOTALS}
     last = runs[-1] if runs else {}
     known = store.attributes
@@ -156,9 +158,12 @@ def write_manifest(folder: Place, manifest: Mapping[str, Any]) -> None:
         # An object store shows what was written when all of it was.
         (folder / FILE).write_text(text, encoding="utf-8")
         return
-    unfinished = folder / (FILE + ".new")
+    path = folder / FILE
+    if path.exists() and path.read_bytes() == text.encode():
+        return
+    unfinished = folder / f".{FILE}-{uuid.uuid4().hex}"
     unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(folder / FILE)
+    unfinished.replace(path)
 
 
 def _commit() -> str:

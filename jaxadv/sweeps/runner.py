@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from jaxadv.sweeps.spec import Cell, Sweep
 from jaxadv.sweeps.stored import StoredSweep, identity_of, whole_dataset
 from jaxadv.sweeps.workers import Worker
 
+PATIENCE = 60
+"""In seconds, for a shared file system to show what another process wrote."""
 CHECKING = 0.03
 """What checking a block that is complete costs, over what running it does."""
 
@@ -92,13 +95,13 @@ def run_sweep(
         stored = worker.first_alone(
             lambda: _prepare(path, sweep, fresh=fresh), lambda: _join(path, sweep)
         )
-        has_run = _run(sweep, stored, worker, chosen, layout, progress=progress)
+        _run(sweep, stored, worker, chosen, layout, progress=progress)
     dataset = stored.dataset()
     manifest = manifest_of(stored.store, sweep)
     dataset.attrs = _flat(manifest)
     if path is None:
         return dataset.load()
-    if has_run and (worker.index == 0 or not worker.together):
+    if worker.index == 0 or not worker.together:
         write_manifest(path, manifest)
     return dataset
 
@@ -121,7 +124,7 @@ def open_sweep(store: str | Path) -> xr.Dataset:
 def _locked(path: Place | None, worker: Worker, identity: dict[str, Any] | None) -> Iterator[None]:
     """Hold a local store, alone or as one of several workers; others are refused."""
     # First, so that what is not ours gets no lock file.
-    if path is not None and identity is not None:
+    if path is not None:
         stores.check(path, identity)
     if not isinstance(path, Path):
         yield
@@ -146,8 +149,15 @@ def _prepare(path: Place | None, sweep: Sweep, *, fresh: bool) -> StoredSweep:
 
 
 def _join(path: Place | None, sweep: Sweep) -> StoredSweep:
-    """The sweep's store, as another process has laid it out."""
+    """The sweep's store, as another process has laid it out.
+
+    A shared file system may show it a while later.
+    """
     assert path is not None
+    for _ in range(PATIENCE):
+        with contextlib.suppress(ValueError):
+            return StoredSweep(sweep, Store.open(path))
+        time.sleep(1)
     return StoredSweep(sweep, Store.open(path))
 
 
@@ -159,20 +169,17 @@ def _run(
     layout: Mapping[str, int | None],
     *,
     progress: bool,
-) -> bool:
-    """Run this worker's share of what is not complete; whether there was anything for anyone."""
+) -> None:
+    """Run this worker's share of what is not complete."""
     shown = Progress(progress and (worker.index == 0 or not worker.together))
     with shown.bar:
         tasks = _share(sweep, stored, worker, shown)
-        networks = {cells: sum(len(task.networks) for task in own) for cells, own in tasks.items()}
-        total = worker.total(
-            sum(len(cells) * number for cells, number in networks.items())
-            * (sweep.examples * sweep.starts)
-        )
+        own = (len(task.cells) * len(task.networks) for some in tasks.values() for task in some)
+        total = worker.total(sum(own) * sweep.examples * sweep.starts)
         if not total:
-            return False
+            return
         engines = {
-            cells: _fitting_engine(sweep, cells, devices, networks[cells], layout)
+            cells: _fitting_engine(sweep, cells, devices, layout)
             for cells in shown.each("compiling", tasks)
         }
         plans = {cells: engine.plan for cells, engine in engines.items()}
@@ -187,7 +194,6 @@ def _run(
             shown.show(counts + note.of_others())
         note.end()
         worker.wait(lambda: shown.show(note.counts + note.of_others()), note.all_ended)
-    return True
 
 
 def _share(
@@ -197,14 +203,17 @@ def _share(
     blocks = stored.blocks
     whole = [[Task(sweep.cells_of(block.group), block.networks)] for block in blocks]
     # Shards do not start at the same time: each must deal without knowing what the others did.
-    waiting = stored.unmarked(blocks) if worker.together else whole
-    costs = [
-        cost(sweep, some) + CHECKING * cost(sweep, every)
-        for some, every in zip(waiting, whole, strict=True)
-    ]
+    # In a launch the first one looks, for all must deal alike.
+    unmarked = stored.unmarked(blocks) if worker.together and worker.index == 0 else whole
+    costs = worker.of_first(
+        [
+            cost(sweep, some) + CHECKING * cost(sweep, every)
+            for some, every in zip(unmarked, whole, strict=True)
+        ]
+    )
     tasks: dict[tuple[Cell, ...], list[Task]] = {}
     for index in shown.each("checking", deal(costs, worker.count)[worker.index]):
-        for task in stored.waiting(blocks[index]):
+        for task in stored.check(blocks[index]):
             tasks.setdefault(task.cells, []).append(task)
     return tasks
 
@@ -213,12 +222,12 @@ def _fitting_engine(
     sweep: Sweep,
     cells: tuple[Cell, ...],
     devices: list[Device],
-    networks: int,
     layout: Mapping[str, int | None],
 ) -> Engine:
     """The engine for some cells, with as many networks in a call as the memory holds."""
     by_hand = {name: layout[name] for name in ("lanes", "check_every")}
-    plan = make_plan(sweep, cells, devices, networks, **by_hand)
+    # As if all networks were to be run: a run that is resumed is to round as it did.
+    plan = make_plan(sweep, cells, devices, sweep.networks, **by_hand)
     while True:
         engine = Engine(sweep, cells, plan)
         needed, free = engine.num_bytes, free_bytes(devices[0], plan.mesh.size)

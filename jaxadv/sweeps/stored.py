@@ -7,7 +7,7 @@ records, and a checksum tells whether these are still what was written.
 
 import hashlib
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from jaxadv.store import UNREADABLE, ArraySpec, Place, Store
+from jaxadv.store import DAMAGED, ArraySpec, Place, Store
 from jaxadv.sweeps.blocks import Block, Task, blocks_of, networks_per_block, tasks_of
 from jaxadv.sweeps.records import VARIABLES
 from jaxadv.sweeps.spec import Cell, Sweep
@@ -44,7 +44,7 @@ class StoredSweep:
         >>> stored = StoredSweep.create(None, Sweep(scales=(0.1,), networks=5))
         >>> [block.networks for block in stored.blocks]
         [range(0, 5)]
-        >>> [task.networks for task in stored.waiting(stored.blocks[0])]
+        >>> [task.networks for task in stored.check(stored.blocks[0])]
         [range(0, 5)]
     """
 
@@ -67,14 +67,15 @@ class StoredSweep:
         known = dict.fromkeys(_cells_in(store))
         new = [values for cell in sweep.cells if (values := _values(cell)) not in known]
         networks = max(store.sizes("complete").get("network", 0), sweep.networks)
-        coordinates, variables = _layout(sweep, len(known) + len(new), networks)
+        per_block = _networks_per_block(store) or networks_per_block(sweep)
+        coordinates, variables = _layout(sweep, len(known) + len(new), networks, per_block)
         store.lay_out(coordinates)
         columns = dict(zip(COORDINATES, zip(*known, *new, strict=True), strict=True))
         if new:
             store.write(
                 {name: np.array(columns[name], COORDINATES[name][0]) for name in COORDINATES}, {}
             )
-            store.write({"tolerance": np.array(sweep.tolerances)}, {})
+        _settle_tolerances(store, sweep)
         store.lay_out(variables)
         return cls(sweep, store)
 
@@ -90,7 +91,7 @@ class StoredSweep:
             for block in blocks
         ]
 
-    def waiting(self, block: Block) -> list[Task]:
+    def check(self, block: Block) -> list[Task]:
         """What is to be done of a block, after a look at all records that it should have.
 
         Cells that were run together are run together again, for rounding depends on that: where
@@ -114,13 +115,14 @@ class StoredSweep:
         values = {
             name: _stored_form(value, self.store.dtype(name)) for name, value in records.items()
         }
-        self.store.write(values, place)
+        try:
+            self.store.write(values, place)
+        except DAMAGED:
+            # A lost machine can leave chunks that were never whole, nor marked.
+            self._forget(task.cells, task.networks)
+            self.store.write(values, place)
         self.store.write({"checksum": _checksums(values)}, place)
         self.store.write({"complete": np.array(True)}, place)
-
-    def is_complete(self) -> bool:
-        """Whether all of the sweep was run."""
-        return not any(self.unmarked(self.blocks))
 
     def dataset(self) -> xr.Dataset:
         """The sweep's own cells and networks, in the order of its specification."""
@@ -139,33 +141,43 @@ class StoredSweep:
         cells = self._sweep.cells_of(block.group)
         try:
             return self.store.read("complete", self._place(cells, block.networks))
-        except UNREADABLE:
-            marks = [self._read_cell(["complete"], cell, block.networks) for cell in cells]
-        nothing = np.zeros((1, len(block.networks)), bool)
-        return np.concatenate([nothing if mark is None else mark["complete"] for mark in marks])
+        except DAMAGED:
+            pass
+        marks = np.zeros((len(cells), len(block.networks)), bool)
+        for row, cell in enumerate(cells):
+            place = self._place([cell], block.networks)
+            try:
+                marks[row] = self.store.read("complete", place)[0]
+            except DAMAGED:
+                self.store.erase(["complete"], place)
+        return marks
 
     def _intact(self, cell: Cell, networks: range) -> np.ndarray:
         """On which networks a cell's records are what was written."""
-        values = self._read_cell(["checksum", *VARIABLES], cell, networks)
-        if values is None:
+        place = self._place([cell], networks)
+        try:
+            values = {name: self.store.read(name, place) for name in ("checksum", *VARIABLES)}
+        except DAMAGED:
+            self._forget([cell], networks)
             return np.zeros(len(networks), bool)
         return (values.pop("checksum") == _checksums(values))[0]
 
-    def _read_cell(
-        self, names: Sequence[str], cell: Cell, networks: range
-    ) -> dict[str, np.ndarray] | None:
-        """What some arrays hold for a cell; if that is damaged, None, and it is deleted."""
-        place = self._place([cell], networks)
-        try:
-            return {name: self.store.read(name, place) for name in names}
-        except UNREADABLE:
-            self.store.erase(names, place)
-            return None
+    def _forget(self, cells: Iterable[Cell], networks: range) -> None:
+        """Delete the chunks that some cells have there, with the flags of all that is in them."""
+        self.store.erase(["complete", "checksum", *VARIABLES], self._place(cells, networks))
 
 
 def whole_dataset(store: Store) -> xr.Dataset:
-    """All cells and networks of a store; ``complete`` says which were run."""
-    return store.dataset()[[*VARIABLES, "complete"]]
+    """All cells and networks of a store; ``complete`` says which were run.
+
+    Raises:
+        ValueError: if it is damaged.
+    """
+    dataset = store.dataset()
+    missing = [name for name in (*VARIABLES, "complete") if name not in dataset]
+    if missing:
+        raise ValueError(f"store: has no array {missing[0]!r}; run what made it again")
+    return dataset[[*VARIABLES, "complete"]]
 
 
 def identity_of(sweep: Sweep) -> dict[str, Any]:
@@ -207,20 +219,40 @@ def _cells_in(store: Store) -> list[tuple[Any, ...]]:
         return []
     try:
         columns = [store.read(name).tolist() for name in COORDINATES]
-    except UNREADABLE as error:
+    except DAMAGED as error:
         raise ValueError(f"store: the settings of its cells cannot be read: {error}") from error
+    if any(value in ("", None) or value != value for column in columns for value in column[:known]):  # noqa: PLR0124, NaN
+        raise ValueError("store: the settings of its cells are damaged; give another folder")
     # A store that was stopped while it grew has coordinates of cells that are not there yet.
     return list(zip(*(column[:known] for column in columns), strict=True))
 
 
+def _networks_per_block(store: Store) -> int | None:
+    """What the store was made with; None if it has no arrays yet."""
+    has = (name for name in ("complete", *VARIABLES) if store.sizes(name))
+    return next((store.chunks(name)["network"] for name in has), None)
+
+
+def _settle_tolerances(store: Store, sweep: Sweep) -> None:
+    """Write the coordinate ``tolerance``, unless it is there already."""
+    wanted = np.array(sweep.tolerances)
+    try:
+        is_there = np.array_equal(store.read("tolerance"), wanted)
+    except DAMAGED:
+        store.erase(["tolerance"], {})
+        is_there = False
+    if not is_there:
+        store.write({"tolerance": wanted}, {})
+
+
 def _layout(
-    sweep: Sweep, cells: int, networks: int
+    sweep: Sweep, cells: int, networks: int, per_block: int
 ) -> tuple[dict[str, ArraySpec], dict[str, ArraySpec]]:
     """The coordinates and the variables of a store."""
     dims = ("cell", "network", "example", "start", "tolerance")
     tolerances = len(sweep.tolerances)
     shape = (cells, networks, sweep.examples, sweep.starts, tolerances)
-    chunks = (1, networks_per_block(sweep), sweep.examples, sweep.starts, tolerances)
+    chunks = (1, per_block, sweep.examples, sweep.starts, tolerances)
     floats = "float64" if sweep.precision == "double" else "float32"
 
     def array(rank: int, dtype: str, attributes: dict[str, Any]) -> ArraySpec:

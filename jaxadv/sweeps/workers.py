@@ -2,7 +2,7 @@
 
 import datetime as dt
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -77,6 +77,12 @@ class Worker:
         finally:
             multihost_utils.broadcast_one_to_all(np.array(went_well))
         return result
+
+    def of_first(self, values: Sequence[float]) -> list[float]:
+        """The values that the first worker of a launch has; waits for all."""
+        if not self.together:
+            return list(values)
+        return multihost_utils.broadcast_one_to_all(np.array(values, np.float32)).tolist()
 
     def total(self, trials: int) -> int:
         """The sum over all workers of a launch; waits for them."""

@@ -132,6 +132,76 @@ def test_what_is_damaged_is_run_again_and_nothing_else(store, whole, damage):
     assert runs(run(store=store)) == runs(mended)
 
 
+@pytest.mark.parametrize("flags", ["lost", "cut"])
+def test_chunks_that_were_never_marked_may_be_damaged(store, whole, flags):
+    """As a machine that loses its power leaves them: the last files are empty, whichever."""
+    for name in ("residual", "kind"):
+        for cell in range(2):
+            (store / DATA / name / f"c.{cell}.1.0.0").write_bytes(b"")
+    for cell in range(2):
+        flag = store / DATA / "complete" / f"c.{cell}.1"
+        flag.unlink() if flags == "lost" else cut(flag)
+    mended = run(store=store)
+    xr.testing.assert_equal(mended, whole)
+    assert runs(mended)[-1]["trials_run"] == 8
+
+
+def test_an_error_of_the_disk_that_may_pass_deletes_nothing(store, monkeypatch, whole):
+    read = stores.Store.read
+
+    def failing(self, name, block=None):
+        if name == "residual":
+            raise OSError(5, "Input/output error")
+        return read(self, name, block)
+
+    before = sorted((store / DATA).rglob("*"))
+    with monkeypatch.context() as patch:
+        patch.setattr(stores.Store, "read", failing)
+        with pytest.raises(OSError, match="Input/output error"):
+            run(store=store)
+    assert sorted((store / DATA).rglob("*")) == before
+    again = run(store=store)
+    assert len(runs(again)) == 1
+    xr.testing.assert_equal(again, whole)
+
+
+def test_a_smaller_sweep_that_finds_damage_takes_the_flags_of_all_that_is_lost(store):
+    larger = dataclasses.replace(SWEEP, networks=6)
+    expected = run(larger, store)
+    cut(store / DATA / "residual/c.1.2.0.0")
+    run(store=store)  # five networks: the sixth shares a chunk with the fifth
+    complete = ja.open_sweep(store).complete.values
+    assert complete[:, :5].all()
+    assert not complete[1, 5]
+    # Run alone, without the other cell, as rounding tells.
+    assert_same_records(run(larger, store), expected)
+
+
+def test_a_manifest_that_is_missing_is_written_though_all_was_run(store):
+    text = (store / "manifest.json").read_text()
+    (store / "manifest.json").unlink()
+    run(store=store)
+    assert (store / "manifest.json").read_text() == text
+
+
+def test_the_coordinates_are_written_again_or_missed(store, whole):
+    (store / DATA / "tolerance" / "c.0").unlink()
+    xr.testing.assert_equal(run(store=store), whole)
+    cut(store / DATA / "tolerance" / "c.0")
+    xr.testing.assert_equal(run(store=store), whole)
+    (store / DATA / "scale" / "c.0").unlink()
+    with pytest.raises(ValueError, match="settings of its cells are damaged"):
+        run(store=store)
+
+
+def test_the_blocks_of_a_store_are_those_of_its_first_layout(store, whole, monkeypatch):
+    shutil.rmtree(store / DATA / "complete")
+    monkeypatch.setattr(blocks, "BLOCK_TRIALS", 400)
+    run(store=store)
+    assert StoredSweep.create(store, SWEEP).store.chunks("complete")["network"] == 2
+    xr.testing.assert_equal(run(store=store), whole)
+
+
 def test_the_last_block_is_mended_though_it_is_shorter(store, whole):
     cut(store / DATA / "residual/c.0.2.0.0")
     grown = run(dataclasses.replace(SWEEP, networks=6), store)
@@ -144,12 +214,11 @@ def test_an_array_that_was_deleted_is_run_again(store, whole):
     xr.testing.assert_equal(run(store=store), whole)
 
 
-def test_a_manifest_that_was_edited_is_written_anew_with_the_next_run(store, whole):
+def test_a_manifest_that_was_edited_is_written_anew(store, whole):
     (store / "manifest.json").write_text("edited by hand")
-    xr.testing.assert_equal(run(store=store), whole)
-    more = run(dataclasses.replace(SWEEP, networks=6), store)
-    manifest = json.loads((store / "manifest.json").read_text())
-    assert manifest["runs"] == runs(more)
+    found = run(store=store)
+    xr.testing.assert_equal(found, whole)
+    assert json.loads((store / "manifest.json").read_text())["runs"] == runs(found)
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_calls_shrink_until_they_fit(monkeypatch):
     for free, expected in ((4000, 40), (3999, 20), (1400, 10), (100, 1)):
         monkeypatch.setattr(runner, "free_bytes", lambda *_, free=free: free)
         fitting = runner._fitting_engine(
-            sweep, sweep.cells, jax.devices()[:1], 40, {"lanes": None, "check_every": None}
+            sweep, sweep.cells, jax.devices()[:1], {"lanes": None, "check_every": None}
         )
         assert fitting.plan.networks_per_call == expected
 

@@ -24,7 +24,7 @@ def clustered_counts(rng, networks=60, trials=8, budget=400):
     return np.minimum(counts, budget), counts <= budget
 
 
-TRUE_MEDIAN = math.exp(5)
+TRUE_MEDIAN = math.ceil(math.exp(5))
 
 
 def test_weighted_survival_is_that_of_the_resampled_trials():
@@ -58,9 +58,9 @@ def test_intervals_of_networks_cover_and_those_of_trials_do_not():
     for repetition in range(1000):
         num_steps, reached = clustered_counts(rng)
         for unit, shape in (("networks", num_steps.shape), ("trials", (num_steps.size, 1))):
-            weights = resamples(shape[0], number=300, seed=repetition)
+            weights = resamples(shape[0], number=200, seed=repetition)
             found = steps_quantile(num_steps.reshape(shape), reached.reshape(shape), 0.5, weights)
-            covered[unit] += found.low <= TRUE_MEDIAN + 1 and found.high >= TRUE_MEDIAN
+            covered[unit] += found.low <= TRUE_MEDIAN <= found.high
     assert abs(covered["networks"] / 1000 - 0.95) <= 0.02
     assert covered["trials"] / 1000 < 0.75
 

@@ -109,6 +109,18 @@ def take_anothers(path):
     shutil.copy(path.with_name("c.0.0.0.0"), path)
 
 
+def test_a_resumed_run_rounds_as_it_did_though_few_networks_are_left(tmp_path):
+    """One network for two devices: in single precision another layout would be seen."""
+    single = dataclasses.replace(SWEEP, precision="single", dims=(32,), networks=3)
+    options = {"devices": 2, "progress": False}
+    expected = ja.run_sweep(single, tmp_path, **options).load()
+    for path in (tmp_path / DATA).glob("*/c.?.1*"):
+        path.unlink()
+    resumed = ja.run_sweep(single, tmp_path, **options).load()
+    assert runs(resumed)[-1]["trials_run"] == 4
+    xr.testing.assert_equal(resumed, expected)
+
+
 DAMAGES = {
     "a chunk that is truncated": ("residual/c.1.0.0.0", cut),
     "a chunk that is empty": ("num_steps/c.1.0.0.0.0", lambda path: path.write_bytes(b"")),

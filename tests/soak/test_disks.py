@@ -1,13 +1,16 @@
 """A disk that fills up or cannot be written to: one line, and what was complete is kept.
 
-Needs the right to mount; run with ``make soak``.
+Some need the right to mount; run with ``make soak``.
 """
 
 import subprocess
 
 import pytest
 import xarray as xr
+from zarr.storage import LocalStore
 
+import jaxadv as ja
+from jaxadv.sweeps import blocks, plan
 from tests.soak import programs
 
 pytestmark = pytest.mark.slow
@@ -61,3 +64,40 @@ def test_a_disk_that_cannot_be_written_to(disk):
         assert "Read-only file system" in err.splitlines()[-1]
         assert "Traceback" not in err
     xr.testing.assert_identical(programs.records(store), before)
+
+
+def test_a_write_that_fails_whichever_it_is_and_all_that_follow(tmp_path, monkeypatch):
+    """Every file of a run is once the first that cannot be written, though its folder is there."""
+    monkeypatch.setattr(blocks, "BLOCK_TRIALS", 8)
+    monkeypatch.setattr(plan, "TRIALS_PER_CALL", 1)
+    sweep = ja.Sweep(
+        scales=(0.1, 1.0), dims=4, widths=8, networks=3, examples=2, starts=1, max_steps=500
+    )
+
+    def run(store=None):
+        return ja.run_sweep(sweep, store, devices=1, progress=False).load()
+
+    expected, write, left = run(), LocalStore.set, [0]
+
+    async def failing(self, key, value):
+        if left[0] == 0:
+            (self.root / key).parent.mkdir(parents=True, exist_ok=True)
+            raise OSError(28, "No space left on device")
+        left[0] -= 1
+        await write(self, key, value)
+
+    writes, message = 0, "the first"
+    while message:
+        store, left[0], message = tmp_path / str(writes), writes, ""
+        with monkeypatch.context() as patch:
+            patch.setattr(LocalStore, "set", failing)
+            try:
+                run(store)
+            except OSError as error:
+                message = str(error)
+        assert not message or "No space left on device" in message
+        xr.testing.assert_equal(run(store), expected)
+        assert bool(ja.open_sweep(store).complete.all())
+        writes += 1
+    print(f"\n{writes - 1} writes, each of which has failed once")
+    assert writes > 100

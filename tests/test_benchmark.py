@@ -66,10 +66,10 @@ def test_jaxadvs_own_share_is_its_steps_and_seconds(scripts, counts):
 
 def test_a_point_of_the_growth_says_what_was_measured(scripts, monkeypatch, capsys):
     growth = importlib.import_module("growth")
-    base = {name: getattr(SWEEP, name) for name in ("scales", "dims", "widths", "examples")}
-    monkeypatch.setattr(growth, "BASE", {**base, "tolerances": 1e-2, "max_steps": 400})
+    # The same programs as those of `counts`.
+    monkeypatch.setattr(growth, "BASE", SWEEP.to_dict())
     growth.grow_one({"networks": 1, "devices": 1})
     row = json.loads(capsys.readouterr().out)
-    assert (row["trials"], row["devices"], row["networks"]) == (48, 1, 1)
+    assert (row["trials"], row["devices"], row["networks"]) == (24, 1, 1)
     assert row["microseconds_per_trial"] > 0
     assert row["peak_bytes"] > 1e8

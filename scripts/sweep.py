@@ -21,7 +21,7 @@ import jaxadv as ja
 from jaxadv import cli
 from jaxadv.analysis import plots, summary
 from jaxadv.cli import Option
-from jaxadv.store import Place, place
+from jaxadv.stores.places import Place, place
 from jaxadv.sweeps.spec import read_config
 from jaxadv.sweeps.traces import run_traces
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import jaxadv as ja
-from jaxadv.store import Store
+from jaxadv.stores.store import Store
 from jaxadv.sweeps import blocks
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "sweep.py"

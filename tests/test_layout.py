@@ -12,10 +12,10 @@ import jaxadv as ja
 PACKAGE = Path(ja.__file__).parent
 # A module may import from its own room and from rooms above it (DESIGN 2).
 ROOMS = [
-    "pytrees", "lanes", "devices", "locks", "store", "problems", "ascent", "sweeps", "analysis",
+    "pytrees", "lanes", "devices", "stores", "problems", "ascent", "sweeps", "analysis",
     "cli",
 ]  # fmt: skip
-KNOWS_NOTHING = {"pytrees", "lanes", "devices", "locks", "store", "cli"}
+KNOWS_NOTHING = {"pytrees", "lanes", "devices", "stores", "cli"}
 
 
 def room_of(module):

@@ -15,7 +15,8 @@ from typing import Any
 import jax
 
 from jaxadv.devices import Device
-from jaxadv.store import Place, Store
+from jaxadv.stores.places import Place
+from jaxadv.stores.store import Store
 from jaxadv.sweeps.plan import Plan
 from jaxadv.sweeps.progress import Counts
 from jaxadv.sweeps.spec import Cell, Sweep

@@ -9,10 +9,11 @@ from typing import Any
 
 import xarray as xr
 
-from jaxadv import store as stores
 from jaxadv.devices import Device, keep_programs, use_devices
-from jaxadv.locks import locked
-from jaxadv.store import Place, Store
+from jaxadv.stores import places
+from jaxadv.stores.locks import locked
+from jaxadv.stores.places import Place
+from jaxadv.stores.store import Store
 from jaxadv.sweeps.blocks import Task, cost, deal
 from jaxadv.sweeps.calls import run_tasks
 from jaxadv.sweeps.engine import Engine
@@ -86,7 +87,7 @@ def run_sweep(
     keep_programs()
     chosen = use_devices(devices)
     worker = Worker.here(shard)
-    path = None if store is None else stores.place(store)
+    path = None if store is None else places.place(store)
     if path is None and worker.count > 1:
         raise ValueError("store: processes that share a sweep need a store that all can reach")
     if fresh and shard is not None:
@@ -114,7 +115,7 @@ def open_sweep(store: str | Path) -> xr.Dataset:
     Raises:
         ValueError: if there is no sweep, or it cannot be read.
     """
-    opened = Store.open(stores.place(store))
+    opened = Store.open(places.place(store))
     dataset = whole_dataset(opened)
     dataset.attrs = _flat(manifest_of(opened))
     return dataset
@@ -125,7 +126,7 @@ def _locked(path: Place | None, worker: Worker, identity: dict[str, Any] | None)
     """Hold a local store, alone or as one of several workers; others are refused."""
     # First, so that what is not ours gets no lock file.
     if path is not None:
-        stores.check(path, identity)
+        places.check(path, identity)
     if not isinstance(path, Path):
         yield
         return
@@ -140,11 +141,11 @@ def _prepare(path: Place | None, sweep: Sweep, *, fresh: bool) -> StoredSweep:
     """The sweep's store, laid out; by one process at a time."""
     if not isinstance(path, Path):
         if path is not None and fresh:
-            stores.delete(path)
+            places.delete(path)
         return StoredSweep.create(path, sweep)
     with locked(path / ".lock-layout", wait=True):
         if fresh:
-            stores.delete(path)
+            places.delete(path)
         return StoredSweep.create(path, sweep)
 
 

@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from jaxadv.store import DAMAGED, ArraySpec, Place, Store
+from jaxadv.stores.places import DAMAGED, Place
+from jaxadv.stores.store import ArraySpec, Store
 from jaxadv.sweeps.blocks import Block, Task, blocks_of, networks_per_block, tasks_of
 from jaxadv.sweeps.records import VARIABLES
 from jaxadv.sweeps.spec import Cell, Sweep

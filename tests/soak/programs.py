@@ -10,7 +10,8 @@ from pathlib import Path
 import xarray as xr
 
 import jaxadv as ja
-from jaxadv.store import DATA, Store
+from jaxadv.stores.places import DATA
+from jaxadv.stores.store import Store
 from jaxadv.sweeps.stored import whole_dataset
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "sweep.py"

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from jaxadv.store import DATA, Store
+from jaxadv.stores.places import DATA
+from jaxadv.stores.store import Store
 from tests.soak import programs
 
 pytestmark = pytest.mark.slow

@@ -10,8 +10,9 @@ import pytest
 import xarray as xr
 
 import jaxadv as ja
-from jaxadv import store as stores
-from jaxadv.locks import locked
+from jaxadv.stores import places
+from jaxadv.stores.locks import locked
+from jaxadv.stores.store import Store
 from jaxadv.sweeps import blocks, plan, runner
 from jaxadv.sweeps.engine import Engine
 from jaxadv.sweeps.records import VARIABLES
@@ -23,7 +24,7 @@ SWEEP = ja.Sweep(
     scales=(0.1, 1.0), dims=(4,), widths=(8,), networks=5, examples=2, starts=1, max_steps=500,
     precision="double",
 )  # fmt: skip
-DATA = stores.DATA
+DATA = places.DATA
 
 
 @pytest.fixture(autouse=True)
@@ -159,7 +160,7 @@ def test_chunks_that_were_never_marked_may_be_damaged(store, whole, flags):
 
 
 def test_an_error_of_the_disk_that_may_pass_deletes_nothing(store, monkeypatch, whole):
-    read = stores.Store.read
+    read = Store.read
 
     def failing(self, name, block=None):
         if name == "residual":
@@ -168,7 +169,7 @@ def test_an_error_of_the_disk_that_may_pass_deletes_nothing(store, monkeypatch, 
 
     before = sorted((store / DATA).rglob("*"))
     with monkeypatch.context() as patch:
-        patch.setattr(stores.Store, "read", failing)
+        patch.setattr(Store, "read", failing)
         with pytest.raises(OSError, match="Input/output error"):
             run(store=store)
     assert sorted((store / DATA).rglob("*")) == before
@@ -284,7 +285,7 @@ def test_a_grown_store_is_that_of_one_run_and_only_what_is_new_is_run(tmp_path):
 @pytest.mark.parametrize("failing", range(2))
 def test_growth_that_was_cut_short_is_taken_up_or_left(store, monkeypatch, whole, failing):
     larger = dataclasses.replace(SWEEP, scales=(0.1, 1.0, 10.0))
-    lay_out, count = stores.Store.lay_out, iter(range(9))
+    lay_out, count = Store.lay_out, iter(range(9))
 
     def half(self, arrays):
         if next(count) == failing:
@@ -293,7 +294,7 @@ def test_growth_that_was_cut_short_is_taken_up_or_left(store, monkeypatch, whole
         lay_out(self, arrays)
 
     with monkeypatch.context() as patch:
-        patch.setattr(stores.Store, "lay_out", half)
+        patch.setattr(Store, "lay_out", half)
         with pytest.raises(KeyboardInterrupt):
             run(larger, store)
     other = shutil.copytree(store, store.parent / "other")
@@ -376,7 +377,7 @@ def test_a_manifest_is_enough_to_run_it_again_bit_for_bit(tmp_path):
 
 def test_a_manifest_says_what_ran_and_on_what(finished):
     manifest = json.loads((finished / "manifest.json").read_text())
-    assert manifest["format"] == stores.FORMAT
+    assert manifest["format"] == places.FORMAT
     assert manifest["identity"]["seed"] == 0
     assert manifest["trials_run"] == SWEEP.num_trials
     assert 0 < manifest["occupancy"] <= 1
@@ -396,7 +397,7 @@ def test_addresses_of_fsspec_are_stores_like_folders(tmp_path, whole, scheme):
     assert not bool(part.complete.all())
     xr.testing.assert_equal(run(store=address), whole)
     xr.testing.assert_equal(ja.open_sweep(address).load(), whole)
-    manifest = json.loads((stores.place(address) / "manifest.json").read_text())
+    manifest = json.loads((places.place(address) / "manifest.json").read_text())
     assert manifest["trials_run"] == SWEEP.num_trials
     assert (tmp_path / "run").exists() == (scheme == "file")
 

@@ -9,35 +9,30 @@ knows what the values mean.
 
 import contextlib
 import itertools
-import json
-import shutil
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import xarray as xr
 import zarr
-from upath import UPath
-from zarr.abc.store import Store as ZarrStore
 from zarr.errors import ZarrUserWarning
-from zarr.storage import FsspecStore, LocalStore, MemoryStore
+from zarr.storage import MemoryStore
 
-Place = Path | UPath
-"""A local path, or an address of fsspec."""
-DATA = "data.zarr"
-ROOT = "zarr.json"
+from jaxadv.stores.places import (
+    DAMAGED,
+    DATA,
+    FORMAT,
+    MAKER,
+    Place,
+    check_identity,
+    open_group,
+    writing,
+    zarr_store,
+)
+
 NOTES = "notes"
-UNFINISHED = ".partial"
-"""How zarr ends the name of a file that it has not written whole."""
-FORMAT = 2
-"""Of the layout; a store of another format is refused."""
-MAKER = {"maker": "jaxadv"}
-"""An attribute of every store, by which those that are ours are known."""
-DAMAGED = (ValueError, KeyError, TypeError, RuntimeError)
-"""What zarr and its codecs raise at files that are damaged; not `OSError`, which may pass."""
 
 
 @dataclass(frozen=True)
@@ -81,18 +76,18 @@ class Store:
             ValueError: if the path is a file, or holds something else or another identity.
             OSError: if it cannot be written to.
         """
-        group = None if path is None else _open(path)
+        group = None if path is None else open_group(path)
         name = "memory" if path is None else str(path)
         if group is None:
-            with _writing(name):
-                where = MemoryStore() if path is None else _zarr_store(path)
-                group = zarr.create_group(where, attributes={**MAKER, "format": FORMAT})
+            with writing(name):
+                where = MemoryStore() if path is None else zarr_store(path)
+                group = zarr.create_group(where, attributes={"maker": MAKER, "format": FORMAT})
         if "identity" not in group.attrs:
             # New, or a creation that was cut short. The identity comes last.
-            with _writing(name):
+            with writing(name):
                 group.require_group(NOTES)
                 group.update_attributes({**attributes, "identity": dict(identity)})
-        _check_identity(name, group, identity)
+        check_identity(name, group, identity)
         return cls(group, path)
 
     @classmethod
@@ -102,7 +97,7 @@ class Store:
         Raises:
             ValueError: if there is none, or it cannot be read.
         """
-        group = _open(path)
+        group = open_group(path)
         if group is None or "identity" not in group.attrs:
             raise ValueError(f"store: there is none in {str(path)!r}")
         return cls(group, path)
@@ -113,7 +108,7 @@ class Store:
         New parts hold 0, NaN or "". Arrays keep the chunks that they were made with. The arrays are
         taken in their order: one whose shape tells what there is goes last.
         """
-        with _writing(self._name):
+        with writing(self._name):
             for name, spec in arrays.items():
                 if not self._has(name):
                     self._group.create_array(
@@ -137,7 +132,7 @@ class Store:
             values: by array.
             block: slices or indices by dimension; all of a dimension that is not named.
         """
-        with _writing(self._name):
+        with writing(self._name):
             for name, value in values.items():
                 array = self._array(name)
                 array.oindex[self._selection(array, block)] = value
@@ -158,7 +153,7 @@ class Store:
                 ranges.append(np.unique(indices // chunk).tolist())
             for place in itertools.product(*ranges):
                 key = cast(Any, array.metadata).encode_chunk_key(place)
-                with _writing(self._name):
+                with writing(self._name):
                     (self._path / DATA / name / key).unlink(missing_ok=True)
 
     def sizes(self, name: str) -> dict[str, int]:
@@ -184,7 +179,7 @@ class Store:
 
     def note(self, name: str, attributes: Mapping[str, Any]) -> None:
         """Write down something beside the data; replaces the note of that name."""
-        with _writing(self._name):
+        with writing(self._name):
             notes = cast(zarr.Group, self._group[NOTES])
             if name in notes:
                 cast(zarr.Group, notes[name]).update_attributes(dict(attributes))
@@ -244,118 +239,5 @@ class Store:
         return tuple(block.get(dim, slice(None)) for dim in self._dims(array))
 
 
-def place(path: str | Path) -> Place:
-    """Where a store is to be: a local path, or an fsspec address such as ``s3://bucket/run``.
-
-    Raises:
-        ValueError: if the address cannot be reached, or nothing is known of its protocol.
-
-    Example:
-        >>> place("results/run"), place("file:///data/run")
-        (PosixPath('results/run'), PosixPath('/data/run'))
-    """
-    try:
-        address = UPath(path)
-        if address.protocol not in ("", "file", "local"):
-            address.exists()
-            return address
-    except Exception as error:  # each file system has errors of its own
-        raise ValueError(f"store: cannot reach {str(path)!r}: {error}") from error
-    return Path(address.path)
-
-
-def check(path: Place, identity: Mapping[str, Any] | None = None) -> None:
-    """Refuse a path at which a store cannot be, or not one of this identity.
-
-    Raises:
-        ValueError: if the path is a file, or holds something else.
-    """
-    group = _open(path)
-    if group is not None and identity is not None and "identity" in group.attrs:
-        _check_identity(str(path), group, identity)
-
-
-def delete(path: Place) -> None:
-    """Delete the data of a store, if there is one; other files beside it stay.
-
-    Raises:
-        ValueError: if there is something that is no store of ours, or a newer one.
-        OSError: if it cannot be deleted.
-    """
-    if _open(path) is None:
-        return
-    data = path / DATA
-    with _writing(str(path)):
-        # The root comes last: what is left by a kill is a store still, and can be deleted.
-        for part in _parts(data):
-            if part.is_dir():
-                shutil.rmtree(part) if isinstance(part, Path) else part.rmdir(recursive=True)
-            elif part.name.endswith(UNFINISHED):
-                part.unlink()
-        (data / ROOT).unlink()
-
-
-def _open(path: Place) -> zarr.Group | None:
-    """The group at ``path``; None if there is nothing."""
-    nearest = next((folder for folder in (path, *path.parents) if folder.exists()), path)
-    if nearest.is_file():
-        raise ValueError(f"store: {str(nearest)!r} is a file; give a folder")
-    data = path / DATA
-    # An empty folder is what a kill can leave of a creation.
-    if all(part.name.endswith(UNFINISHED) for part in _parts(data)):
-        return None
-    try:
-        group = zarr.open_group(_zarr_store(path), mode="r+", use_consolidated=False)
-    except (*DAMAGED, OSError) as error:
-        raise ValueError(
-            f"store: cannot read {str(data / ROOT)!r} ({error}); put it back, or give another "
-            "folder"
-        ) from error
-    if group.attrs.get("maker") != MAKER["maker"]:
-        raise ValueError(f"store: {str(data)!r} was not made here; give another folder")
-    found = group.attrs.get("format")
-    if found != FORMAT:
-        raise ValueError(
-            f"store: {str(path)!r} has format {found}, this version of jaxadv reads {FORMAT}; take "
-            "that which made it, or give another folder"
-        )
-    return group
-
-
-def _parts(data: Place) -> list[Place]:
-    return list(data.iterdir()) if data.exists() else []
-
-
-def _zarr_store(path: Place) -> ZarrStore:
-    if isinstance(path, Path):
-        return LocalStore(path / DATA)
-    return FsspecStore.from_url(str(path / DATA), storage_options=dict(path.storage_options))
-
-
-def _check_identity(name: str, group: zarr.Group, wanted: Mapping[str, Any]) -> None:
-    """Refuse a store whose values depend on something else; says on what."""
-    # As JSON has them: a list is a tuple.
-    found, wanted = (
-        json.loads(json.dumps(dict(named)))
-        for named in (cast(Any, group.attrs["identity"]), wanted)
-    )
-    differing = [key for key in {**found, **wanted} if found.get(key) != wanted.get(key)]
-    if differing:
-        has = ", ".join(f"{key} {found.get(key)}, not {wanted.get(key)}" for key in differing)
-        raise ValueError(f"store: {name!r} was made with {has}; give another folder")
-
-
 def _fill_value(dtype: np.dtype) -> Any:
     return np.nan if dtype.kind == "f" else "" if dtype.kind == "T" else 0
-
-
-@contextlib.contextmanager
-def _writing(name: str) -> Iterator[None]:
-    """Say of what a write that failed was a part."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OSError(
-            f"store: cannot write to {name!r}: {reason}; what was complete is kept"
-        ) from error

@@ -1,0 +1,148 @@
+"""Where a store is, and whether what is there is ours: folders, and addresses of fsspec."""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import zarr
+from upath import UPath
+from zarr.abc.store import Store as ZarrStore
+from zarr.storage import FsspecStore, LocalStore
+
+Place = Path | UPath
+"""A local path, or an address of fsspec."""
+DATA = "data.zarr"
+ROOT = "zarr.json"
+UNFINISHED = ".partial"
+"""How zarr ends the name of a file that it has not written whole."""
+FORMAT = 2
+"""Of the layout; a store of another format is refused."""
+MAKER = "jaxadv"
+"""An attribute of every store, by which those that are ours are known."""
+DAMAGED = (ValueError, KeyError, TypeError, RuntimeError)
+"""What zarr and its codecs raise at files that are damaged; not `OSError`, which may pass."""
+
+
+def place(path: str | Path) -> Place:
+    """Where a store is to be: a local path, or an fsspec address such as ``s3://bucket/run``.
+
+    Raises:
+        ValueError: if the address cannot be reached, or nothing is known of its protocol.
+
+    Example:
+        >>> place("results/run"), place("file:///data/run")
+        (PosixPath('results/run'), PosixPath('/data/run'))
+    """
+    try:
+        address = UPath(path)
+        if address.protocol not in ("", "file", "local"):
+            address.exists()
+            return address
+    except Exception as error:  # each file system has errors of its own
+        raise ValueError(f"store: cannot reach {str(path)!r}: {error}") from error
+    return Path(address.path)
+
+
+def check(path: Place, identity: Mapping[str, Any] | None = None) -> None:
+    """Refuse a path at which a store cannot be, or not one of this identity.
+
+    Raises:
+        ValueError: if the path is a file, or holds something else.
+    """
+    group = open_group(path)
+    if group is not None and identity is not None and "identity" in group.attrs:
+        check_identity(str(path), group, identity)
+
+
+def delete(path: Place) -> None:
+    """Delete the data of a store, if there is one; other files beside it stay.
+
+    Raises:
+        ValueError: if there is something that is no store of ours, or a newer one.
+        OSError: if it cannot be deleted.
+    """
+    if open_group(path) is None:
+        return
+    data = path / DATA
+    with writing(str(path)):
+        # The root comes last: what is left by a kill is a store still, and can be deleted.
+        for part in _parts(data):
+            if part.is_dir():
+                shutil.rmtree(part) if isinstance(part, Path) else part.rmdir(recursive=True)
+            elif part.name.endswith(UNFINISHED):
+                part.unlink()
+        (data / ROOT).unlink()
+
+
+def open_group(path: Place) -> zarr.Group | None:
+    """The group of the store at ``path``; None if there is nothing.
+
+    Raises:
+        ValueError: if the path is a file, or holds something else, or cannot be read.
+    """
+    nearest = next((folder for folder in (path, *path.parents) if folder.exists()), path)
+    if nearest.is_file():
+        raise ValueError(f"store: {str(nearest)!r} is a file; give a folder")
+    data = path / DATA
+    # An empty folder is what a kill can leave of a creation.
+    if all(part.name.endswith(UNFINISHED) for part in _parts(data)):
+        return None
+    try:
+        group = zarr.open_group(zarr_store(path), mode="r+", use_consolidated=False)
+    except (*DAMAGED, OSError) as error:
+        raise ValueError(
+            f"store: cannot read {str(data / ROOT)!r} ({error}); put it back, or give another "
+            "folder"
+        ) from error
+    if group.attrs.get("maker") != MAKER:
+        raise ValueError(f"store: {str(data)!r} was not made here; give another folder")
+    found = group.attrs.get("format")
+    if found != FORMAT:
+        raise ValueError(
+            f"store: {str(path)!r} has format {found}, this version of jaxadv reads {FORMAT}; take "
+            "that which made it, or give another folder"
+        )
+    return group
+
+
+def _parts(data: Place) -> list[Place]:
+    return list(data.iterdir()) if data.exists() else []
+
+
+def zarr_store(path: Place) -> ZarrStore:
+    """What zarr writes to."""
+    if isinstance(path, Path):
+        return LocalStore(path / DATA)
+    return FsspecStore.from_url(str(path / DATA), storage_options=dict(path.storage_options))
+
+
+def check_identity(name: str, group: zarr.Group, wanted: Mapping[str, Any]) -> None:
+    """Refuse a store whose values depend on something else.
+
+    Raises:
+        ValueError: names what differs.
+    """
+    # As JSON has them: a list is a tuple.
+    found, wanted = (
+        json.loads(json.dumps(dict(named)))
+        for named in (cast(Any, group.attrs["identity"]), wanted)
+    )
+    differing = [key for key in {**found, **wanted} if found.get(key) != wanted.get(key)]
+    if differing:
+        has = ", ".join(f"{key} {found.get(key)}, not {wanted.get(key)}" for key in differing)
+        raise ValueError(f"store: {name!r} was made with {has}; give another folder")
+
+
+@contextlib.contextmanager
+def writing(name: str) -> Iterator[None]:
+    """Say of what a write that failed was a part: an `OSError` in one line."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(
+            f"store: cannot write to {name!r}: {reason}; what was complete is kept"
+        ) from error

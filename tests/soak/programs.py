@@ -4,13 +4,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import xarray as xr
 
 import jaxadv as ja
-from jaxadv.stores.places import DATA
 from jaxadv.stores.store import Store
 from jaxadv.sweeps.stored import whole_dataset
 
@@ -63,11 +62,6 @@ def records(store: Path | str) -> xr.Dataset:
     return whole_dataset(Store.open(Path(store))).load().drop_attrs()
 
 
-def files(store: Path) -> Iterator[Path]:
-    """The files of a store's data."""
-    return (path for path in (store / DATA).rglob("*") if path.is_file())
-
-
-def asked(flags: Sequence[str], store: Path) -> xr.Dataset:
+def asked(store: Path) -> xr.Dataset:
     """The dataset that the last run on a store asked for, in its order."""
     return ja.run_sweep(ja.Sweep.from_toml(store / "manifest.json"), store, progress=False).load()

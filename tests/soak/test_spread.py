@@ -76,7 +76,7 @@ def test_growth_in_three_steps_changes_nothing(tmp_path, on_one_device):
     programs.run(tmp_path, [*FLAGS, "--scales", "1", "--networks", "30", "--widths", "24"])
     programs.run(tmp_path, [*FLAGS, "--networks", "45"])
     programs.run(tmp_path, FLAGS)
-    assert_same_records(programs.asked(FLAGS, tmp_path), on_one_device)
+    assert_same_records(programs.asked(tmp_path), on_one_device)
     shares_are_each_once(tmp_path, on_one_device.num_steps[..., -1].size, workers=1)
 
 

@@ -152,6 +152,19 @@ def manifest_of(store: Store, sweep: Sweep | None = None) -> dict[str, Any]:
     }
 
 
+def as_attributes(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """A manifest as a dataset's attributes: what is nested becomes JSON.
+
+    Example:
+        >>> as_attributes({"steps_run": 3, "runs": [{"worker": 0}]})
+        {'steps_run': 3, 'runs': '[{"worker": 0}]'}
+    """
+    return {
+        name: json.dumps(value) if isinstance(value, dict | list) else value
+        for name, value in manifest.items()
+    }
+
+
 def write_manifest(folder: Place, manifest: Mapping[str, Any]) -> None:
     """Write a manifest beside its data, whole or not at all."""
     text = json.dumps(manifest, indent=2) + "\n"

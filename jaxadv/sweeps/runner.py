@@ -1,7 +1,6 @@
 """Running a sweep: block by block into a store, alone or shared with other processes."""
 
 import contextlib
-import json
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,7 +17,13 @@ from jaxadv.sweeps.blocks import Task, cost, deal
 from jaxadv.sweeps.calls import run_tasks
 from jaxadv.sweeps.engine import Engine
 from jaxadv.sweeps.fields import count
-from jaxadv.sweeps.manifest import RunNote, describe_run, manifest_of, write_manifest
+from jaxadv.sweeps.manifest import (
+    RunNote,
+    as_attributes,
+    describe_run,
+    manifest_of,
+    write_manifest,
+)
 from jaxadv.sweeps.plan import free_bytes, make_plan
 from jaxadv.sweeps.progress import Counts, Progress
 from jaxadv.sweeps.spec import Cell, Sweep
@@ -80,8 +85,8 @@ def run_sweep(
         >>> dict(ds.num_steps.sizes)
         {'cell': 1, 'network': 1, 'example': 2, 'start': 4, 'tolerance': 3}
     """
-    layout = {"devices": devices, "lanes": lanes, "check_every": check_every}
-    for name, value in layout.items():
+    options = {"devices": devices, "lanes": lanes, "check_every": check_every}
+    for name, value in options.items():
         if value is not None:
             count(name, value)
     keep_programs()
@@ -96,10 +101,10 @@ def run_sweep(
         stored = worker.first_alone(
             lambda: _prepare(path, sweep, fresh=fresh), lambda: _join(path, sweep)
         )
-        _run(sweep, stored, worker, chosen, layout, progress=progress)
+        _run(sweep, stored, worker, chosen, options, progress=progress)
     dataset = stored.dataset()
     manifest = manifest_of(stored.store, sweep)
-    dataset.attrs = _flat(manifest)
+    dataset.attrs = as_attributes(manifest)
     if path is None:
         return dataset.load()
     if worker.index == 0 or not worker.together:
@@ -117,7 +122,7 @@ def open_sweep(store: str | Path) -> xr.Dataset:
     """
     opened = Store.open(places.place(store))
     dataset = whole_dataset(opened)
-    dataset.attrs = _flat(manifest_of(opened))
+    dataset.attrs = as_attributes(manifest_of(opened))
     return dataset
 
 
@@ -138,13 +143,10 @@ def _locked(path: Place | None, worker: Worker, identity: dict[str, Any] | None)
 
 
 def _prepare(path: Place | None, sweep: Sweep, *, fresh: bool) -> StoredSweep:
-    """The sweep's store, laid out; by one process at a time."""
-    if not isinstance(path, Path):
-        if path is not None and fresh:
-            places.delete(path)
-        return StoredSweep.create(path, sweep)
-    with locked(path / ".lock-layout", wait=True):
-        if fresh:
+    """The sweep's store, laid out; on a disk by one process at a time."""
+    is_local = isinstance(path, Path)
+    with locked(path / ".lock-layout", wait=True) if is_local else contextlib.nullcontext():
+        if fresh and path is not None:
             places.delete(path)
         return StoredSweep.create(path, sweep)
 
@@ -167,7 +169,7 @@ def _run(
     stored: StoredSweep,
     worker: Worker,
     devices: list[Device],
-    layout: Mapping[str, int | None],
+    options: Mapping[str, int | None],
     *,
     progress: bool,
 ) -> None:
@@ -180,11 +182,11 @@ def _run(
         if not total:
             return
         engines = {
-            cells: _fitting_engine(sweep, cells, devices, layout)
+            cells: _fitting_engine(sweep, cells, devices, options)
             for cells in shown.each("compiling", tasks)
         }
         plans = {cells: engine.plan for cells, engine in engines.items()}
-        note = RunNote(stored.store, worker, describe_run(sweep, worker, devices, layout, plans))
+        note = RunNote(stored.store, worker, describe_run(sweep, worker, devices, options, plans))
         shown.begin(total)
         counts = Counts()
         for call, ended in run_tasks({engines[cells]: own for cells, own in tasks.items()}):
@@ -223,10 +225,10 @@ def _fitting_engine(
     sweep: Sweep,
     cells: tuple[Cell, ...],
     devices: list[Device],
-    layout: Mapping[str, int | None],
+    options: Mapping[str, int | None],
 ) -> Engine:
     """The engine for some cells, with as many networks in a call as the memory holds."""
-    by_hand = {name: layout[name] for name in ("lanes", "check_every")}
+    by_hand = {name: options[name] for name in ("lanes", "check_every")}
     # As if all networks were to be run: a run that is resumed is to round as it did.
     plan = make_plan(sweep, cells, devices, sweep.networks, **by_hand)
     while True:
@@ -242,11 +244,3 @@ def _fitting_engine(
                 f"has {free:.3g}; take fewer examples or starts and more networks"
             )
         plan = plan.with_fewer_networks()
-
-
-def _flat(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """A manifest as a dataset's attributes: what is nested becomes JSON."""
-    return {
-        name: json.dumps(value) if isinstance(value, dict | list) else value
-        for name, value in manifest.items()
-    }

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from jaxadv.stores.places import DAMAGED, Place
@@ -222,7 +223,7 @@ def _cells_in(store: Store) -> list[tuple[Any, ...]]:
         columns = [store.read(name).tolist() for name in COORDINATES]
     except DAMAGED as error:
         raise ValueError(f"store: the settings of its cells cannot be read: {error}") from error
-    if any(value in ("", None) or value != value for column in columns for value in column[:known]):  # noqa: PLR0124, NaN
+    if any(value == "" or pd.isna(value) for column in columns for value in column[:known]):
         raise ValueError("store: the settings of its cells are damaged; give another folder")
     # A store that was stopped while it grew has coordinates of cells that are not there yet.
     return list(zip(*(column[:known] for column in columns), strict=True))

@@ -19,7 +19,7 @@ import xarray as xr
 
 import jaxadv as ja
 from jaxadv import cli
-from jaxadv.analysis import plots, summary
+from jaxadv.analysis import cells, plots, summary
 from jaxadv.cli import Option
 from jaxadv.stores.places import Place, place
 from jaxadv.sweeps.spec import read_config
@@ -113,7 +113,7 @@ def draw(dataset: xr.Dataset, sweep: ja.Sweep, folder: Place) -> list[Place]:
     }
     paths = []
     for name, (plot, source) in drawings.items():
-        for settings, family in summary.families(source):
+        for settings, family in cells.families(source):
             label = "".join(f"-{key}-{value}" for key, value in settings.items()).replace(":", ".")
             with mpl.rc_context(plots.STYLE):
                 figure, axes = plt.subplots()

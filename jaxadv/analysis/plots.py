@@ -1,10 +1,9 @@
 """Figures of a sweep: each function draws on matplotlib axes, from a dataset, and returns them.
 
-A dataset here is one family: cells that differ in scale alone (`summary.families`).
+A dataset here is one family: cells that differ in scale alone (`cells.families`).
 """
 
 import tomllib
-from collections.abc import Iterator
 from typing import Any
 
 import matplotlib as mpl
@@ -12,9 +11,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from jaxadv.analysis.cells import by_network, cells, finished_networks
+from jaxadv.analysis.estimates import LEVEL, median, quantiles, replicates
 from jaxadv.analysis.meanfield import curvature_ratio, regularity
-from jaxadv.analysis.summary import finished_networks
-from jaxadv.analysis.survival import TRIAL_DIMS, cluster_interval, step_counts, survival
+from jaxadv.analysis.survival import step_counts, survival
 from jaxadv.ascent.certificate import Kind
 
 STYLE: dict[Any, Any] = {
@@ -45,12 +45,16 @@ def plot_steps(axes: Axes, dataset: xr.Dataset) -> Axes:
     not converged, whose steps are censored; the legend says how many.
     """
     last = step_counts(finished_networks(dataset).isel(tolerance=-1))
-    longest = int(last.num_steps.max())
-    at = np.unique(np.round(np.geomspace(1, max(longest, 2), 300)))
-    for index, cell in enumerate(_cells(last)):
+    longest = max(int(last.num_steps.max()), 2)
+    for index, cell in enumerate(cells(last)):
         hue = colour(index, dataset.sizes["cell"])
-        curve = _survival(cell, at)
-        low, high = cluster_interval(cell, lambda part: _survival(part, at))
+        weights = replicates(cell.sizes["network"])
+        times, curves = survival(by_network(cell.num_steps), by_network(cell.reached), weights)
+        # From the start to the last step of all trials.
+        at = np.concatenate([[0], times, [longest]])
+        curves = np.concatenate([np.ones((len(curves), 1)), curves, curves[:, -1:]], axis=1)
+        curve = curves[0]
+        low, high = np.quantile(curves[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
         axes.fill_between(at, low, high, step="post", color=hue, alpha=0.2, lw=0)
         censored = float((~cell.reached).mean())
         note = f" ({censored:.1%} not converged)" if censored else ""
@@ -58,7 +62,7 @@ def plot_steps(axes: Axes, dataset: xr.Dataset) -> Axes:
         axes.step(at, curve, where="post", color=hue, lw=2, label=label)
         if censored:
             axes.plot(at[-1], curve[-1], "o", color=hue, mfc="white", ms=8, clip_on=False, zorder=5)
-    axes.set(xscale="log", ylim=(0, 1.02), xlim=(1, max(at[-1], 2) * 1.15))
+    axes.set(xscale="log", ylim=(0, 1.02), xlim=(1, longest * 1.15))
     axes.set_xlabel(f"steps to a residual of {last.tolerance.item():g}")
     axes.set_ylabel("share of trials still running")
     # Beside the curves, which may be anywhere below.
@@ -81,13 +85,13 @@ def plot_curvature(axes: Axes, dataset: xr.Dataset) -> Axes:
         axes.text(0.5, 0.5, "no certified boundary maximum", ha="center", color="0.35")
         axes.set_axis_off()
         return axes
-    known = xr.Dataset({"known": known.transpose("cell", *TRIAL_DIMS)})
-    low, high = cluster_interval(known, lambda part: _quantiles(part, 0.5))
-    tenth, ninetieth = _quantiles(known, 0.1), _quantiles(known, 0.9)
+    values = [by_network(cell) for cell in known]
+    low, high, middle = np.array([(e.low, e.high, e.value) for e in map(median, values)]).T
+    once = np.ones((1, known.sizes["network"]), int)
+    tenth, ninetieth = ([quantiles(v, p, once).item() for v in values] for p in (0.1, 0.9))
     axes.vlines(scales, tenth, ninetieth, color="0.6", lw=1.5, label="middle 80% of trials")
     axes.vlines(scales, low, high, color=SIMULATED, lw=5, label="95% interval over networks")
-    median = _quantiles(known, 0.5)
-    axes.plot(scales, median, "o", color=SIMULATED, ms=6, label="median, simulated")
+    axes.plot(scales, middle, "o", color=SIMULATED, ms=6, label="median, simulated")
     fine = np.geomspace(scales.min() / 1.5, min(scales.max() * 1.5, LARGEST_SCALE), 80)
     predicted = _mean_field(dataset, fine)
     if predicted is not None:
@@ -106,7 +110,7 @@ def plot_curvature(axes: Axes, dataset: xr.Dataset) -> Axes:
 
 def plot_residuals(axes: Axes, traces: xr.Dataset) -> Axes:
     """The residual against the step, a line per trial, coloured by scale; dots where trials end."""
-    for index, cell in enumerate(_cells(traces)):
+    for index, cell in enumerate(cells(traces)):
         hue = colour(index, traces.sizes["cell"])
         for line, residual in enumerate(cell.residual.values):
             length = int(np.isfinite(residual).sum())
@@ -120,20 +124,6 @@ def plot_residuals(axes: Axes, traces: xr.Dataset) -> Axes:
     caption = f"one trial on each of {number} random networks; the same networks at every scale"
     axes.set_title(caption, fontsize=9, loc="left", color="0.35")
     return axes
-
-
-def _cells(dataset: xr.Dataset) -> Iterator[xr.Dataset]:
-    return (dataset.isel(cell=index) for index in range(dataset.sizes["cell"]))
-
-
-def _survival(cell: xr.Dataset, at: np.ndarray) -> np.ndarray:
-    return survival(cell.num_steps.values.ravel(), cell.reached.values.ravel(), at)
-
-
-def _quantiles(dataset: xr.Dataset, probability: float) -> np.ndarray:
-    """A quantile over the known values of each cell; NaN where there are none."""
-    cells = (cell[~np.isnan(cell)] for cell in dataset.known.values)
-    return np.array([np.quantile(cell, probability) if cell.size else np.nan for cell in cells])
 
 
 def _mean_field(dataset: xr.Dataset, scales: np.ndarray) -> np.ndarray | None:

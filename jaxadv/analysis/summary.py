@@ -1,50 +1,26 @@
 """A sweep's dataset in one table, a row per cell."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from jaxadv.analysis.survival import quantile, step_counts
-from jaxadv.ascent.certificate import MAXIMA
+from jaxadv.analysis.cells import (
+    SETTINGS,
+    by_network,
+    cells,
+    finished_networks,
+    is_maximum,
+    settings_of,
+)
+from jaxadv.analysis.survival import step_counts, steps_quantiles
 from jaxadv.ascent.pga import Status
 
-SHARED = ("dim", "width", "activation", "loss", "step_rule", "step_size", "ratio")
-SETTINGS = (*SHARED, "scale")
-"""The coordinates of a cell; the scale, which the claims are about, comes last."""
 ENDS = {
     "out_of_budget": Status.MAX_STEPS,
     "stalled": Status.STALLED,
     "nonfinite": Status.NONFINITE,
 }
 """The table's columns for trials that did not converge."""
-
-
-def finished_networks(dataset: xr.Dataset) -> xr.Dataset:
-    """The networks that were run in every cell: all of them, unless a run was interrupted.
-
-    Raises:
-        ValueError: if there are none.
-    """
-    finished = dataset.complete.all("cell").values
-    if not finished.any():
-        raise ValueError("dataset: no network was run in every cell yet; run the sweep again")
-    return dataset.isel(network=finished)
-
-
-def families(dataset: xr.Dataset) -> Iterator[tuple[dict[str, object], xr.Dataset]]:
-    """The cells that differ in scale alone, in its order, and what tells them from the others."""
-    cells = [
-        {name: dataset[name].isel(cell=index).item() for name in SETTINGS}
-        for index in range(dataset.sizes["cell"])
-    ]
-    varying = [name for name in SHARED if len({cell[name] for cell in cells}) > 1]
-    members: dict[tuple[object, ...], list[int]] = {}
-    for index in sorted(range(len(cells)), key=lambda index: cells[index]["scale"]):
-        members.setdefault(tuple(cells[index][name] for name in SHARED), []).append(index)
-    for indices in members.values():
-        yield {name: cells[indices[0]][name] for name in varying}, dataset.isel(cell=indices)
 
 
 def summarize(dataset: xr.Dataset) -> pd.DataFrame:
@@ -56,30 +32,25 @@ def summarize(dataset: xr.Dataset) -> pd.DataFrame:
     curvature ratio and of the distance to the polished maximum over the certified trials.
 
     Raises:
-        ValueError: as `finished_networks`.
+        ValueError: as `cells.finished_networks`.
     """
     rows = []
-    dataset = finished_networks(dataset)
-    counts = step_counts(dataset.isel(tolerance=-1))
-    for index in range(dataset.sizes["cell"]):
-        cell = counts.isel(cell=index)
-        steps, reached = cell.num_steps.values.ravel(), cell.reached.values.ravel()
-        certified = is_maximum(cell)
-        row = {name: cell[name].item() for name in SETTINGS}
-        row |= {"trials": steps.size, "certified": float(certified.mean())}
+    counts = step_counts(finished_networks(dataset).isel(tolerance=-1))
+    for cell in cells(counts):
+        steps, reached = by_network(cell.num_steps), by_network(cell.reached)
+        certified, once = is_maximum(cell), np.ones((1, len(steps)), int)
+        row = settings_of(cell) | {"trials": steps.size, "certified": float(certified.mean())}
         row |= {name: float((cell.status == status).mean()) for name, status in ENDS.items()}
-        row |= {f"steps_{int(100 * p)}%": quantile(steps, reached, p) for p in (0.5, 0.9, 0.99)}
+        row |= {
+            f"steps_{100 * p:.0f}%": steps_quantiles(steps, reached, p, once).item()
+            for p in (0.5, 0.9, 0.99)
+        }
         for name in ("curvature_ratio", "distance"):
             values = cell[name].where(certified).values
             known = values[~np.isnan(values)]
             row[name] = float(np.median(known)) if known.size else np.nan
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def is_maximum(dataset: xr.Dataset) -> xr.DataArray:
-    """Which trials ended in a certified strict local maximum."""
-    return dataset.kind.isin(MAXIMA)
 
 
 def as_text(table: pd.DataFrame, max_steps: int) -> str:
@@ -91,7 +62,8 @@ def as_text(table: pd.DataFrame, max_steps: int) -> str:
             1         7
            10     > 100
     """
-    constant = [name for name in SHARED if name in table and len(set(table[name])) == 1]
+    shared = [name for name in SETTINGS if name in table and name != "scale"]
+    constant = [name for name in shared if len(set(table[name])) == 1]
     shown = table.drop(columns=constant)
 
     def show(name: str, value: object) -> str:

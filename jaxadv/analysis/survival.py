@@ -1,19 +1,15 @@
 """Step counts as survival data: trials that ran out of budget are censored, not dropped."""
 
-from collections.abc import Callable
-
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 from jaxtyping import Bool, Float, Int
-from scipy.stats import CensoredData, ecdf
 
-TRIAL_DIMS = ("network", "example", "start")
-NUM_RESAMPLES = 200
+PORTION = 2**24
+"""Weights of single trials at a time, of all replicates together."""
 
 
 def step_counts(dataset: xr.Dataset) -> xr.Dataset:
-    """The dataset with its counts ready for `survival` and `quantile`.
+    """The dataset with its counts ready for `survival` and `steps_quantiles`.
 
     A trial that stalled or became non-finite would not have reached the tolerance in any number of
     steps: it counts as still running at the end, where the budget cuts off the others, and not as
@@ -24,78 +20,59 @@ def step_counts(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def survival(
-    num_steps: Int[np.ndarray, " trial"],
-    reached: Bool[np.ndarray, " trial"],
-    at: Float[np.ndarray, " step"],
-) -> Float[np.ndarray, " step"]:
-    """The share of trials that take more than ``at`` steps: Kaplan-Meier's estimate (THEORY 8).
+    num_steps: Int[np.ndarray, "network trial"],
+    reached: Bool[np.ndarray, "network trial"],
+    weights: Int[np.ndarray, "replicate network"],
+) -> tuple[Float[np.ndarray, " time"], Float[np.ndarray, "replicate time"]]:
+    """The share of trials that take more than so many steps: Kaplan-Meier's estimate (THEORY 8).
 
-    NaN beyond the largest count where that one is censored: nothing is known there.
+    (`scipy.stats.ecdf` is the same for one sample; here all replicates are computed at once.)
 
     Args:
         num_steps: step counts, right-censored where not ``reached``.
         reached: whether the tolerance was reached.
-        at: numbers of steps.
+        weights: how often each network counts, `estimates.replicates`.
+
+    Returns:
+        The distinct step counts, and for each of them the share of trials that take more, in each
+        replicate. Nothing is known beyond the largest, where that one is censored.
 
     Example:
-        >>> counts, reached = np.array([1, 2, 9, 9]), np.array([True, True, True, False])
-        >>> survival(counts, reached, np.array([0.0, 2.0, 8.0])).tolist()
-        [1.0, 0.5, 0.5]
+        >>> counts, reached = np.array([[1, 2, 9, 9]]), np.array([[True, True, True, False]])
+        >>> survival(counts, reached, np.array([[1]]))
+        (array([1., 2., 9.]), array([[0.75, 0.5 , 0.25]]))
     """
-    sample = CensoredData.right_censored(num_steps, ~reached)
-    curve = ecdf(sample).sf.evaluate(at)
-    last = num_steps.max()
-    censored_last = not reached[num_steps == last].all()
-    return np.where(censored_last & (at > last), np.nan, curve)
+    order = np.argsort(num_steps, axis=None, kind="stable")
+    times, starts = np.unique(num_steps.ravel()[order], return_index=True)
+    curves = np.empty((len(weights), len(times)))
+    # In portions, for the weights of all trials in all replicates are many.
+    rows_at_once = max(1, PORTION // num_steps.size)
+    for first in range(0, len(weights), rows_at_once):
+        rows = slice(first, first + rows_at_once)
+        of_trials = weights[rows][:, order // num_steps.shape[1]]
+        leaving = np.add.reduceat(of_trials, starts, axis=1)
+        ending = np.add.reduceat(of_trials * reached.ravel()[order], starts, axis=1)
+        at_risk = leaving[:, ::-1].cumsum(axis=1)[:, ::-1]
+        curves[rows] = np.cumprod(1 - ending / np.maximum(at_risk, 1), axis=1)
+    return times.astype(float), curves
 
 
-def quantile(
-    num_steps: Int[np.ndarray, " trial"], reached: Bool[np.ndarray, " trial"], probability: float
-) -> float:
+def steps_quantiles(
+    num_steps: Int[np.ndarray, "network trial"],
+    reached: Bool[np.ndarray, "network trial"],
+    probability: float,
+    weights: Int[np.ndarray, "replicate network"],
+) -> Float[np.ndarray, " replicate"]:
     """The least number of steps within which a share ``probability`` of the trials is done.
 
     inf where the quantile lies in the censored part: read it as "> max_steps".
 
     Example:
-        >>> quantile(np.array([1, 2, 9, 9]), np.array([True, True, True, False]), 0.5)
-        2.0
-        >>> quantile(np.array([1, 2, 9, 9]), np.array([True, True, True, False]), 0.99)
-        inf
+        >>> counts, reached = np.array([[1, 2, 9, 9]]), np.array([[True, True, True, False]])
+        >>> [steps_quantiles(counts, reached, p, np.array([[1]])).item() for p in (0.5, 0.99)]
+        [2.0, inf]
     """
-    steps = ecdf(CensoredData.right_censored(num_steps, ~reached)).sf
-    within = steps.quantiles[steps.probabilities <= 1 - probability + 1e-12]
-    return float(within[0]) if within.size else np.inf
-
-
-def cluster_interval(
-    cell: xr.Dataset,
-    statistic: Callable[[xr.Dataset], npt.ArrayLike],
-    *,
-    level: float = 0.95,
-    seed: int = 0,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """A bootstrap interval of a statistic that resamples networks, never single trials (THEORY 8).
-
-    Args:
-        cell: a dataset with dimension ``network``.
-        statistic: what is computed of each resample.
-        level: the interval's coverage: percentiles of 200 resamples.
-        seed: of the resampling.
-
-    Returns:
-        The lower and the upper end.
-
-    Example:
-        >>> cell = xr.Dataset({"a": ("network", [1.0, 1.0, 1.0])})
-        >>> low, high = cluster_interval(cell, lambda part: part.a.mean().values)
-        >>> float(low), float(high)
-        (1.0, 1.0)
-    """
-    rng = np.random.default_rng(seed)
-    size = cell.sizes["network"]
-    draws = rng.integers(size, size=(NUM_RESAMPLES, size))
-    values = np.array([statistic(cell.isel(network=draw)) for draw in draws], float)
-    tail = (1 - level) / 2
-    # Order statistics: an interpolation between a number of steps and inf would be NaN.
-    low, high = np.quantile(values, [tail, 1 - tail], axis=0, method="closest_observation")
-    return np.asarray(low), np.asarray(high)
+    times, curves = survival(num_steps, reached, weights)
+    within = curves <= 1 - probability + 1e-12
+    first = np.where(within.any(axis=1), within.argmax(axis=1), len(times))
+    return np.append(times, np.inf)[first]

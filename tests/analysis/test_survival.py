@@ -1,10 +1,16 @@
-"""Censored step counts against brute force, and intervals that resample networks."""
+"""Censored step counts against brute force and scipy, with every network's weight."""
 
 import numpy as np
-import pytest
-import xarray as xr
+from scipy.stats import CensoredData, ecdf
 
-from jaxadv.analysis.survival import cluster_interval, quantile, survival
+from jaxadv.analysis.estimates import replicates
+from jaxadv.analysis.survival import steps_quantiles, survival
+
+ONCE = np.ones((1, 1), int)
+
+
+def random_counts(rng, networks=7, trials=4):
+    return rng.integers(0, 30, size=(networks, trials)), rng.random((networks, trials)) < 0.7
 
 
 def brute_force(num_steps, reached, at):
@@ -16,52 +22,45 @@ def brute_force(num_steps, reached, at):
     return share
 
 
-def test_survival_equals_the_product_of_kaplan_and_meier():
+def test_survival_equals_the_product_of_kaplan_and_meier_in_every_replicate():
+    rng = np.random.default_rng(0)
+    for seed in range(20):
+        num_steps, reached = random_counts(rng)
+        weights = replicates(7, resamples=5, seed=seed)
+        times, curves = survival(num_steps, reached, weights)
+        for drawn, curve in zip(weights, curves, strict=True):
+            rows = np.repeat(np.arange(7), drawn)
+            counts, done = num_steps[rows], reached[rows]
+            expected = [brute_force(counts, done, time) for time in times[times <= counts.max()]]
+            np.testing.assert_allclose(curve[: len(expected)], expected, atol=1e-12)
+
+
+def test_survival_equals_scipys():
     rng = np.random.default_rng(0)
     for _ in range(20):
-        num_steps, reached = rng.integers(0, 30, size=40), rng.random(40) < 0.7
-        at = np.arange(num_steps.max() + 1.0)
-        expected = [brute_force(num_steps, reached, step) for step in at]
-        np.testing.assert_allclose(survival(num_steps, reached, at), expected, atol=1e-12)
+        num_steps, reached = random_counts(rng)
+        times, curves = survival(num_steps, reached, np.ones((1, 7), int))
+        expected = ecdf(CensoredData.right_censored(num_steps.ravel(), ~reached.ravel())).sf
+        np.testing.assert_array_equal(times, expected.quantiles)
+        np.testing.assert_allclose(curves[0], expected.probabilities, atol=1e-12)
 
 
-def test_nothing_is_claimed_beyond_a_censored_end():
-    counts = np.array([3, 5, 5])
-    censored, complete = np.array([True, True, False]), np.array([True, True, True])
-    assert np.isnan(survival(counts, censored, np.array([6.0]))[0])
-    assert survival(counts, complete, np.array([6.0]))[0] == 0
+def test_many_trials_are_weighted_in_portions(monkeypatch):
+    num_steps, reached = random_counts(np.random.default_rng(0))
+    weights = replicates(7, resamples=10)
+    whole = survival(num_steps, reached, weights)[1]
+    monkeypatch.setattr("jaxadv.analysis.survival.PORTION", 100)
+    np.testing.assert_array_equal(survival(num_steps, reached, weights)[1], whole)
 
 
 def test_quantiles_are_numpys_where_nothing_is_censored_and_infinite_beyond():
     rng = np.random.default_rng(0)
-    counts = rng.integers(0, 1000, size=101)
-    everyone = np.ones(101, bool)
+    counts = rng.integers(0, 1000, size=(1, 101))
+    everyone = np.ones((1, 101), bool)
     for probability in (0.1, 0.5, 0.9, 0.99):
         expected = np.quantile(counts, probability, method="inverted_cdf")
-        assert quantile(counts, everyone, probability) == expected
+        assert steps_quantiles(counts, everyone, probability, ONCE) == expected
     capped, reached = np.minimum(counts, 500), counts <= 500
-    assert quantile(capped, reached, 0.4) == np.quantile(counts, 0.4, method="inverted_cdf")
-    assert quantile(capped, reached, 0.9) == np.inf
-
-
-def test_the_interval_resamples_networks_and_not_trials():
-    """Ten networks whose trials are copies: the interval must be as wide as ten draws make it."""
-    rng = np.random.default_rng(0)
-    covered = []
-    for seed in range(100):
-        values = np.repeat(rng.normal(size=(10, 1)), 50, axis=1)
-        cell = xr.Dataset({"value": (("network", "example"), values)})
-        low, high = cluster_interval(cell, lambda part: part.value.mean().values, seed=seed)
-        covered.append(low <= 0 <= high)
-    # A percentile bootstrap of ten units covers about 90%; one of 500 "independent" trials, 20%.
-    assert 0.82 < np.mean(covered) <= 0.98
-
-
-@pytest.mark.parametrize("level", [0.5, 0.95])
-def test_an_interval_may_end_beyond_the_budget(level):
-    cell = xr.Dataset({"steps": ("network", np.array([1.0, 2.0, np.inf, np.inf]))})
-    low, high = cluster_interval(
-        cell, lambda part: np.quantile(part.steps.values, 0.5, method="inverted_cdf"), level=level
-    )
-    assert np.isfinite(low)
-    assert np.isinf(high)
+    expected = np.quantile(counts, 0.4, method="inverted_cdf")
+    assert steps_quantiles(capped, reached, 0.4, ONCE) == expected
+    assert steps_quantiles(capped, reached, 0.9, ONCE) == np.inf

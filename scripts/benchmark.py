@@ -32,7 +32,7 @@ from tqdm import tqdm
 
 import jaxadv as ja
 from jaxadv import cli, devices
-from jaxadv.analysis.plots import STYLE
+from jaxadv.analysis.plots.style import STYLE
 from jaxadv.sweeps.engine import Engine
 from jaxadv.sweeps.plan import make_plan
 

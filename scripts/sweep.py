@@ -19,7 +19,9 @@ import xarray as xr
 
 import jaxadv as ja
 from jaxadv import cli
-from jaxadv.analysis import cells, plots, summary
+from jaxadv.analysis import cells, summary
+from jaxadv.analysis.plots import sweeps as plots
+from jaxadv.analysis.plots.style import STYLE
 from jaxadv.cli import Option
 from jaxadv.stores.places import Place, place
 from jaxadv.sweeps.spec import read_config
@@ -115,7 +117,7 @@ def draw(dataset: xr.Dataset, sweep: ja.Sweep, folder: Place) -> list[Place]:
     for name, (plot, source) in drawings.items():
         for settings, family in cells.families(source):
             label = "".join(f"-{key}-{value}" for key, value in settings.items()).replace(":", ".")
-            with mpl.rc_context(plots.STYLE):
+            with mpl.rc_context(STYLE):
                 figure, axes = plt.subplots()
                 plot(axes, family)
                 paths.append(folder / f"{name}{label}.png")

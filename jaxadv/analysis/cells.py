@@ -1,6 +1,6 @@
 """What is picked from a sweep's dataset: finished networks, cells, and families of cells."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ SETTINGS = (
     "dim", "width", "activation", "loss", "step_rule", "step_size", "ratio", "scale",
 )  # fmt: skip
 """The coordinates of a cell; the scale, which the claims are about, comes last."""
+TYPICAL = {"dim": 64, "activation": "tanh", "loss": "quadratic", "ratio": 0.1, "scale": 1.0}
+"""What stands for all where there is room for one setting only, if the sweep has it."""
 TRIAL_DIMS = ("network", "example", "start")
 
 
@@ -55,6 +57,18 @@ def families(
         members.setdefault(tuple(every[index][name] for name in shared), []).append(index)
     for indices in members.values():
         yield {name: every[indices[0]][name] for name in varying}, dataset.isel(cell=indices)
+
+
+def typical(dataset: xr.Dataset, free: Collection[str]) -> xr.Dataset:
+    """The finished networks of the cells with typical settings but for those that are free."""
+    dataset = finished_networks(dataset)
+    for name in SETTINGS:
+        if name not in free:
+            values = dataset[name].values
+            usual = TYPICAL.get(name)
+            chosen = usual if usual in values else values[0]
+            dataset = dataset.isel(cell=values == chosen)
+    return dataset
 
 
 def by_network(values: xr.DataArray) -> Shaped[np.ndarray, "network trial"]:

@@ -113,6 +113,17 @@ def median(values: Float[np.ndarray, "network trial"]) -> Estimate:
     return estimate(quantiles(values, 0.5, replicates(len(values))))
 
 
+def network_medians(values: Float[np.ndarray, "network trial"]) -> Float[np.ndarray, " network"]:
+    """Each network's own median of the values that are not NaN; NaN where it has none.
+
+    Example:
+        >>> network_medians(np.array([[1.0, math.inf, 2.0], [math.nan, math.nan, math.nan]]))
+        array([ 2., nan])
+    """
+    once = np.ones((1, 1), int)
+    return np.concatenate([quantiles(row[None], 0.5, once) for row in values])
+
+
 def share(success: Bool[np.ndarray, " network"]) -> Estimate:
     """The share of networks with a success, and Clopper and Pearson's interval.
 

@@ -1,11 +1,13 @@
 """Mean-field predictions for wide networks, m ≫ d ≫ 1 and small ρ (THEORY 6): ours, heuristic."""
 
 import functools
+from collections.abc import Callable, Mapping
 
 import jax
 import numpy as np
 import numpy.typing as npt
 from jaxtyping import Array, Float
+from scipy.special import logsumexp
 
 from jaxadv.problems.activations import ACTIVATIONS, Activation, is_smooth
 from jaxadv.problems.names import resolve
@@ -13,8 +15,13 @@ from jaxadv.problems.names import resolve
 LARGEST_SCALE = 1e4
 POINTS_PER_UNIT = 64
 CHUNK = 2**14
+NUM_MODES = 200
+"""Nodes of the semicircle."""
+NUM_HALVINGS = 40
+NDArray = npt.NDArray[np.floating]
 
 
+@functools.lru_cache(maxsize=4096)
 def derivative_norms(activation: str | Activation, scale: float) -> tuple[float, float]:
     """σ₁ = √E σ'(sZ)² and σ₂ = √E σ''(sZ)², Z ~ N(0, 1).
 
@@ -92,3 +99,74 @@ def curvature_ratio(kappa_0: float | npt.NDArray[np.float64]) -> npt.NDArray[np.
     half = np.asarray(kappa_0, float) ** 2 / 2
     # 1 − (1 + h)⁻² without cancellation at small h.
     return np.asarray(np.sqrt(half * (2 + half)) / (1 + half))
+
+
+LOSS_SLOPES: Mapping[str, Callable[[NDArray], NDArray]] = {
+    "quadratic": lambda loss: np.sqrt(2 * loss),
+    "logistic": lambda loss: -np.expm1(-loss),
+}
+"""e = |ℓ'(o)| where the loss ℓ(o, y) is known, by the loss's name."""
+
+
+def multiplier(slope: NDArray, radius: float, first_norm: float) -> NDArray:
+    """λ = eσ₁/ε at a maximum on the boundary.
+
+    Args:
+        slope: e, `LOSS_SLOPES` of the loss there.
+        radius: ε = ρs√d.
+        first_norm: σ₁, the first of `derivative_norms`.
+
+    Example:
+        >>> multiplier(np.array([1.0]), 0.8, 0.6).round(6).tolist()
+        [0.75]
+    """
+    return slope * first_norm / radius
+
+
+def steps_of_slowest(tolerance: float, gain: NDArray, kappa: float) -> NDArray:
+    """T = ln(1/tol)/ln((1 + ηλ)/(1 + ηκλ)), the steps to a residual of ``tol``.
+
+    The slowest eigenvalue of the linearised map (THEORY 4) from a residual of 1 on; for small ηλ it
+    is the law of THEORY 6, ln(1/tol)/(ηλ(1 − κ)).
+
+    Args:
+        tolerance: tol.
+        gain: ηλ.
+        kappa: κ, of `curvature_ratio`.
+
+    Example:
+        >>> law, small = steps_of_slowest(1e-4, np.array([1e-3]), 0.5), np.log(1e4) / (1e-3 * 0.5)
+        >>> bool(abs(law[0] / small - 1) < 1e-3)
+        True
+    """
+    return np.log(1 / tolerance) / (np.log1p(gain) - np.log1p(kappa * gain))
+
+
+def steps_of_spectrum(tolerance: float, gain: NDArray, kappa: float) -> NDArray:
+    """The T at which E ((1 + ηh)/(1 + ηλ))^2T = tol², h on a semicircle of radius κλ.
+
+    A random start errs equally in all directions of the tangent space, whose eigenvalues of the
+    Hessian fill the semicircle: the slowest are few, and rule alone only at the very end. For small
+    ηλ, with τ = ηλT, the mean is e^(−2τ) I₁(2κτ)/(κτ), I₁ a Bessel function.
+
+    Args:
+        tolerance: tol.
+        gain: ηλ.
+        kappa: κ, of `curvature_ratio`.
+
+    Example:
+        >>> gain = np.array([0.01])
+        >>> [int(law(1e-4, gain, 0.9)[0]) for law in (steps_of_slowest, steps_of_spectrum)]
+        [9297, 5684]
+    """
+    # Gauss' rule for the semicircle: Chebyshev polynomials of the second kind.
+    angles = np.arange(1, NUM_MODES + 1) * np.pi / (NUM_MODES + 1)
+    weights = 2 / (NUM_MODES + 1) * np.sin(angles) ** 2
+    gains = np.asarray(gain, float)[..., None]
+    logs = np.log(np.abs(1 + gains * kappa * np.cos(angles))) - np.log1p(gains)
+    low, high = np.zeros(gains.shape[:-1]), steps_of_slowest(tolerance, gains[..., 0], kappa)
+    for _ in range(NUM_HALVINGS):
+        middle = (low + high) / 2
+        above = logsumexp(2 * middle[..., None] * logs, b=weights, axis=-1) > 2 * np.log(tolerance)
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return (low + high) / 2

@@ -7,8 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.special import iv
 
-from jaxadv.analysis.meanfield import curvature_ratio, derivative_norms, regularity
+from jaxadv.analysis.meanfield import (
+    LOSS_SLOPES,
+    curvature_ratio,
+    derivative_norms,
+    regularity,
+    steps_of_slowest,
+    steps_of_spectrum,
+)
+from jaxadv.problems.losses import LOSSES
 from tests import reference
 
 
@@ -64,3 +73,50 @@ def test_a_users_activation_works_and_kinks_are_refused():
             regularity(activation, 1.0, 0.1)
     with pytest.raises(ValueError, match="scale"):
         derivative_norms("tanh", -1.0)
+
+
+def test_the_loss_slopes_are_the_derivatives_of_the_losses():
+    for name, loss in LOSSES.items():
+        for output, label in ((0.3, 1.0), (2.0, -1.0), (-4.0, 1.0)):
+            value, slope = jax.value_and_grad(loss)(output, label)
+            found = LOSS_SLOPES[name](np.array([value], float))
+            np.testing.assert_allclose(found, abs(float(slope)), rtol=1e-4)
+
+
+def test_the_slowest_mode_takes_the_steps_of_the_linearised_map():
+    """From a residual of 1, by q = (1 + ηκλ)/(1 + ηλ) a step."""
+    for gain, kappa in ((0.05, 0.2), (3.0, 0.9), (0.001, -0.5)):
+        q = (1 + gain * kappa) / (1 + gain)
+        count, residual = 0, 1.0
+        while residual > 1e-6:
+            count, residual = count + 1, residual * q
+        found = steps_of_slowest(1e-6, np.array([gain]), kappa)[0]
+        assert count - 1 < found <= count + 1e-9
+
+
+def test_all_modes_take_the_steps_of_a_random_symmetric_matrix():
+    """Eigenvalues of a Gaussian orthogonal matrix, errors spread evenly, step by step."""
+    rng = np.random.default_rng(0)
+    entries = rng.normal(size=(800, 800)) / np.sqrt(800)
+    spectrum = np.linalg.eigvalsh((entries + entries.T) / np.sqrt(2)) / 2
+    for gain, kappa in ((0.05, 0.3), (0.01, 0.8), (1.0, 0.6)):
+        factors = (1 + gain * kappa * spectrum) / (1 + gain)
+        count, errors = 0, np.ones(800)
+        while np.sqrt(np.mean(errors**2)) > 1e-3:
+            count, errors = count + 1, errors * factors
+        found = steps_of_spectrum(1e-3, np.array([gain]), kappa)[0]
+        assert abs(found / count - 1) < 0.02 + 1 / count
+
+
+def test_all_modes_follow_the_bessel_function_for_small_steps():
+    gain, kappa, tolerance = 1e-4, 0.9, 1e-6
+    tau = gain * steps_of_spectrum(tolerance, np.array([gain]), kappa)[0]
+    mean = np.exp(-2 * tau) * iv(1, 2 * kappa * tau) / (kappa * tau)
+    np.testing.assert_allclose(np.log(mean), np.log(tolerance**2), rtol=1e-3)
+
+
+def test_without_curvature_all_modes_are_alike_and_nothing_known_stays_unknown():
+    gain = np.array([[0.1, np.nan]])
+    laws = [law(1e-4, gain, 0.0) for law in (steps_of_slowest, steps_of_spectrum)]
+    np.testing.assert_allclose(laws[0], laws[1], rtol=1e-9)
+    assert np.isnan(laws[1]).tolist() == [[False, True]]

@@ -1,12 +1,10 @@
-"""Figures of a sweep: each function draws on matplotlib axes, from a dataset, and returns them.
+"""Figures of a sweep.
 
 A dataset here is one family: cells that differ in scale alone (`cells.families`).
 """
 
 import tomllib
-from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -14,28 +12,12 @@ from matplotlib.axes import Axes
 from jaxadv.analysis.cells import by_network, cells, finished_networks
 from jaxadv.analysis.estimates import LEVEL, median, quantiles, replicates
 from jaxadv.analysis.meanfield import curvature_ratio, regularity
+from jaxadv.analysis.plots.style import SIMULATED, caption, colour
 from jaxadv.analysis.survival import step_counts, survival
 from jaxadv.ascent.certificate import Kind
 
-STYLE: dict[Any, Any] = {
-    "figure.figsize": (8, 4.6),
-    "figure.dpi": 100,
-    "savefig.dpi": 100,
-    "figure.constrained_layout.use": True,
-    "font.size": 11,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-}
-"""matplotlib settings for all figures: 800 pixels wide."""
-SIMULATED = "black"
 LARGEST_SCALE = 1000.0
 """The mean-field curve ends there: it has long been flat, and its integrals grow with the scale."""
-
-
-def colour(index: int, number: int) -> tuple[float, float, float, float]:
-    """Colours in the order of the scales: viridis, safe for colour-blind eyes, less its yellow."""
-    return mpl.colormaps["viridis"](0.75 * index / max(number - 1, 1))
 
 
 def plot_steps(axes: Axes, dataset: xr.Dataset) -> Axes:
@@ -67,7 +49,7 @@ def plot_steps(axes: Axes, dataset: xr.Dataset) -> Axes:
     axes.set_ylabel("share of trials still running")
     # Beside the curves, which may be anywhere below.
     axes.legend(title="input scale", loc="upper left", bbox_to_anchor=(1, 1))
-    axes.set_title(_caption(dataset), fontsize=9, loc="left", color="0.35")
+    caption(axes, _caption(dataset))
     return axes
 
 
@@ -104,7 +86,7 @@ def plot_curvature(axes: Axes, dataset: xr.Dataset) -> Axes:
     axes.set(xscale="log", yscale="log", xlabel="input scale", ylim=(None, 2))
     axes.set_ylabel("curvature ratio at the maximum")
     axes.legend(loc="lower right")
-    axes.set_title(_caption(dataset), fontsize=9, loc="left", color="0.35")
+    caption(axes, _caption(dataset))
     return axes
 
 
@@ -121,8 +103,8 @@ def plot_residuals(axes: Axes, traces: xr.Dataset) -> Axes:
     axes.set(xscale="log", yscale="log", xlabel="step", ylabel="residual")
     axes.legend(title="input scale", loc="lower left")
     number = traces.sizes["network"]
-    caption = f"one trial on each of {number} random networks; the same networks at every scale"
-    axes.set_title(caption, fontsize=9, loc="left", color="0.35")
+    text = f"one trial on each of {number} random networks; the same networks at every scale"
+    caption(axes, text)
     return axes
 
 

@@ -1,0 +1,206 @@
+"""Our predictions beside the simulation, cell by cell (THEORY 4 and 6)."""
+
+import math
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from jaxadv.analysis.cells import by_network, cells, settings_of
+from jaxadv.analysis.estimates import median
+from jaxadv.analysis.meanfield import (
+    LOSS_SLOPES,
+    curvature_ratio,
+    derivative_norms,
+    multiplier,
+    regularity,
+    steps_of_slowest,
+    steps_of_spectrum,
+)
+from jaxadv.analysis.rules import LEAST_STEPS
+from jaxadv.analysis.verdicts import LEAST_NETWORKS, Finding, Number, verdict
+from jaxadv.ascent.certificate import Kind
+
+Ratios = Float[np.ndarray, "network trial"]
+StepLaw = Callable[[float, Ratios, float], Ratios]
+TIGHT = 1e-6
+"""The tightest tolerance is at most that where rates are measured: close to the maximum."""
+LEAST_CONVERGED = 0.95
+"""Share of the trials: with fewer, those that converged would not stand for all."""
+
+
+def kappa_0(dataset: xr.Dataset, cell: xr.Dataset) -> float:
+    """κ₀ of a cell; NaN for networks and activations that the theory does not cover."""
+    if tomllib.loads(dataset.attrs["sweep"])["network"] != "two-layer":
+        return math.nan
+    try:
+        return regularity(cell.activation.item(), cell.scale.item(), cell.ratio.item())
+    except ValueError:  # an activation with kinks, or a user's that is not here any more
+        return math.nan
+
+
+def curvature_ratios(cell: xr.Dataset, kappa: float) -> Ratios:
+    """The curvature ratio at certified maxima on the boundary over the mean field's κ."""
+    return by_network(cell.curvature_ratio.where(cell.kind == Kind.BOUNDARY_MAX)) / kappa
+
+
+def gains(cell: xr.Dataset) -> Ratios:
+    """ηλ of the mean field, λ = eσ₁/ε, for constant steps; e from the loss at the end.
+
+    NaN for other step rules and losses, and where the tolerance was not reached.
+    """
+    if cell.step_rule.item() != "constant" or cell.loss.item() not in LOSS_SLOPES:
+        return np.full_like(by_network(cell.loss_end), np.nan)
+    slope = LOSS_SLOPES[cell.loss.item()](by_network(cell.loss_end.where(cell.reached)))
+    radius = cell.ratio.item() * cell.scale.item() * math.sqrt(cell.dim.item())
+    first_norm, _ = derivative_norms(cell.activation.item(), cell.scale.item())
+    return cell.step_size.item() * multiplier(slope, radius, first_norm)
+
+
+def rescaled_steps(cell: xr.Dataset) -> Ratios:
+    """T·ηλ/ln(1/tol), which the slowest mode alone would make 1/(1 − κ) where ηλ is small."""
+    return by_network(cell.num_steps) * gains(cell) / math.log(1 / cell.tolerance.item())
+
+
+def rate_ratios(cell: xr.Dataset) -> Ratios:
+    """−ln(rate) as measured between the last two tolerances over the certificate's.
+
+    NaN where the tightest is above `TIGHT`, where the certificate has no maximum, or where fewer
+    than 2 × `LEAST_STEPS` steps lie between the two, so that their rounding would count.
+    """
+    last = cell.isel(tolerance=-1)
+    between = (last.num_steps - cell.num_steps.isel(tolerance=-2)).where(last.reached)
+    fall = math.log(float(cell.tolerance[-2] / cell.tolerance[-1]))
+    tight = last.tolerance.item() <= TIGHT * (1 + 1e-6)
+    known = (between >= 2 * LEAST_STEPS) & (last.kind == Kind.BOUNDARY_MAX) & tight
+    measured = by_network(fall / between.where(known))
+    return measured / -np.log(by_network(last.local_rate))
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The cells that a prediction is for.
+
+    Attributes:
+        least_dim: d at least.
+        least_aspect: m/d at least.
+        least_kappa_0: κ₀ above.
+        most_kappa_0: κ₀ at most.
+    """
+
+    least_dim: int = 1
+    least_aspect: int = 0
+    least_kappa_0: float = 0.0
+    most_kappa_0: float = math.inf
+
+    @property
+    def text(self) -> str:
+        """The domain in words."""
+        words = []
+        if self.least_dim > 1:
+            words.append(f"d ≥ {self.least_dim}")
+        if self.least_aspect > 0:
+            words.append(f"m ≥ {self.least_aspect} d")
+        if self.least_kappa_0 > 0:
+            words.append(f"κ₀ > {self.least_kappa_0:g}")
+        if math.isfinite(self.most_kappa_0):
+            words.append(f"κ₀ ≤ {self.most_kappa_0:g}")
+        return f"every cell with {', '.join(words)}" if words else "every cell"
+
+    def has(self, cell: xr.Dataset, kappa_0: float) -> bool:
+        """Whether a cell is in it; False where κ₀ is NaN."""
+        dim, width = cell.dim.item(), cell.width.item()
+        shaped = dim >= self.least_dim and width >= self.least_aspect * dim
+        return shaped and self.least_kappa_0 < kappa_0 <= self.most_kappa_0
+
+
+def _curvature(cell: xr.Dataset, kappa_0: float) -> Ratios:
+    return curvature_ratios(cell.isel(tolerance=-1), float(curvature_ratio(kappa_0)))
+
+
+def _steps(law: StepLaw, cell: xr.Dataset, kappa_0: float) -> Ratios:
+    last = cell.isel(tolerance=-1)
+    expected = law(last.tolerance.item(), gains(last), float(curvature_ratio(kappa_0)))
+    ratios = by_network(last.num_steps) / expected
+    # A few steps are what the start makes of them, and whole numbers.
+    few = np.median(last.num_steps.values) < LEAST_STEPS
+    return np.full_like(ratios, np.nan) if few else ratios
+
+
+def _rate(cell: xr.Dataset, kappa_0: float) -> Ratios:
+    del kappa_0
+    return rate_ratios(cell)
+
+
+RATE = (
+    "decay rate of the residual over the certificate's, between the last two tolerances where the "
+    f"last is {TIGHT:g} or less"
+)
+QUANTITIES: Mapping[str, tuple[str, Callable[[xr.Dataset, float], Ratios]]] = {
+    "curvature": ("curvature ratio at certified maxima over κ(κ₀)", _curvature),
+    "steps of slowest": (
+        "number of steps of constant size over that of the slowest mode",
+        partial(_steps, steps_of_slowest),
+    ),
+    "steps of spectrum": (
+        "number of steps of constant size over that of all modes",
+        partial(_steps, steps_of_spectrum),
+    ),
+    "rate": (RATE, _rate),
+}
+"""What is compared: in words, and as ratios of simulated to predicted."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Does the simulation agree with a prediction in the median?
+
+    Attributes:
+        quantity: of `QUANTITIES`.
+        margin: how far the ratio may be from 1.
+        domain: the cells that it is asked of.
+    """
+
+    quantity: str
+    margin: float
+    domain: Domain = Domain()
+
+    @property
+    def text(self) -> str:
+        """The rule in words."""
+        what, _ = QUANTITIES[self.quantity]
+        return (
+            f"In {self.domain.text}, the median of the {what}. Supported where its "
+            f"interval lies within 1 ± {self.margin:g}, not supported where it lies outside of "
+            f"that; inconclusive where less than {LEAST_CONVERGED:.0%} of the trials converged."
+        )
+
+    def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
+        """A finding for each cell of the domain."""
+        _, ratios_of = QUANTITIES[self.quantity]
+        for cell in cells(dataset):
+            predictor = kappa_0(dataset, cell)
+            if not self.domain.has(cell, predictor):
+                continue
+            ratios = ratios_of(cell, predictor)
+            known = ~np.isnan(ratios)
+            if not known.any():
+                continue
+            ratio = median(ratios)
+            converged = float(cell.reached.isel(tolerance=-1).mean())
+            numbers: dict[str, Number] = {
+                "κ₀": predictor,
+                "simulated over predicted": ratio,
+                "converged trials": converged,
+            }
+            enough = converged >= LEAST_CONVERGED and known.any(axis=1).sum() >= LEAST_NETWORKS
+            low, high = 1 - self.margin, 1 + self.margin
+            found = verdict(
+                supported=enough and ratio.within(low, high),
+                against=enough and ratio.outside(low, high),
+            )
+            yield Finding(settings_of(cell), numbers, found)

@@ -1,0 +1,265 @@
+"""The claims that are put to the test, and the verdicts on them.
+
+What the paper says (its abstract; THEORY 1) and how we read it are kept apart: definitions, rules
+and predictions are ours.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import xarray as xr
+
+from jaxadv.analysis.agreement import Agreement, Domain
+from jaxadv.analysis.cells import finished_networks
+from jaxadv.analysis.rules import (
+    EndsAreMaxima,
+    Exponent,
+    FailuresFall,
+    PolynomialGrowth,
+    RisesWithScale,
+)
+from jaxadv.analysis.verdicts import Finding, Rule, Verdict, verdict
+
+MOST_AGAINST = 0.05
+"""Of the decided findings: as many speak against a true claim by chance."""
+LEAST_DECIDED = 0.5
+"""Of all findings."""
+OVERALL = (
+    f"A rule holds if at least {LEAST_DECIDED:.0%} of its findings are decided, and at most "
+    f"{MOST_AGAINST:.0%} of those speak against it; it fails if more do. A claim is supported if "
+    "all its rules hold, not supported if any fails, and else inconclusive."
+)
+"""How findings become one verdict."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim, how we read it, and what decides it.
+
+    Attributes:
+        name: by which it is cited.
+        title: in a few words.
+        paper: what the paper's abstract says; empty for predictions of our own.
+        reading: what we take it to mean, or what we predict.
+        rules: each gives findings; all must hold.
+        limits: what a verdict does not say.
+        where: settings of the cells that it speaks of; all, if empty.
+    """
+
+    name: str
+    title: str
+    paper: str
+    reading: str
+    rules: tuple[Rule, ...]
+    limits: str
+    where: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """A rule with its findings, each with the name of the sweep that it is from."""
+
+    rule: Rule
+    findings: tuple[tuple[str, Finding], ...]
+
+    def count(self, verdict: Verdict) -> int:
+        """How many findings have a verdict."""
+        return sum(finding.verdict == verdict for _, finding in self.findings)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the rule holds: `OVERALL`."""
+        against = self.count(Verdict.NOT_SUPPORTED)
+        decided = against + self.count(Verdict.SUPPORTED)
+        if not decided or decided < LEAST_DECIDED * len(self.findings):
+            return Verdict.INCONCLUSIVE
+        few = against <= MOST_AGAINST * decided
+        return Verdict.SUPPORTED if few else Verdict.NOT_SUPPORTED
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A claim with what its rules found."""
+
+    claim: Claim
+    rulings: tuple[Ruling, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on the claim: `OVERALL`."""
+        verdicts = {ruling.verdict for ruling in self.rulings}
+        return verdict(
+            supported=verdicts == {Verdict.SUPPORTED}, against=Verdict.NOT_SUPPORTED in verdicts
+        )
+
+
+POLYNOMIAL = (
+    "Projected gradient ascent finds a local maximum of the non-concave problem, for a two-layer "
+    "network with quadratic loss, in a polynomial number of iterations with high probability."
+)
+TWO_LAWS = (
+    "Two laws are compared over the sizes that were run; a growth that is neither, or that changes "
+    "beyond them, is not seen."
+)
+LOSS = "loss"
+CLAIMS = (
+    Claim(
+        "C1-dim", "steps grow polynomially with the dimension", POLYNOMIAL,
+        "The median number of steps to the tightest tolerance grows as a power of d.",
+        (PolynomialGrowth("dim"),), TWO_LAWS, {LOSS: "quadratic"},
+    ),
+    Claim(
+        "C1-width", "steps grow polynomially with the width", POLYNOMIAL,
+        "The median number of steps to the tightest tolerance grows as a power of m, or not at "
+        "all.",
+        (PolynomialGrowth("width"),), TWO_LAWS, {LOSS: "quadratic"},
+    ),
+    Claim(
+        "C1-tolerance", "steps grow polynomially with the accuracy", POLYNOMIAL,
+        "The median number of steps grows as a power of 1/tol, or more slowly.",
+        (PolynomialGrowth("tolerance"),), TWO_LAWS, {LOSS: "quadratic"},
+    ),
+    Claim(
+        "C1-probability", "ascent succeeds with high probability, more so in wide networks",
+        POLYNOMIAL,
+        "In wide networks, ascent ends in a certified local maximum within the budget.",
+        (FailuresFall(),),
+        "A failure here may be a budget that was too small. The share of random networks, not of "
+        "trained ones.", {LOSS: "quadratic"},
+    ),
+    Claim(
+        "C1-maximum", "where ascent converges there is a local maximum", POLYNOMIAL,
+        "Ends that reached the tightest tolerance are certified strict local maxima; how far the "
+        "true ones are is measured.",
+        (EndsAreMaxima(),),
+        "Certified in double precision at the end; trials that did not converge are counted in "
+        "C1-probability, not here.", {LOSS: "quadratic"},
+    ),
+    Claim(
+        "C3-curvature", "a smaller input scale has the more regular landscape",
+        "A smaller input scale gives a more regular landscape of the adversarial loss.",
+        "At the maxima that ascent finds, the largest tangent curvature over the multiplier is "
+        "smaller at the smaller scale.",
+        (RisesWithScale("curvature_ratio"),),
+        "One measure of regularity, at the maxima that were found, and where ascent converged: not "
+        "the number of maxima, nor the way to them.",
+    ),
+    Claim(
+        "C3-steps", "ascent is faster at a smaller input scale",
+        "A smaller input scale gives a more regular landscape of the adversarial loss.",
+        "On the same network, from the same start and with the same step rule, ascent takes fewer "
+        "steps at the smaller scale.",
+        (RisesWithScale("num_steps"),),
+        "Constant steps mean another thing at each scale: the inputs, the radius and the gradient "
+        "all change with it.",
+    ),
+    Claim(
+        "C4", "the same holds for the logistic loss",
+        "The result extends to general losses under conditions on their derivatives (from "
+        "summaries of the paper).",
+        "All rules of C1 hold with the logistic loss.",
+        (PolynomialGrowth("dim"), PolynomialGrowth("width"), PolynomialGrowth("tolerance"),
+         FailuresFall(), EndsAreMaxima()),
+        "One loss is not all.", {LOSS: "logistic"},
+    ),
+    Claim(
+        "M1", "the mean-field curvature, where the landscape is regular", "",
+        "κ = √(1 − (1 + κ₀²/2)⁻²), κ₀ = 2ρs σ₂/σ₁, for wide networks of many dimensions: whatever "
+        "the activation, the loss, the scale and the ratio.",
+        (Agreement("curvature", 0.1, Domain(200, 20, most_kappa_0=1.0)),),
+        "Heuristic: a linear field and a random quadratic form on the sphere.",
+    ),
+    Claim(
+        "M1-beyond", "the mean-field curvature, where it is not", "",
+        "The same law beyond κ₀ = 1, where we do not expect many maxima to be alike.",
+        (Agreement("curvature", 0.1, Domain(64, 16, least_kappa_0=1.0)),),
+        "As M1; and only the maxima that ascent finds.",
+    ),
+    Claim(
+        "M2", "the number of steps of the slowest mode", "",
+        "T = ln(1/tol)/ln((1 + ηλ)/(1 + ηκλ)) with λ = eσ₁/ε, which is ln(1/tol) ε/(η e σ₁(1 − κ)) "
+        "for small steps; e = |ℓ'| at the end.",
+        (Agreement("steps of slowest", 0.25, Domain(64, 16, most_kappa_0=1.0)),),
+        "Takes e from the trial itself, and the residual at the start for 1.",
+    ),
+    Claim(
+        "M2-spectrum", "the number of steps of all modes", "",
+        "T is where the mean of ((1 + ηh)/(1 + ηλ))^2T over the semicircle of radius κλ is tol²: "
+        "a random start errs in all directions alike, and the slowest are few.",
+        (Agreement("steps of spectrum", 0.25, Domain(64, 16, most_kappa_0=1.0)),),
+        "As M2. This law was found after M2 had failed on scripts/configs/scales.toml; the other "
+        "sweeps are its test.",
+    ),
+    Claim(
+        "M2-dim", "steps grow as the root of the dimension", "",
+        "At a fixed scale and constant steps, T ∝ d^½: the radius grows so.",
+        (Exponent("dim", 0.5),),
+        "The law has e in the denominator, which grows with d itself where the attack gains more "
+        "than the loss at the start.", {"step_rule": "constant"},
+    ),
+    Claim(
+        "M2-width", "steps do not depend on the width", "",
+        "At a fixed scale and dimension, T ∝ m⁰.",
+        (Exponent("width", 0.0),), "For m ≫ d; narrow networks are in the fit, too.",
+    ),
+    Claim(
+        "M2-tolerance", "steps are linear in ln(1/tol)", "",
+        "T ∝ ln(1/tol): ascent converges linearly.",
+        (Exponent("tolerance", 1.0),),
+        "An offset (the steps before the linear regime) moves the exponent from 1.",
+    ),
+    Claim(
+        "M3", "certificates predict the rate of convergence", "",
+        "Close to the maximum the residual falls by max |1 + ηhᵢ|/(1 + ηλ) a step.",
+        (Agreement("rate", 0.05),),
+        "Measured between the last two tolerances, where other eigenvalues may still count.",
+    ),
+)  # fmt: skip
+"""All claims, in the order of the report."""
+
+
+def judge(claim: Claim, datasets: Mapping[str, xr.Dataset]) -> Judgement:
+    """All findings on a claim.
+
+    Args:
+        claim: the claim.
+        datasets: finished sweeps by name.
+
+    Raises:
+        ValueError: as `cells.finished_networks`.
+
+    Example:
+        >>> judge(CLAIMS[0], {}).verdict.value
+        'inconclusive'
+    """
+    parts = {
+        name: _where(finished_networks(dataset), claim.where) for name, dataset in datasets.items()
+    }
+    return Judgement(
+        claim,
+        tuple(
+            Ruling(
+                rule,
+                tuple(
+                    (name, found)
+                    for name, part in parts.items()
+                    if part.sizes["cell"]
+                    for found in rule.findings(part)
+                ),
+            )
+            for rule in claim.rules
+        ),
+    )
+
+
+def judge_all(datasets: Mapping[str, xr.Dataset]) -> Sequence[Judgement]:
+    """The judgements on all `CLAIMS`."""
+    return [judge(claim, datasets) for claim in CLAIMS]
+
+
+def _where(dataset: xr.Dataset, settings: Mapping[str, str]) -> xr.Dataset:
+    """The cells with some settings."""
+    keep = xr.ones_like(dataset.scale, bool)
+    for name, value in settings.items():
+        keep &= dataset[name] == value
+    return dataset.isel(cell=keep.values)

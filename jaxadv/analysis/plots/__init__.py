@@ -1,0 +1,1 @@
+"""Figures: each function draws on matplotlib axes, from datasets, and returns them."""

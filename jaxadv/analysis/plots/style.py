@@ -1,0 +1,63 @@
+"""How all figures look."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+
+from jaxadv.analysis.estimates import Estimate
+
+STYLE: dict[Any, Any] = {
+    "figure.figsize": (8, 4.6),
+    "figure.dpi": 100,
+    "savefig.dpi": 100,
+    "figure.constrained_layout.use": True,
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+}
+"""matplotlib settings for all figures: 800 pixels wide."""
+SIMULATED = "black"
+
+
+LABELS = {
+    "dim": "input dimension d",
+    "width": "width m",
+    "scale": "input scale s",
+    "tolerance": "1/tolerance",
+    "ratio": "perturbation ratio ρ",
+}
+
+
+def colour(index: int, number: int) -> tuple[float, float, float, float]:
+    """Colours in the order of the scales: viridis, safe for colour-blind eyes, less its yellow."""
+    return mpl.colormaps["viridis"](0.75 * index / max(number - 1, 1))
+
+
+def caption(axes: Axes, text: str) -> None:
+    """A small line above the axes: what was run, and how often."""
+    axes.set_title(text, fontsize=9, loc="left", color="0.35")
+
+
+def empty(axes: Axes, why: str) -> Axes:
+    """Say that there is nothing to draw."""
+    axes.text(0.5, 0.5, why, ha="center", color="0.35", transform=axes.transAxes)
+    axes.set_axis_off()
+    return axes
+
+
+def points(axes: Axes, x: Iterable[float], estimates: list[Estimate], **look: Any) -> None:
+    """Estimates with their intervals."""
+    middle, low, high = np.array([(e.value, e.low, e.high) for e in estimates]).reshape(-1, 3).T
+    bars = np.maximum(0, [middle - low, high - middle])
+    look = {"ls": "none", "capsize": 0, "elinewidth": 1.5} | look
+    axes.errorbar(np.asarray(list(x)), middle, yerr=np.where(np.isfinite(bars), bars, 0), **look)
+
+
+def ticks_at(axes: Axes, sizes: Sequence[int]) -> None:
+    """Label the sizes that were run, and no others."""
+    axes.set_xticks(list(sizes), [f"{size}" for size in sizes])
+    axes.set_xticks([], minor=True)

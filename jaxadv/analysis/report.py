@@ -1,0 +1,233 @@
+"""Judgements as a report: Markdown for people, JSON for programs."""
+
+import math
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import xarray as xr
+
+from jaxadv.analysis.cells import SETTINGS, finished_networks, is_maximum
+from jaxadv.analysis.claims import OVERALL, Judgement, Ruling
+from jaxadv.analysis.estimates import Estimate
+from jaxadv.analysis.verdicts import Finding, Number, Verdict
+
+MOST_ROWS = 12
+"""Of a table of findings; with more, only those that speak against the claim are shown."""
+NAMES = {
+    "dim": "d", "width": "m", "activation": "activation", "loss": "loss", "step_rule": "steps",
+    "step_size": "step size", "ratio": "ρ", "scale": "s",
+}  # fmt: skip
+"""Settings in the heads of tables."""
+INTRODUCTION = """\
+*What the paper says* is taken from the abstract of Deng, He, Huang and Su, "Towards Understanding
+the Dynamics of the First-Order Adversaries" (ICML 2020), and from summaries of it; its theorem is
+not restated here. How we read it, the rules, and all predictions (M1 to M3) are ours. The rules
+were written down in code before the sweeps were judged. A fit is an empirical check, never a proof.
+
+Step counts are right-censored at the budget: quantiles are Kaplan and Meier's. The independent unit
+is the network: intervals, in brackets, are 95% percentiles of 1,000 resamples of networks, and of
+shares Clopper and Pearson's. Networks are random, with Gaussian weights, and not trained."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture of the report: its file, beside the report, and what it shows."""
+
+    file: str
+    caption: str
+
+
+def as_markdown(
+    judgements: Sequence[Judgement],
+    datasets: Mapping[str, xr.Dataset],
+    figures: Mapping[str, Sequence[Figure]],
+    command: str,
+) -> str:
+    """The report.
+
+    Args:
+        judgements: in their order.
+        datasets: the sweeps by name.
+        figures: by the name of the claim that they belong to.
+        command: what wrote it.
+
+    Example:
+        >>> from jaxadv.analysis.claims import judge_all
+        >>> as_markdown(judge_all({}), {}, {}, "python report.py").splitlines()[0]
+        '# The claims, and what the simulation says'
+    """
+    sections = [
+        f"# The claims, and what the simulation says\n\nWritten by `{command}`, all of it.",
+        INTRODUCTION,
+        "## Verdicts",
+        _table(
+            ["claim", "in short", "verdict", "for", "against", "undecided"],
+            [_row_of(judgement) for judgement in judgements],
+        ),
+        "For, against, undecided: findings, one for each family of cells, pair of scales or cell. "
+        + OVERALL,
+        "## What was run",
+        _table(
+            ["sweep", "d", "m", "s", "ρ", "activations", "losses", "steps", "networks × trials",
+             "tolerance", "budget", "certified"],
+            [_description(name, dataset) for name, dataset in datasets.items()],
+        ),
+        "Each manifest beside this report has the versions, the commit, the machine and the time.",
+        "## Claim by claim",
+    ]  # fmt: skip
+    for judgement in judgements:
+        sections += _section(judgement, figures.get(judgement.claim.name, ()))
+    return "\n\n".join(sections) + "\n"
+
+
+def as_json(judgements: Sequence[Judgement]) -> list[dict[str, Any]]:
+    """All judgements with all findings; inf and NaN, which JSON has not, as text."""
+    return [
+        {
+            "claim": judgement.claim.name,
+            "title": judgement.claim.title,
+            "paper": judgement.claim.paper,
+            "reading": judgement.claim.reading,
+            "limits": judgement.claim.limits,
+            "verdict": judgement.verdict.value,
+            "rules": [
+                {
+                    "rule": ruling.rule.text,
+                    "verdict": ruling.verdict.value,
+                    "findings": [
+                        {
+                            "sweep": name,
+                            "settings": finding.settings,
+                            "numbers": {k: _plain(v) for k, v in finding.numbers.items()},
+                            "verdict": finding.verdict.value,
+                        }
+                        for name, finding in ruling.findings
+                    ],
+                }
+                for ruling in judgement.rulings
+            ],
+        }
+        for judgement in judgements
+    ]
+
+
+def _row_of(judgement: Judgement) -> list[str]:
+    counts = [sum(ruling.count(verdict) for ruling in judgement.rulings) for verdict in Verdict]
+    link = f"[{judgement.claim.name}](#{judgement.claim.name.lower()})"
+    return [link, judgement.claim.title, f"**{judgement.verdict}**", *map(str, counts)]
+
+
+def _section(judgement: Judgement, figures: Sequence[Figure]) -> list[str]:
+    claim = judgement.claim
+    paper = f"**The paper.** {claim.paper}\n\n" if claim.paper else ""
+    ours = "Our reading" if claim.paper else "Our prediction"
+    parts = [
+        f"### {claim.name}",
+        f"*{claim.title[0].upper()}{claim.title[1:]}:* **{judgement.verdict}**.",
+        f"{paper}**{ours}.** {claim.reading}",
+    ]
+    parts += [f"![{figure.caption}]({figure.file})\n\n*{figure.caption}*" for figure in figures]
+    for ruling in judgement.rulings:
+        parts += _ruling(ruling)
+    return [*parts, f"**Limits.** {claim.limits}"]
+
+
+def _ruling(ruling: Ruling) -> list[str]:
+    """A rule with its verdict, and the findings: all if they are few, else those against."""
+    supported, against, undecided = (ruling.count(verdict) for verdict in Verdict)
+    text = f"**Rule.** {ruling.rule.text}"
+    if not ruling.findings:
+        return [f"{text} *Nothing that was run can be judged by it.*"]
+    summary = (
+        f"Of {len(ruling.findings)} findings {supported} support it, {against} speak against it, "
+        f"and {undecided} {'is' if undecided == 1 else 'are'} undecided."
+    )
+    shown = list(ruling.findings)
+    if len(shown) > MOST_ROWS:
+        summary += " " + _ranges(ruling)
+        shown = [item for item in shown if item[1].verdict == Verdict.NOT_SUPPORTED]
+        if len(shown) > MOST_ROWS:
+            # Evenly through the list, which runs through the grid.
+            shown = [shown[len(shown) * i // MOST_ROWS] for i in range(MOST_ROWS)]
+            summary += f" {MOST_ROWS} of those against it, the others are in report.json:"
+        elif shown:
+            summary += " Those against it:"
+    varying = [
+        name
+        for name in SETTINGS
+        if len({str(finding.settings.get(name)) for _, finding in ruling.findings}) > 1
+    ]
+    return [text, summary, *([_findings(shown, varying)] if shown else [])]
+
+
+def _ranges(ruling: Ruling) -> str:
+    """From where to where the estimates of the decided findings lie."""
+    values: dict[str, list[float]] = {}
+    for _, finding in ruling.findings:
+        for name, number in finding.numbers.items():
+            if isinstance(number, Estimate) and finding.verdict != Verdict.INCONCLUSIVE:
+                values.setdefault(name, []).append(number.value)
+    texts = [f"{name} {_show(min(v))} to {_show(max(v))}" for name, v in values.items()]
+    return f"Where decided: {', '.join(texts)}." if texts else ""
+
+
+def _findings(findings: Sequence[tuple[str, Finding]], settings: Sequence[str]) -> str:
+    """A table of settings, numbers and verdicts."""
+    sweeps = len({name for name, _ in findings}) > 1
+    numbers = list(dict.fromkeys(name for _, finding in findings for name in finding.numbers))
+    head = ["sweep"] * sweeps + [NAMES[name] for name in settings] + numbers + ["verdict"]
+    rows = [
+        [name] * sweeps
+        + [_show(finding.settings.get(key, "")) for key in settings]
+        + [_show(finding.numbers.get(key, "")) for key in numbers]
+        + [finding.verdict.value]
+        for name, finding in findings
+    ]
+    return _table(head, rows)
+
+
+def _description(name: str, dataset: xr.Dataset) -> list[str]:
+    """A sweep in one row."""
+    finished = finished_networks(dataset)
+    sizes = finished.sizes
+    axes = ("dim", "width", "scale", "ratio", "activation", "loss", "step_rule")
+    return [
+        f"[{name}]({name}/manifest.json)",
+        *(_axis(dict.fromkeys(dataset[axis].values.tolist())) for axis in axes),
+        f"{sizes['network']} × {sizes['example'] * sizes['start']}",
+        _show(float(dataset.tolerance[-1])),
+        str(tomllib.loads(dataset.attrs["sweep"])["max_steps"]),
+        f"{float(is_maximum(finished).mean()):.1%}",
+    ]
+
+
+def _axis(values: Mapping[Any, None]) -> str:
+    """The values of a grid axis; of many numbers the ends."""
+    every = list(values)
+    if len(every) > 4 and not isinstance(every[0], str):
+        return f"{_show(min(every))} to {_show(max(every))} ({len(every)})"
+    return ", ".join(map(_show, every))
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _show(value: Any) -> str:
+    """A setting or a number with three digits."""
+    if isinstance(value, Estimate):
+        return f"{_show(value.value)} [{_show(value.low)}, {_show(value.high)}]"
+    if isinstance(value, float):
+        if math.isnan(value):
+            return "unknown"
+        return ("∞" if value > 0 else "−∞") if math.isinf(value) else f"{value:.3g}"
+    return str(value)
+
+
+def _plain(number: Number) -> Any:
+    if isinstance(number, Estimate):
+        return {key: _plain(getattr(number, key)) for key in ("value", "low", "high")}
+    return number if math.isfinite(number) else str(number)

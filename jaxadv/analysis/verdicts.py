@@ -1,0 +1,60 @@
+"""What a rule is, and what it says: a verdict with the numbers beside it (THEORY 8)."""
+
+import enum
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import xarray as xr
+
+from jaxadv.analysis.estimates import Estimate
+
+LEAST_NETWORKS = 30
+"""With fewer, nothing is concluded: the percentiles of a bootstrap would mean little."""
+
+
+class Verdict(enum.StrEnum):
+    """What the numbers say of a claim."""
+
+    SUPPORTED = "supported"
+    NOT_SUPPORTED = "not supported"
+    INCONCLUSIVE = "inconclusive"
+
+
+def verdict(*, supported: bool, against: bool) -> Verdict:
+    """The verdict for what holds; inconclusive if neither does."""
+    if supported:
+        return Verdict.SUPPORTED
+    return Verdict.NOT_SUPPORTED if against else Verdict.INCONCLUSIVE
+
+
+Number = Estimate | float | int
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule found in one family of cells, or in one cell.
+
+    Attributes:
+        settings: what the cells have in common.
+        numbers: by name, as they appear in the report.
+        verdict: on this family alone.
+    """
+
+    settings: dict[str, Any]
+    numbers: Mapping[str, Number]
+    verdict: Verdict
+
+
+@runtime_checkable
+class Rule(Protocol):
+    """What makes a claim supported or not."""
+
+    @property
+    def text(self) -> str:
+        """The rule in words, with its numbers."""
+        ...
+
+    def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
+        """A finding for everything in the dataset that the rule speaks of."""
+        ...

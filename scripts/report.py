@@ -1,0 +1,205 @@
+"""Turn stored sweeps into verdicts on the paper's claims: report.md, report.json and figures.
+
+Example:
+    python scripts/report.py results/claims --run scripts/configs
+"""
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import dataclasses
+import json
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import matplotlib.pyplot as plt
+import tyro
+import xarray as xr
+from matplotlib.axes import Axes
+from tqdm import tqdm
+
+import jaxadv as ja
+from jaxadv import cli
+from jaxadv.analysis import report
+from jaxadv.analysis.cells import typical
+from jaxadv.analysis.claims import CLAIMS, judge
+from jaxadv.analysis.lines import Along
+from jaxadv.analysis.plots import growth, theory
+from jaxadv.analysis.plots import sweeps as plots
+from jaxadv.analysis.plots.style import STYLE
+from jaxadv.analysis.report import Figure
+from jaxadv.stores.places import DATA
+from jaxadv.sweeps.spec import read_config
+from jaxadv.sweeps.traces import run_traces
+
+QUICK_NETWORKS = 30
+LEAST_VALUES = 3
+"""Of a setting, for a figure along it."""
+CLAIM_OF: dict[Along, str] = {
+    "dim": "C1-dim",
+    "width": "C1-width",
+    "tolerance": "C1-tolerance",
+    "scale": "C3-steps",
+}
+"""Where steps against a setting are shown."""
+STEPS: dict[Along, str] = {
+    "dim": "Steps against the dimension: medians (filled), 99% (open), power laws (lines) and the "
+    "mean field (crosses).",
+    "width": "Steps against the width: medians (filled), 99% (open), power laws (lines) and the "
+    "mean field (crosses).",
+    "tolerance": "Steps against the accuracy: medians (filled), 99% (open) and powers of ln(1/tol) "
+    "(lines).",
+    "scale": "Steps against the scale: medians (filled), 99% (open) and the mean field (lines).",
+}
+OF_ALL: dict[str, tuple[str, str, Callable[..., Axes]]] = {
+    "C1-maximum": (
+        "distances.png",
+        "Distance to the true maximum against the tolerance at which ascent ends.",
+        growth.plot_distances,
+    ),
+    "M1": (
+        "collapse.png",
+        "Curvature ratios of all cells against κ₀: one predicted curve for all.",
+        theory.plot_collapse,
+    ),
+    "M2": (
+        "collapse-steps.png",
+        "Rescaled steps of all cells with small constant steps: one predicted line for all.",
+        theory.plot_step_collapse,
+    ),
+    "M3": ("rates.png", "Measured against certified rates of convergence.", theory.plot_rates),
+}
+"""Figures of all sweeps together, by the claim that they belong to."""
+AXES = {
+    "dims": "dim",
+    "widths": "width",
+    "activations": "activation",
+    "losses": "loss",
+    "ratios": "ratio",
+    "step_sizes": "step_size",
+}
+"""The grid axes of a sweep but for the scales, and the coordinates of its cells."""
+Drawing = tuple[Figure, Callable[[Axes], Axes]]
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Parse the command line, run what is to be run, judge, write."""
+    with cli.mistakes_in_one_line():
+        options = tyro.cli(Options, description=__doc__, args=args)
+        folder = options.folder
+        cli.stop_at_once(f"stopped; what {folder} has is kept, and {cli.command()} goes on")
+        if options.run:
+            run_sweeps(Path(options.run), folder, quick=options.quick)
+        datasets = open_sweeps(folder)
+        judgements = [
+            judge(claim, datasets) for claim in tqdm(CLAIMS, desc="judging", unit="claim")
+        ]
+        figures: dict[str, list[Figure]] = {}
+        for claim, (figure, draw) in tqdm(list(drawings(datasets)), desc="drawing", unit="figure"):
+            save(folder / figure.file, draw)
+            figures.setdefault(claim, []).append(figure)
+        command = f"python scripts/report.py {folder.as_posix()}"
+        text = report.as_markdown(judgements, datasets, figures, command)
+        (folder / "report.md").write_text(text, encoding="utf-8")
+        findings = json.dumps(report.as_json(judgements), indent=1, ensure_ascii=False)
+        (folder / "report.json").write_text(findings + "\n", encoding="utf-8")
+    for judgement in judgements:
+        print(f"{judgement.claim.name:<16}{judgement.verdict:<16}{judgement.claim.title}")
+    print(folder / "report.md")
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What the command line says."""
+
+    folder: Annotated[Path, tyro.conf.Positional]
+    """a sweep's folder, or one with the folders of several; the report goes there"""
+    run: str = ""
+    """first run the sweeps that the TOML files of this folder describe, each into a folder of its
+    own; what is there already is not run again"""
+    quick: bool = False
+    """run 30 networks of each sweep at most; a later run without it goes on from there"""
+
+
+def run_sweeps(configs: Path, folder: Path, *, quick: bool) -> None:
+    """Run or resume a sweep for each TOML file."""
+    files = sorted(configs.glob("*.toml"))
+    if not files:
+        raise ValueError(f"run: no TOML files in {str(configs)!r}")
+    # All are read before any is run, so that a mistake in the last is found at once.
+    sweeps = {file.stem: ja.Sweep(**read_config(file)) for file in files}
+    for name, sweep in sweeps.items():
+        print(f"sweep {name}: {configs / name}.toml", flush=True)
+        networks = min(sweep.networks, QUICK_NETWORKS) if quick else sweep.networks
+        ja.run_sweep(dataclasses.replace(sweep, networks=networks), folder / name)
+
+
+def open_sweeps(folder: Path) -> dict[str, xr.Dataset]:
+    """The sweeps of a folder by name, read into memory."""
+    places = [folder, *sorted(path for path in folder.glob("*") if path.is_dir())]
+    stores = [path for path in places if (path / DATA).exists()]
+    if not stores:
+        raise ValueError(f"folder: no sweep in {str(folder)!r}; --run scripts/configs runs some")
+    return {path.resolve().name: ja.open_sweep(path).load() for path in stores}
+
+
+def drawings(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Drawing]]:
+    """What can be drawn of these sweeps, with the claim that it belongs to."""
+    for along, claim in CLAIM_OF.items():
+        for name, dataset in richest(datasets, along).items():
+            by = "ratio" if along == "scale" else "scale"
+            figure = Figure(f"steps-{along}-{name}.png", f"{STEPS[along]} Sweep {name}.")
+            draw = partial(growth.plot_growth, dataset=dataset, along=along, by=by)
+            yield claim, (figure, draw)
+    for name, dataset in richest(datasets, "width").items():
+        figure = Figure(f"failures-{name}.png", f"Failures against the width. Sweep {name}.")
+        yield "C1-probability", (figure, partial(growth.plot_failures, dataset=dataset))
+    for name, dataset in richest(datasets, "scale").items():
+        figure = Figure(f"survival-{name}.png", f"Share of trials still running. Sweep {name}.")
+        family = typical(dataset, ("scale",))
+        yield "C3-steps", (figure, partial(plots.plot_steps, dataset=family))
+        figure = Figure(f"curvature-{name}.png", f"Curvature at the maxima. Sweep {name}.")
+        yield "C3-curvature", (figure, partial(theory.plot_regularity, dataset=dataset))
+    for name, dataset in list(richest(datasets, "tolerance").items())[:1]:
+        yield "M2-tolerance", drawing_of_traces(name, dataset)
+    for claim, (file, text, plot) in OF_ALL.items():
+        yield claim, (Figure(file, text), partial(plot, datasets=datasets))
+
+
+def richest(datasets: Mapping[str, xr.Dataset], along: Along) -> dict[str, xr.Dataset]:
+    """The sweeps with the most values of a setting, if these are enough for a figure."""
+    numbers = {name: len(set(dataset[along].values)) for name, dataset in datasets.items()}
+    most = max(numbers.values())
+    if most < LEAST_VALUES:
+        return {}
+    return {name: dataset for name, dataset in datasets.items() if numbers[name] == most}
+
+
+def drawing_of_traces(name: str, dataset: xr.Dataset) -> Drawing:
+    """The residuals of a few trials of a sweep, step by step, other settings typical."""
+    family = typical(dataset, ("scale",))
+    first = family.isel(cell=0)
+    one = {field: (first[axis].item(),) for field, axis in AXES.items()}
+    sweep = ja.Sweep(**tomllib.loads(dataset.attrs["sweep"]))
+    sweep = dataclasses.replace(sweep, scales=tuple(family.scale.values.tolist()), **one)
+    longest = int(family.num_steps.max())
+    traces = run_traces(sweep, max_steps=longest).assign_coords(family.coords)
+    figure = Figure(f"residuals-{name}.png", f"Residuals against the step. Sweep {name}.")
+    return figure, partial(plots.plot_residuals, traces=traces)
+
+
+def save(path: Path, draw: Callable[[Axes], Axes]) -> None:
+    """Draw on axes of their own, and save."""
+    with mpl.rc_context(STYLE):
+        figure, axes = plt.subplots()
+        draw(axes)
+        figure.savefig(path)
+        plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,10 +1,11 @@
 # make sweep: the default sweep · make test: all tests · make lint · make soak: kills, full disks
-# make figures: results/ anew · make benchmark
+# make report: the claims, in about an hour and a half · make report QUICK=--quick
+# make figures: results/ anew, but for the report · make benchmark
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: sweep test soak lint figures benchmark
+.PHONY: sweep test soak lint report figures benchmark
 
 sweep: $(VENV)/ready
 	$(BIN)/python scripts/sweep.py --scales 0.1,1,10
@@ -19,6 +20,9 @@ lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+report: $(VENV)/ready
+	$(BIN)/python scripts/report.py results/claims --run scripts/configs $(QUICK)
 
 figures: $(VENV)/ready-dev
 	$(BIN)/python scripts/sweep.py --scales 0.1,1,10 --store results/default

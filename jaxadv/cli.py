@@ -122,6 +122,26 @@ def parse(
         return spec(**fields), given
 
 
+def ask(options: type[S], description: str, args: Sequence[str] | None = None) -> S:
+    """The command line as a dataclass, by tyro.
+
+    Raises:
+        ValueError: for a mistake, in one line.
+        SystemExit: 0 after ``--help``.
+    """
+    errors = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(errors):
+            return tyro.cli(options, description=description, args=args)
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        # tyro draws a box of several lines around its message.
+        words = re.sub(r"[\s─│╭╮╰╯]+", " ", errors.getvalue())
+        message = words.partition("For full helptext")[0].strip()
+        raise ValueError(f"{message} (--help explains all flags)") from stop
+
+
 def _read_flags(
     spec: type[Any],
     options: Mapping[str, Option],
@@ -145,18 +165,7 @@ def _read_flags(
         else:
             arg = tyro.conf.arg(help=option.help)
             flags.append((name, Annotated[bool, arg, tyro.conf.FlagCreatePairsOff], False))
-    command_line = dataclasses.make_dataclass("CommandLine", flags)
-    errors = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(errors):
-            values = tyro.cli(command_line, description=description, args=args)
-    except SystemExit as stop:
-        if stop.code in (0, None):
-            raise
-        # tyro draws a box of several lines around its message.
-        words = re.sub(r"[\s─│╭╮╰╯]+", " ", errors.getvalue())
-        message = words.partition("For full helptext")[0].strip()
-        raise ValueError(f"{message} (--help explains all flags)") from stop
+    values = ask(dataclasses.make_dataclass("CommandLine", flags), description, args)
     return dataclasses.asdict(typing.cast(Any, values))
 
 

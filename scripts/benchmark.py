@@ -24,7 +24,6 @@ import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
-import tyro
 from growth import grow
 from jax.sharding import PartitionSpec as P
 from rivals import RIVALS, Batch, missing
@@ -61,7 +60,8 @@ class Options:
 
 def main() -> None:
     """Measure, write, print."""
-    options = tyro.cli(Options, description=__doc__)
+    with cli.mistakes_in_one_line():
+        options = cli.ask(Options, __doc__ or "")
     if options.rounds < 1:
         cli.fail(f"rounds: {options.rounds} must be 1 or more")
     if options.growth:

@@ -25,7 +25,7 @@ from tqdm import tqdm
 import jaxadv as ja
 from jaxadv import cli
 from jaxadv.analysis import report
-from jaxadv.analysis.cells import typical
+from jaxadv.analysis.cells import finished_networks, typical
 from jaxadv.analysis.claims import CLAIMS, judge
 from jaxadv.analysis.lines import Along
 from jaxadv.analysis.plots import growth, theory
@@ -36,6 +36,8 @@ from jaxadv.stores.places import DATA
 from jaxadv.sweeps.spec import read_config
 from jaxadv.sweeps.traces import run_traces
 
+DESCRIPTION = """Turn stored sweeps into verdicts on the paper's claims: a report, its findings as
+JSON, and figures. Example: python scripts/report.py results/claims --run scripts/configs"""
 QUICK_NETWORKS = 30
 LEAST_VALUES = 3
 """Of a setting, for a figure along it."""
@@ -89,7 +91,7 @@ Drawing = tuple[Figure, Callable[[Axes], Axes]]
 def main(args: Sequence[str] | None = None) -> None:
     """Parse the command line, run what is to be run, judge, write."""
     with cli.mistakes_in_one_line():
-        options = tyro.cli(Options, description=__doc__, args=args)
+        options = cli.ask(Options, DESCRIPTION, args)
         folder = options.folder
         cli.stop_at_once(f"stopped; what {folder} has is kept, and {cli.command()} goes on")
         if options.run:
@@ -118,10 +120,10 @@ class Options:
 
     folder: Annotated[Path, tyro.conf.Positional]
     """a sweep's folder, or one with the folders of several; the report goes there"""
-    run: str = ""
+    run: Annotated[str, tyro.conf.arg(metavar="PATH")] = ""
     """first run the sweeps that the TOML files of this folder describe, each into a folder of its
     own; what is there already is not run again"""
-    quick: bool = False
+    quick: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """run 30 networks of each sweep at most; a later run without it goes on from there"""
 
 
@@ -144,7 +146,13 @@ def open_sweeps(folder: Path) -> dict[str, xr.Dataset]:
     stores = [path for path in places if (path / DATA).exists()]
     if not stores:
         raise ValueError(f"folder: no sweep in {str(folder)!r}; --run scripts/configs runs some")
-    return {path.resolve().name: ja.open_sweep(path).load() for path in stores}
+    datasets = {path.resolve().name: ja.open_sweep(path) for path in stores}
+    begun = [name for name, dataset in datasets.items() if dataset.complete.all("cell").any()]
+    for name in datasets.keys() - set(begun):
+        print(f"left out: {name}, of which no network was run in every cell yet")
+    if not begun:
+        raise ValueError(f"folder: no finished networks in {str(folder)!r}; run the sweeps again")
+    return {name: finished_networks(datasets[name]).load() for name in begun}
 
 
 def drawings(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Drawing]]:

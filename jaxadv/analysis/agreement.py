@@ -73,10 +73,11 @@ def rate_ratios(cell: xr.Dataset) -> Ratios:
     than 2 × `LEAST_STEPS` steps lie between the two, so that their rounding would count.
     """
     last = cell.isel(tolerance=-1)
+    if cell.sizes["tolerance"] < 2 or last.tolerance.item() > TIGHT * (1 + 1e-6):
+        return np.full_like(by_network(last.local_rate), np.nan)
     between = (last.num_steps - cell.num_steps.isel(tolerance=-2)).where(last.reached)
     fall = math.log(float(cell.tolerance[-2] / cell.tolerance[-1]))
-    tight = last.tolerance.item() <= TIGHT * (1 + 1e-6)
-    known = (between >= 2 * LEAST_STEPS) & (last.kind == Kind.BOUNDARY_MAX) & tight
+    known = (between >= 2 * LEAST_STEPS) & (last.kind == Kind.BOUNDARY_MAX)
     measured = by_network(fall / between.where(known))
     return measured / -np.log(by_network(last.local_rate))
 

@@ -74,7 +74,7 @@ def as_markdown(
              "tolerance", "budget", "certified"],
             [_description(name, dataset) for name, dataset in datasets.items()],
         ),
-        "Each manifest beside this report has the versions, the commit, the machine and the time.",
+        "The manifest.json of each sweep has the versions, the commit, the machine and the time.",
         "## Claim by claim",
     ]  # fmt: skip
     for judgement in judgements:
@@ -194,7 +194,7 @@ def _description(name: str, dataset: xr.Dataset) -> list[str]:
     sizes = finished.sizes
     axes = ("dim", "width", "scale", "ratio", "activation", "loss", "step_rule")
     return [
-        f"[{name}]({name}/manifest.json)",
+        name,
         *(_axis(dict.fromkeys(dataset[axis].values.tolist())) for axis in axes),
         f"{sizes['network']} × {sizes['example'] * sizes['start']}",
         _show(float(dataset.tolerance[-1])),

@@ -38,7 +38,7 @@ from jaxadv.sweeps.traces import run_traces
 
 DESCRIPTION = """Turn stored sweeps into verdicts on the paper's claims: a report, its findings as
 JSON, and figures. Example: python scripts/report.py results/claims --run scripts/configs"""
-QUICK_NETWORKS = 30
+QUICK_NETWORKS = 40
 LEAST_VALUES = 3
 """Of a setting, for a figure along it."""
 CLAIM_OF: dict[Along, str] = {
@@ -65,12 +65,12 @@ OF_ALL: dict[str, tuple[str, str, Callable[..., Axes]]] = {
     ),
     "M1": (
         "collapse.png",
-        "Curvature ratios of all cells against κ₀: one predicted curve for all.",
+        "Curvature ratios of all cells against κ₀, and the predicted curve.",
         theory.plot_collapse,
     ),
     "M2": (
         "collapse-steps.png",
-        "Rescaled steps of all cells with small constant steps: one predicted line for all.",
+        "Rescaled steps in wide networks, for small constant steps, and two predicted laws.",
         theory.plot_step_collapse,
     ),
     "M3": ("rates.png", "Measured against certified rates of convergence.", theory.plot_rates),
@@ -124,7 +124,7 @@ class Options:
     """first run the sweeps that the TOML files of this folder describe, each into a folder of its
     own; what is there already is not run again"""
     quick: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """run 30 networks of each sweep at most; a later run without it goes on from there"""
+    """run 40 networks of each sweep at most; a later run without it goes on from there"""
 
 
 def run_sweeps(configs: Path, folder: Path, *, quick: bool) -> None:

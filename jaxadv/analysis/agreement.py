@@ -1,7 +1,6 @@
 """Our predictions beside the simulation, cell by cell (THEORY 4 and 6)."""
 
 import math
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -10,14 +9,13 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from jaxadv.analysis.cells import by_network, cells, settings_of
+from jaxadv.analysis.cells import by_network, cells, kappa_0, settings_of
 from jaxadv.analysis.estimates import median
 from jaxadv.analysis.meanfield import (
     LOSS_SLOPES,
     curvature_ratio,
     derivative_norms,
     multiplier,
-    regularity,
     steps_of_slowest,
     steps_of_spectrum,
 )
@@ -31,16 +29,6 @@ TIGHT = 1e-6
 """The tightest tolerance is at most that where rates are measured: close to the maximum."""
 LEAST_CONVERGED = 0.95
 """Share of the trials: with fewer, those that converged would not stand for all."""
-
-
-def kappa_0(dataset: xr.Dataset, cell: xr.Dataset) -> float:
-    """κ₀ of a cell; NaN for networks and activations that the theory does not cover."""
-    if tomllib.loads(dataset.attrs["sweep"])["network"] != "two-layer":
-        return math.nan
-    try:
-        return regularity(cell.activation.item(), cell.scale.item(), cell.ratio.item())
-    except ValueError:  # an activation with kinks, or a user's that is not here any more
-        return math.nan
 
 
 def curvature_ratios(cell: xr.Dataset, kappa: float) -> Ratios:
@@ -69,17 +57,18 @@ def rescaled_steps(cell: xr.Dataset) -> Ratios:
 def rate_ratios(cell: xr.Dataset) -> Ratios:
     """−ln(rate) as measured between the last two tolerances over the certificate's.
 
-    NaN where the tightest is above `TIGHT`, where the certificate has no maximum, or where fewer
-    than 2 × `LEAST_STEPS` steps lie between the two, so that their rounding would count.
+    NaN where the certificate has no maximum, and where it expects fewer than 2 × `LEAST_STEPS`
+    steps between the two, so that their rounding would count.
     """
     last = cell.isel(tolerance=-1)
+    rates = -np.log(by_network(last.local_rate))
     if cell.sizes["tolerance"] < 2 or last.tolerance.item() > TIGHT * (1 + 1e-6):
-        return np.full_like(by_network(last.local_rate), np.nan)
-    between = (last.num_steps - cell.num_steps.isel(tolerance=-2)).where(last.reached)
+        return np.full_like(rates, np.nan)
     fall = math.log(float(cell.tolerance[-2] / cell.tolerance[-1]))
-    known = (between >= 2 * LEAST_STEPS) & (last.kind == Kind.BOUNDARY_MAX)
+    between = last.num_steps - cell.num_steps.isel(tolerance=-2)
+    known = last.reached & (between > 0) & (last.kind == Kind.BOUNDARY_MAX)
     measured = by_network(fall / between.where(known))
-    return measured / -np.log(by_network(last.local_rate))
+    return np.where(rates * 2 * LEAST_STEPS <= fall, measured / rates, np.nan)
 
 
 @dataclass(frozen=True)
@@ -126,10 +115,8 @@ def _curvature(cell: xr.Dataset, kappa_0: float) -> Ratios:
 def _steps(law: StepLaw, cell: xr.Dataset, kappa_0: float) -> Ratios:
     last = cell.isel(tolerance=-1)
     expected = law(last.tolerance.item(), gains(last), float(curvature_ratio(kappa_0)))
-    ratios = by_network(last.num_steps) / expected
     # A few steps are what the start makes of them, and whole numbers.
-    few = np.median(last.num_steps.values) < LEAST_STEPS
-    return np.full_like(ratios, np.nan) if few else ratios
+    return by_network(last.num_steps) / np.where(expected >= LEAST_STEPS, expected, np.nan)
 
 
 def _rate(cell: xr.Dataset, kappa_0: float) -> Ratios:
@@ -137,18 +124,22 @@ def _rate(cell: xr.Dataset, kappa_0: float) -> Ratios:
     return rate_ratios(cell)
 
 
+STEPS = (
+    f"number of steps, of constant size, with the quadratic or logistic loss, and expected to be "
+    f"{LEAST_STEPS} or more, over that of"
+)
 RATE = (
     "decay rate of the residual over the certificate's, between the last two tolerances where the "
-    f"last is {TIGHT:g} or less"
+    f"last is {TIGHT:g} or less and {2 * LEAST_STEPS} steps or more are expected between them"
 )
 QUANTITIES: Mapping[str, tuple[str, Callable[[xr.Dataset, float], Ratios]]] = {
     "curvature": ("curvature ratio at certified maxima over κ(κ₀)", _curvature),
     "steps of slowest": (
-        "number of steps of constant size over that of the slowest mode",
+        f"{STEPS} the slowest mode",
         partial(_steps, steps_of_slowest),
     ),
     "steps of spectrum": (
-        "number of steps of constant size over that of all modes",
+        f"{STEPS} all modes",
         partial(_steps, steps_of_spectrum),
     ),
     "rate": (RATE, _rate),
@@ -177,7 +168,8 @@ class Agreement:
         return (
             f"In {self.domain.text}, the median of the {what}. Supported where its "
             f"interval lies within 1 ± {self.margin:g}, not supported where it lies outside of "
-            f"that; inconclusive where less than {LEAST_CONVERGED:.0%} of the trials converged."
+            f"that; inconclusive where less than {LEAST_CONVERGED:.0%} of the trials converged, or "
+            f"on fewer than {LEAST_NETWORKS} networks."
         )
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:

@@ -1,5 +1,7 @@
 """What is picked from a sweep's dataset: finished networks, cells, and families of cells."""
 
+import math
+import tomllib
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -7,6 +9,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Shaped
 
+from jaxadv.analysis.meanfield import regularity
 from jaxadv.ascent.certificate import MAXIMA
 
 SETTINGS = (
@@ -79,3 +82,13 @@ def by_network(values: xr.DataArray) -> Shaped[np.ndarray, "network trial"]:
 def is_maximum(dataset: xr.Dataset) -> xr.DataArray:
     """Which trials ended in a certified strict local maximum."""
     return dataset.kind.isin(MAXIMA)
+
+
+def kappa_0(dataset: xr.Dataset, cell: xr.Dataset) -> float:
+    """κ₀ of a cell; NaN for networks and activations that the theory does not cover."""
+    if tomllib.loads(dataset.attrs["sweep"])["network"] != "two-layer":
+        return math.nan
+    try:
+        return regularity(cell.activation.item(), cell.scale.item(), cell.ratio.item())
+    except ValueError:  # an activation with kinks, or a user's that is not here any more
+        return math.nan

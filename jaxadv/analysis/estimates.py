@@ -117,11 +117,13 @@ def network_medians(values: Float[np.ndarray, "network trial"]) -> Float[np.ndar
     """Each network's own median of the values that are not NaN; NaN where it has none.
 
     Example:
-        >>> network_medians(np.array([[1.0, math.inf, 2.0], [math.nan, math.nan, math.nan]]))
-        array([ 2., nan])
+        >>> network_medians(np.array([[1.0, 3.0], [5.0, math.inf], [math.nan, math.nan]]))
+        array([ 2., inf, nan])
     """
-    once = np.ones((1, 1), int)
-    return np.concatenate([quantiles(row[None], 0.5, once) for row in values])
+    known = ~np.isnan(values).all(axis=1)
+    medians = np.full(len(values), np.nan)
+    medians[known] = np.nanmedian(values[known], axis=1)
+    return medians
 
 
 def share(success: Bool[np.ndarray, " network"]) -> Estimate:

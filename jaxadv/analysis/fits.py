@@ -93,6 +93,7 @@ class Paired:
         p_larger: how likely at least so many larger ones were if both were equally likely.
         p_smaller: the same for the smaller ones.
         ratio: the median of the second over the first.
+        difference: the median of the second less the first.
     """
 
     larger: int
@@ -100,6 +101,7 @@ class Paired:
     p_larger: float
     p_smaller: float
     ratio: Estimate
+    difference: Estimate
 
 
 def paired(first: Float[np.ndarray, " network"], second: Float[np.ndarray, " network"]) -> Paired:
@@ -119,5 +121,12 @@ def paired(first: Float[np.ndarray, " network"], second: Float[np.ndarray, " net
         return float(binomtest(wins, pairs, alternative="greater").pvalue) if pairs else math.nan
 
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratios = second / first
-    return Paired(larger, smaller, p_value(larger), p_value(smaller), median(ratios[:, None]))
+        ratios, differences = second / first, second - first
+    return Paired(
+        larger,
+        smaller,
+        p_value(larger),
+        p_value(smaller),
+        median(ratios[:, None]),
+        median(differences[:, None]),
+    )

@@ -24,11 +24,13 @@ INTRODUCTION = """\
 *What the paper says* is taken from the abstract of Deng, He, Huang and Su, "Towards Understanding
 the Dynamics of the First-Order Adversaries" (ICML 2020), and from summaries of it; its theorem is
 not restated here. How we read it, the rules, and all predictions (M1 to M3) are ours. The rules
-were written down in code before the sweeps were judged. A fit is an empirical check, never a proof.
+are code, written after a pilot with four networks; where a claim was changed after these sweeps had
+been judged, its limits say so. A fit is an empirical check, never a proof.
 
 Step counts are right-censored at the budget: quantiles are Kaplan and Meier's. The independent unit
 is the network: intervals, in brackets, are 95% percentiles of 1,000 resamples of networks, and of
-shares Clopper and Pearson's. Networks are random, with Gaussian weights, and not trained."""
+shares Clopper and Pearson's. Networks are random and not trained; those of one shape (d, m) are the
+same in all sweeps with one seed, so that their findings are not independent."""
 
 
 @dataclass(frozen=True)

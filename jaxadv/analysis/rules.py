@@ -11,15 +11,16 @@ from typing import Any, Literal, cast
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 from scipy.stats import fisher_exact
 
-from jaxadv.analysis.cells import by_network, cells, families, is_maximum, settings_of
+from jaxadv.analysis.cells import by_network, cells, families, is_maximum, kappa_0, settings_of
 from jaxadv.analysis.estimates import LEVEL, median, network_medians, share
 from jaxadv.analysis.fits import LEAST_SIZES, growth, paired
 from jaxadv.analysis.lines import Along, Line, lines
 from jaxadv.analysis.survival import step_counts
 from jaxadv.analysis.verdicts import LEAST_NETWORKS, Finding, Number, Verdict, verdict
+from jaxadv.ascent.certificate import Kind
 
 TRIALS = ("example", "start")
 SYMBOLS = {"dim": "d", "width": "m", "scale": "s"}
@@ -45,9 +46,10 @@ class PolynomialGrowth:
         size = {**SYMBOLS, "tolerance": "1/tol"}[self.along]
         return (
             f"Median steps at at least {LEAST_SIZES} values of {size}, those below {LEAST_STEPS} "
-            f"and beyond the budget left out. Supported where a power law predicts the two largest "
-            f"values better than an exponential in at least {LEVEL:.0%} of the resamples, or where "
-            f"the exponent's interval lies below {self.flat}; not supported where the exponential "
+            f"left out, on at least {LEAST_NETWORKS} networks. Supported where a power law "
+            f"predicts the two largest values better than an exponential in at least {LEVEL:.0%} "
+            f"of the resamples, or where the exponent's interval lies below {self.flat}, and no "
+            f"median (of any resample) is beyond the budget; not supported where the exponential "
             f"predicts better in as many."
         )
 
@@ -55,8 +57,11 @@ class PolynomialGrowth:
         """A finding for each family along the size."""
         for line in lines(dataset, self.along, 0.5, LEAST_SIZES):
             fitted = line.where(fit_for_growth(line))
-            left_out = len(line.sizes) - len(fitted.sizes)
-            numbers: dict[str, Number] = {"values": len(fitted.sizes), "left out": left_out}
+            censored = int(np.isinf(line.values).any(axis=0).sum())
+            numbers: dict[str, Number] = {
+                "values": len(fitted.sizes),
+                "beyond the budget": censored,
+            }
             if len(fitted.sizes) < LEAST_SIZES or dataset.sizes["network"] < LEAST_NETWORKS:
                 yield Finding(line.settings, numbers, Verdict.INCONCLUSIVE)
                 continue
@@ -67,14 +72,11 @@ class PolynomialGrowth:
                 "error of exponential": law.exponential_error,
                 "power law better in": law.power_wins,
             }
-            yield Finding(
-                line.settings,
-                numbers,
-                verdict(
-                    supported=law.power_wins >= LEVEL or law.exponent.high < self.flat,
-                    against=law.power_wins <= 1 - LEVEL,
-                ),
+            slow = law.power_wins >= LEVEL or law.exponent.high < self.flat
+            found = verdict(
+                supported=slow and not censored, against=law.power_wins <= 1 - LEVEL and not slow
             )
+            yield Finding(line.settings, numbers, found)
 
 
 def fit_for_growth(line: Line) -> Bool[np.ndarray, " size"]:
@@ -102,9 +104,10 @@ class Exponent:
         """The rule in words."""
         size = {**SYMBOLS, "tolerance": "ln(1/tol)"}[self.along]
         return (
-            f"The exponent of the median steps in {size}, at at least {LEAST_SIZES} values. "
-            f"Supported where its interval lies within {self.expected:g} ± {self.margin:g}, not "
-            f"supported where it lies outside of that."
+            f"The exponent of the median steps in {size}, at at least {LEAST_SIZES} values, those "
+            f"below {LEAST_STEPS} or beyond the budget left out, on at least {LEAST_NETWORKS} "
+            f"networks. Supported where its interval lies within {self.expected:g} ± "
+            f"{self.margin:g}, not supported where it lies outside of that."
         )
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
@@ -112,6 +115,7 @@ class Exponent:
         for line in lines(dataset, self.along, 0.5, LEAST_SIZES):
             fitted = line.where(fit_for_growth(line))
             if len(fitted.sizes) < LEAST_SIZES or dataset.sizes["network"] < LEAST_NETWORKS:
+                yield Finding(line.settings, {}, Verdict.INCONCLUSIVE)
                 continue
             sizes = np.log(fitted.sizes) if self.along == "tolerance" else fitted.sizes
             exponent = growth(sizes, fitted.values).exponent
@@ -123,8 +127,8 @@ class Exponent:
 
 
 @dataclass(frozen=True)
-class FailuresFall:
-    """Does the share of networks on which an ascent fails fall with the width?
+class FailuresAreRare:
+    """Does ascent succeed on almost all wide networks, and no less often than on narrow ones?
 
     Attributes:
         most: the share that may fail at the largest width.
@@ -137,17 +141,17 @@ class FailuresFall:
         """The rule in words."""
         return (
             f"A network fails if any of its trials does not end, within the budget, in a certified "
-            f"maximum. Supported where the share of failures at the largest width is surely below "
-            f"{self.most:.0%} (Clopper-Pearson) and not surely above that at the smallest "
-            f"(Fisher's exact test, {1 - LEVEL:.0%}); not supported where it is surely above "
-            f"either."
+            f"maximum; at least {LEAST_NETWORKS} networks. Supported where the share of failures "
+            f"at the largest width is surely below {self.most:.0%} (Clopper-Pearson) and not "
+            f"surely above that at the smallest (Fisher's exact test, {1 - LEVEL:.0%}); not "
+            f"supported where it is surely above either."
         )
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
-        """A finding for each family along the width."""
+        """A finding for each family along the width, of smooth networks."""
         for _, family in families(dataset, "width"):
             points = list(cells(family))
-            if len(points) < 2 or dataset.sizes["network"] < LEAST_NETWORKS:
+            if len(points) < 2 or has_kinks(family):
                 continue
             failed = [fails_on(points[0]), fails_on(points[-1])]
             narrow, wide = share(failed[0]), share(failed[1])
@@ -163,11 +167,17 @@ class FailuresFall:
             settings = settings_of(points[0])
             del settings["width"]
             grows = rises < 1 - LEVEL
+            enough = dataset.sizes["network"] >= LEAST_NETWORKS
             found = verdict(
-                supported=wide.high < self.most and not grows,
-                against=wide.low > self.most or grows,
+                supported=enough and wide.high < self.most and not grows,
+                against=enough and (wide.low > self.most or grows),
             )
             yield Finding(settings, numbers, found)
+
+
+def has_kinks(dataset: xr.Dataset) -> bool:
+    """Whether certificates say nothing of any end, for the network has kinks there."""
+    return bool((dataset.kind == Kind.NOT_SMOOTH).any())
 
 
 def fails_on(cell: xr.Dataset) -> Bool[np.ndarray, " network"]:
@@ -189,16 +199,21 @@ class EndsAreMaxima:
     def text(self) -> str:
         """The rule in words."""
         return (
-            f"The share of networks on which every trial that reached the tightest tolerance ended "
-            f"in a certified strict local maximum. Supported where it is surely above "
+            f"Of the networks on which any trial reached the tightest tolerance, at least "
+            f"{LEAST_NETWORKS}: the share on which all that did ended in a certified strict local "
+            f"maximum. Supported where it is surely above "
             f"{self.least:.0%} (Clopper-Pearson), not supported where it is surely below."
         )
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
-        """A finding for each cell in which trials converged on enough networks."""
+        """A finding for each cell of smooth networks."""
         for cell in cells(dataset.isel(tolerance=-1)):
+            if has_kinks(cell):
+                continue
             any_reached = cell.reached.any(TRIALS).values
             if any_reached.sum() < LEAST_NETWORKS:
+                converged = {"converged trials": float(cell.reached.mean())}
+                yield Finding(settings_of(cell), converged, Verdict.INCONCLUSIVE)
                 continue
             all_maxima = (is_maximum(cell) | ~cell.reached).all(TRIALS).values
             found = share(all_maxima[any_reached])
@@ -220,39 +235,66 @@ class RisesWithScale:
 
     Attributes:
         quantity: ``"curvature_ratio"`` or ``"num_steps"``.
+        least_kappa_0: κ₀ at the larger scale above; NaN counts as 0.
+        most_kappa_0: κ₀ at the larger scale at most.
     """
 
     quantity: Literal["curvature_ratio", "num_steps"]
+    least_kappa_0: float = -np.inf
+    most_kappa_0: float = np.inf
 
     @property
     def text(self) -> str:
         """The rule in words."""
         ends = self.quantity == "curvature_ratio"
-        what = "curvature ratio where ascent converged" if ends else "steps"
+        what = "curvature ratio, over the trials that converged at both" if ends else "steps"
+        where = ""
+        if np.isfinite(self.most_kappa_0):
+            where = f" where κ₀ ≤ {self.most_kappa_0:g} at the larger"
+        elif np.isfinite(self.least_kappa_0):
+            where = f" where κ₀ > {self.least_kappa_0:g} at the larger"
         return (
-            f"For every two neighbouring scales, the two-sided sign test at {1 - LEVEL:.0%} of the "
-            f"networks' median {what}. Supported where the smaller one is at the smaller scale, "
-            f"not supported where it is at the larger."
+            f"For every two neighbouring scales{where}, the two-sided sign test at "
+            f"{1 - LEVEL:.0%} of the networks' median {what}; at least {LEAST_NETWORKS} networks "
+            f"that differ. Supported where the smaller one is at the smaller scale, not supported "
+            f"where it is at the larger."
         )
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
         """A finding for each two neighbouring scales of each family along the scale."""
         for _, family in families(step_counts(dataset.isel(tolerance=-1)), "scale"):
             for left, right in itertools.pairwise(cells(family)):
-                test = paired(self._medians(left), self._medians(right))
-                decisive = test.larger + test.smaller >= LEAST_NETWORKS
-                level = (1 - LEVEL) / 2
-                found = verdict(
-                    supported=decisive and test.p_larger < level,
-                    against=decisive and test.p_smaller < level,
-                )
-                numbers: dict[str, Number] = {
-                    "larger on": test.larger, "smaller on": test.smaller, "ratio": test.ratio,
-                }  # fmt: skip
-                scales = f"{right.scale.item():g} against {left.scale.item():g}"
-                yield Finding(settings_of(left) | {"scale": scales}, numbers, found)
+                predictor = kappa_0(dataset, right)
+                if self.least_kappa_0 < np.nan_to_num(predictor) <= self.most_kappa_0:
+                    yield self._finding(left, right, predictor)
 
-    def _medians(self, cell: xr.Dataset) -> Float[np.ndarray, " network"]:
-        """Each network's median; beyond the budget steps are inf, and curvatures not known."""
-        beyond = np.inf if self.quantity == "num_steps" else np.nan
-        return network_medians(by_network(cell[self.quantity].where(cell.reached, beyond)))
+    def _finding(self, left: xr.Dataset, right: xr.Dataset, predictor: float) -> Finding:
+        first, second = (by_network(cell[self.quantity]).astype(float) for cell in (left, right))
+        reached = [by_network(cell.reached) for cell in (left, right)]
+        ends = self.quantity == "curvature_ratio"
+        if ends:
+            # The same trials on both sides, or those that are hard would count on one alone.
+            first, second = (np.where(reached[0] & reached[1], x, np.nan) for x in (first, second))
+        else:
+            # Beyond the budget, steps are more than any others.
+            first, second = (
+                np.where(r, x, np.inf) for r, x in zip(reached, (first, second), strict=True)
+            )
+        test = paired(network_medians(first), network_medians(second))
+        decisive = test.larger + test.smaller >= LEAST_NETWORKS
+        level = (1 - LEVEL) / 2
+        numbers: dict[str, Number] = {
+            "κ₀ at the larger": predictor,
+            "networks with more": test.larger,
+            "with less": test.smaller,
+            **({"median difference": test.difference} if ends else {"median ratio": test.ratio}),
+        }
+        scales = f"{right.scale.item():g} against {left.scale.item():g}"
+        return Finding(
+            settings_of(left) | {"scale": scales},
+            numbers,
+            verdict(
+                supported=decisive and test.p_larger < level,
+                against=decisive and test.p_smaller < level,
+            ),
+        )

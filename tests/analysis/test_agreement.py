@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.analysis.agreement import Agreement, Domain, gains, kappa_0, rate_ratios
+from jaxadv.analysis.agreement import Agreement, Domain, gains, rate_ratios
+from jaxadv.analysis.cells import kappa_0
 from jaxadv.analysis.meanfield import (
     curvature_ratio,
     derivative_norms,

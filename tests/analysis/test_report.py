@@ -59,5 +59,7 @@ def test_the_json_has_every_finding_and_no_number_that_json_has_not():
     exponent = ruling.findings[0][1].numbers["exponent"]
     assert isinstance(exponent, Estimate)
     assert finding["numbers"]["exponent"]["value"] == exponent.value
-    ratios = [f["numbers"]["ratio"]["value"] for f in by_name["C3-steps"]["rules"][0]["findings"]]
+    ratios = [
+        f["numbers"]["median ratio"]["value"] for f in by_name["C3-steps"]["rules"][0]["findings"]
+    ]
     assert ratios[-1] == str(math.inf)

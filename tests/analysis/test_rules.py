@@ -9,7 +9,7 @@ import jaxadv as ja
 from jaxadv.analysis.rules import (
     EndsAreMaxima,
     Exponent,
-    FailuresFall,
+    FailuresAreRare,
     PolynomialGrowth,
     RisesWithScale,
 )
@@ -54,11 +54,21 @@ def test_too_little_is_inconclusive():
     few_networks = synthetic(DIMS, root_of_dim, networks=10)
     assert verdicts(PolynomialGrowth("dim"), few_networks) == [Verdict.INCONCLUSIVE]
     assert verdicts(PolynomialGrowth("dim"), synthetic(DIMS[:4], root_of_dim)) == []
-    # Few steps and censored ones cannot be fitted.
+    # Few steps cannot be fitted.
     (found,) = PolynomialGrowth("dim").findings(synthetic(DIMS, lambda *_: 5))
-    assert (found.numbers["left out"], found.verdict) == (6, Verdict.INCONCLUSIVE)
-    (found,) = PolynomialGrowth("dim").findings(synthetic(DIMS, root_of_dim, budget=200))
-    assert 0 < found.numbers["left out"] < 6
+    assert (found.numbers["values"], found.verdict) == (0, Verdict.INCONCLUSIVE)
+    assert verdicts(Exponent("dim", 0.5), synthetic(DIMS, lambda *_: 5)) == [Verdict.INCONCLUSIVE]
+
+
+def test_a_wall_at_the_largest_sizes_is_not_polynomial():
+    """A power law up to d = 256, and then no trial that converges: the rest proves nothing."""
+    dims = along("dim", (8, 16, 32, 64, 128, 256, 512))
+    wall = synthetic(
+        dims, lambda cell, _: 20 * cell["dim"] ** 0.5 if cell["dim"] < 512 else 1e6, budget=20_000
+    )
+    (found,) = PolynomialGrowth("dim").findings(wall)
+    assert (found.numbers["values"], found.numbers["beyond the budget"]) == (6, 1)
+    assert found.numbers["power law better in"] == 1
     assert found.verdict == Verdict.INCONCLUSIVE
 
 
@@ -102,7 +112,7 @@ def failing(share):
 )
 def test_failures_must_be_rare_in_wide_networks_and_not_rise(share, expected):
     dataset = synthetic(WIDTHS, lambda *_: 100, kind=failing(share))
-    assert verdicts(FailuresFall(), dataset) == [expected]
+    assert verdicts(FailuresAreRare(), dataset) == [expected]
 
 
 def test_ends_must_be_maxima_wherever_ascent_converged():
@@ -117,7 +127,13 @@ def test_ends_must_be_maxima_wherever_ascent_converged():
     reached = dataset.reached & (dataset.kind != int(ja.Kind.NOT_MAX))
     assert verdicts(EndsAreMaxima(), dataset.assign(reached=reached)) == [Verdict.SUPPORTED]
     few = dataset.reached & (dataset.network < 20)
-    assert verdicts(EndsAreMaxima(), dataset.assign(reached=few)) == []
+    assert verdicts(EndsAreMaxima(), dataset.assign(reached=few)) == [Verdict.INCONCLUSIVE]
+
+
+def test_nothing_is_asked_of_networks_with_kinks():
+    kinks = synthetic(WIDTHS, lambda *_: 100, kind=int(ja.Kind.NOT_SMOOTH))
+    assert verdicts(EndsAreMaxima(), kinks) == []
+    assert verdicts(FailuresAreRare(), kinks) == []
 
 
 def test_what_rises_with_the_scale_is_supported_and_what_falls_is_not():
@@ -130,14 +146,36 @@ def test_what_rises_with_the_scale_is_supported_and_what_falls_is_not():
     assert Verdict.INCONCLUSIVE in verdicts(rule, alike)
     found = next(iter(rule.findings(faster)))
     assert found.settings["scale"] == "1 against 0.1"
-    assert found.numbers["ratio"].value == pytest.approx(10, rel=0.3)
+    assert found.numbers["median ratio"].value == pytest.approx(10, rel=0.3)
 
 
 def test_steps_beyond_the_budget_are_more_than_any_and_curvatures_there_unknown():
     censored = synthetic(SCALES, lambda cell, _: 100 * cell["scale"], budget=200)
     found = list(RisesWithScale("num_steps").findings(censored))
     assert found[1].verdict == Verdict.SUPPORTED
-    assert math.isinf(found[1].numbers["ratio"].value)
+    assert math.isinf(found[1].numbers["median ratio"].value)
     found = list(RisesWithScale("curvature_ratio").findings(censored))
     assert found[1].verdict == Verdict.INCONCLUSIVE
-    assert found[1].numbers["larger on"] == 0
+    assert found[1].numbers["networks with more"] == 0
+
+
+def test_curvatures_are_compared_over_the_trials_that_converged_at_both_scales():
+    """The same numbers at both: what is not known at one must not count at the other."""
+    rng = np.random.default_rng(0)
+    same = rng.random((100, 2, 1))
+    dataset = synthetic(SCALES[:2], lambda *_: 100, networks=100, curvature_ratio=same)
+    hard = np.ones((2, 100, 2, 1, 1), bool)
+    hard[1, :, 0] = False
+    (found,) = RisesWithScale("curvature_ratio").findings(
+        dataset.assign(reached=dataset.reached & hard)
+    )
+    assert (found.numbers["networks with more"], found.numbers["with less"]) == (0, 0)
+
+
+def test_scales_are_split_by_kappa_0():
+    dataset = synthetic(along("scale", (0.1, 1.0, 10.0)), lambda cell, _: 100 * cell["scale"])
+    regular = list(RisesWithScale("num_steps", most_kappa_0=1.0).findings(dataset))
+    beyond = list(RisesWithScale("num_steps", least_kappa_0=1.0).findings(dataset))
+    assert [f.settings["scale"] for f in regular] == ["1 against 0.1"]
+    assert [f.settings["scale"] for f in beyond] == ["10 against 1"]
+    assert "κ₀ ≤ 1" in RisesWithScale("num_steps", most_kappa_0=1.0).text

@@ -7,13 +7,14 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from jaxadv.analysis.agreement import gains, kappa_0
+from jaxadv.analysis.agreement import gains
 from jaxadv.analysis.cells import (
     SETTINGS,
     by_network,
     cells,
     families,
     finished_networks,
+    kappa_0,
     typical,
 )
 from jaxadv.analysis.estimates import Estimate, median, share
@@ -81,7 +82,10 @@ def _draw_mean_field(axes: Axes, members: xr.Dataset, along: Along, hue: Any) ->
     """The mean field's medians in the cells of a line where most trials converged."""
     found: dict[float, float] = {}
     for cell in cells(members):
-        kappa = float(curvature_ratio(kappa_0(members, cell)))
+        predictor = kappa_0(members, cell)
+        if np.isnan(predictor):
+            continue
+        kappa = float(curvature_ratio(predictor))
         expected = steps_of_spectrum(cell.tolerance.item(), gains(cell), kappa)
         if np.isfinite(expected).mean() > 0.5:
             found[cell[along].item()] = float(np.nanmedian(expected))
@@ -91,21 +95,25 @@ def _draw_mean_field(axes: Axes, members: xr.Dataset, along: Along, hue: Any) ->
 
 
 def plot_failures(axes: Axes, dataset: xr.Dataset) -> Axes:
-    """The share of networks with a trial that found no certified maximum, against the width."""
+    """The share of networks with a trial that found no certified maximum, against the width.
+
+    Filled points for the quadratic loss, open ones for others.
+    """
     chosen = typical(dataset, ("width", "scale", "loss"))
-    kinds = list(families(chosen, "width"))
-    scales = sorted(set(chosen.scale.values))
-    for settings, family in kinds:
-        rank = scales.index(settings.get("scale", scales[0]))
-        filled = settings.get("loss", "quadratic") == "quadratic"
+    scales = sorted(set(chosen.scale.values.tolist()))
+    most = 0.0
+    for _, family in families(chosen, "width"):
+        scale, loss = family.scale.values[0].item(), family.loss.values[0]
+        rank, filled = scales.index(scale), loss == "quadratic"
         shares = [share(fails_on(cell)) for cell in cells(family)]
+        most = max(most, *(found.high for found in shares))
         # A little apart, for many are 0.
         widths = family.width.values * 1.06 ** (2 * rank - len(scales) + 0.5 * (not filled))
         points(
             axes, widths, shares, color=colour(rank, len(scales)), marker="o", ms=5,
-            mfc=None if filled else "white", label=_label(settings),
+            mfc=None if filled else "white", label=f"s = {scale:g}, {loss} loss",
         )  # fmt: skip
-    axes.set(xscale="log", ylim=(-0.03, 1.03), xlabel=LABELS["width"])
+    axes.set(xscale="log", ylim=(-0.02, min(1.02, 1.2 * most)), xlabel=LABELS["width"])
     ticks_at(axes, sorted(set(chosen.width.values.tolist())))
     axes.set_ylabel("share of networks with a failure")
     axes.legend(fontsize=9)
@@ -144,7 +152,3 @@ def plot_distances(axes: Axes, datasets: Mapping[str, xr.Dataset]) -> Axes:
     axes.legend(title=LABELS["scale"], fontsize=9)
     caption(axes, f"medians with 95% intervals over n = {most[0].sizes['network']} networks")
     return axes
-
-
-def _label(settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in settings.items()) or "all"

@@ -50,11 +50,13 @@ def empty(axes: Axes, why: str) -> Axes:
 
 
 def points(axes: Axes, x: Iterable[float], estimates: list[Estimate], **look: Any) -> None:
-    """Estimates with their intervals."""
+    """Estimates with their intervals; an arrow where one has no upper end."""
     middle, low, high = np.array([(e.value, e.low, e.high) for e in estimates]).reshape(-1, 3).T
-    bars = np.maximum(0, [middle - low, high - middle])
+    endless = np.isinf(high)
+    above = np.where(endless, middle, high - middle)
+    bars = np.maximum(0, np.nan_to_num([middle - low, above]))
     look = {"ls": "none", "capsize": 0, "elinewidth": 1.5} | look
-    axes.errorbar(np.asarray(list(x)), middle, yerr=np.where(np.isfinite(bars), bars, 0), **look)
+    axes.errorbar(np.asarray(list(x)), middle, yerr=bars, lolims=endless, **look)
 
 
 def ticks_at(axes: Axes, sizes: Sequence[int]) -> None:

@@ -3,13 +3,11 @@
 A dataset here is one family: cells that differ in scale alone (`cells.families`).
 """
 
-import tomllib
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from jaxadv.analysis.cells import by_network, cells, finished_networks
+from jaxadv.analysis.cells import by_network, cells, finished_networks, kappa_0
 from jaxadv.analysis.estimates import LEVEL, median, quantiles, replicates
 from jaxadv.analysis.meanfield import curvature_ratio, regularity
 from jaxadv.analysis.plots.style import SIMULATED, caption, colour
@@ -74,13 +72,12 @@ def plot_curvature(axes: Axes, dataset: xr.Dataset) -> Axes:
     axes.vlines(scales, tenth, ninetieth, color="0.6", lw=1.5, label="middle 80% of trials")
     axes.vlines(scales, low, high, color=SIMULATED, lw=5, label="95% interval over networks")
     axes.plot(scales, middle, "o", color=SIMULATED, ms=6, label="median, simulated")
-    fine = np.geomspace(scales.min() / 1.5, min(scales.max() * 1.5, LARGEST_SCALE), 80)
-    predicted = _mean_field(dataset, fine)
-    if predicted is not None:
+    fine, predicted = mean_field_curve(dataset)
+    if predicted.size:
         axes.plot(fine, predicted, color=colour(1, 2), lw=2, label="mean field")
     axes.axhline(1, color="0.6", lw=1, ls=":")
     axes.annotate(
-        "no longer a maximum", (fine[0], 1), (2, 4), textcoords="offset points", fontsize=9,
+        "no longer a maximum", (scales.min(), 1), (2, 4), textcoords="offset points", fontsize=9,
         color="0.35",
     )  # fmt: skip
     axes.set(xscale="log", yscale="log", xlabel="input scale", ylim=(None, 2))
@@ -108,15 +105,17 @@ def plot_residuals(axes: Axes, traces: xr.Dataset) -> Axes:
     return axes
 
 
-def _mean_field(dataset: xr.Dataset, scales: np.ndarray) -> np.ndarray | None:
-    """The predicted curve; None for networks and activations that the theory does not cover."""
-    if tomllib.loads(dataset.attrs["sweep"])["network"] != "two-layer":
-        return None
-    activation, ratio = dataset.activation.values[0], dataset.ratio.values[0]
-    try:
-        return curvature_ratio(np.array([regularity(activation, s, ratio) for s in scales]))
-    except ValueError:  # an activation with kinks, or a user's that is not here any more
-        return None
+def mean_field_curve(family: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Scales around those of a family, and the predicted curvature ratios there.
+
+    Both are empty for networks and activations that the theory does not cover.
+    """
+    scales, first = family.scale.values, family.isel(cell=0)
+    if np.isnan(kappa_0(family, first)):
+        return np.empty(0), np.empty(0)
+    fine = np.geomspace(scales.min() / 1.5, min(scales.max() * 1.5, LARGEST_SCALE), 80)
+    name, ratio = first.activation.item(), first.ratio.item()
+    return fine, curvature_ratio(np.array([regularity(name, s, ratio) for s in fine]))
 
 
 def _caption(dataset: xr.Dataset) -> str:

@@ -1,5 +1,6 @@
 """Figures of what we predict: curvature, steps and rates beside the simulation."""
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,20 +14,21 @@ from jaxadv.analysis.agreement import (
     TIGHT,
     Domain,
     gains,
-    kappa_0,
     rate_ratios,
     rescaled_steps,
 )
-from jaxadv.analysis.cells import by_network, cells, families, finished_networks, typical
+from jaxadv.analysis.cells import by_network, cells, families, finished_networks, kappa_0, typical
 from jaxadv.analysis.estimates import median
-from jaxadv.analysis.meanfield import curvature_ratio, regularity, steps_of_spectrum
+from jaxadv.analysis.meanfield import curvature_ratio, steps_of_spectrum
 from jaxadv.analysis.plots.style import LABELS, SIMULATED, caption, colour, empty, points
+from jaxadv.analysis.plots.sweeps import mean_field_curve
 from jaxadv.ascent.certificate import Kind
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES = ("-", "--", "-.")
 SMALL = 0.3
 """ηλ up to which a step is small."""
+ALL_WIDE = Domain(least_aspect=16)
 WIDE = Domain(64, 16, most_kappa_0=2.0)
 """Beyond that κ₀, 1/(1 − κ) grows without bound, and no step count follows it."""
 EDGE = 3e-5
@@ -50,10 +52,8 @@ def plot_regularity(axes: Axes, dataset: xr.Dataset) -> Axes:
                 axes, [cell.scale.item()], [median(by_network(known))], color=hue, marker="o",
                 ms=5, mfc=None if converged else "white",
             )  # fmt: skip
-        fine = np.geomspace(family.scale.values[0] / 1.3, family.scale.values[-1] * 1.3, 100)
-        name = family.activation.values[0]
-        predicted = curvature_ratio(np.array([regularity(name, s, ratio) for s in fine]))
-        axes.plot(fine, predicted, color=hue, lw=1.5, label=f"{ratio:g}")
+        predicted = mean_field_curve(family)
+        axes.plot(*predicted, color=hue, lw=1.5, label=f"{ratio:g}")
     axes.axhline(1, color="0.6", lw=1, ls=":")
     axes.set(xscale="log", yscale="log", xlabel=LABELS["scale"], ylim=(None, 2))
     axes.set_ylabel("curvature ratio at the maximum")
@@ -70,14 +70,14 @@ def plot_regularity(axes: Axes, dataset: xr.Dataset) -> Axes:
 def plot_collapse(axes: Axes, datasets: Mapping[str, xr.Dataset]) -> Axes:
     """The curvature ratio at certified maxima against κ₀: all cells on one predicted curve?
 
-    Medians; markers by activation, open for the logistic loss, pale where less than 95% of the
-    trials converged. Those below the axis, negative ones among them, stand on its edge.
+    Medians; markers by activation, open for the logistic loss; pale in narrow networks, and where
+    less than 95% of the trials converged. Those below the axis stand on its edge.
     """
     lowest, highest = math.inf, 0.0
     for cell, predictor, look in _theory_cells(datasets, axes):
         known = cell.curvature_ratio.where(cell.kind == Kind.BOUNDARY_MAX)
         middle = median(by_network(known)).value
-        if not math.isnan(middle):
+        if not math.isnan(middle) and predictor > 0:
             axes.plot(predictor, max(middle, EDGE), clip_on=False, **look)
             lowest, highest = min(lowest, predictor), max(highest, predictor)
     if not highest:
@@ -109,7 +109,9 @@ def plot_step_collapse(axes: Axes, datasets: Mapping[str, xr.Dataset]) -> Axes:
     at = np.geomspace(1, rightmost, 100)
     axes.plot(at, at, color=SIMULATED, lw=1, ls=":", zorder=1, label="slowest mode alone")
     limit = np.array([1e-4])
-    for tolerance, style in zip(sorted(tolerances, reverse=True), LINES, strict=False):
+    for tolerance, style in zip(
+        sorted(tolerances, reverse=True), itertools.cycle(LINES), strict=False
+    ):
         scale = limit / math.log(1 / tolerance)
         curve = [steps_of_spectrum(tolerance, limit, 1 - 1 / x)[0] for x in at] * scale
         label = f"all modes, tolerance {tolerance:.0e}"
@@ -153,19 +155,23 @@ def _theory_cells(
     finished = [finished_networks(dataset) for dataset in datasets.values()]
     names = sorted({name for dataset in finished for name in dataset.activation.values})
     for index, name in enumerate(names):
-        axes.plot([], [], MARKERS[index], color=colour(index, len(names)), ms=5, label=name)
+        axes.plot(
+            [], [], MARKERS[index % len(MARKERS)], color=colour(index, len(names)), ms=5, label=name
+        )
     axes.plot([], [], "o", color="0.4", mfc="white", ms=5, label="open: logistic loss")
+    axes.plot([], [], "o", color="0.4", alpha=0.3, ms=5, label="pale: narrow, or not converged")
     for dataset in finished:
         for cell in cells(dataset.isel(tolerance=-1)):
             predictor = kappa_0(dataset, cell)
             if math.isnan(predictor):
                 continue
-            rank = names.index(cell.activation.item())
+            rank, wide = names.index(cell.activation.item()), ALL_WIDE.has(cell, predictor)
+            clear = wide and float(cell.reached.mean()) >= LEAST_CONVERGED
             look: dict[str, Any] = {
-                "marker": MARKERS[rank],
+                "marker": MARKERS[rank % len(MARKERS)],
                 "color": colour(rank, len(names)),
                 "ms": 5,
-                "alpha": 0.85 if float(cell.reached.mean()) >= LEAST_CONVERGED else 0.2,
+                "alpha": 0.85 if clear else 0.2,
                 "ls": "none",
             }
             if cell.loss.item() != "quadratic":

@@ -1,11 +1,15 @@
 """Figures of the claims show what was planted."""
 
 import math
+from functools import partial
 
 import numpy as np
+import pytest
 
+from jaxadv.analysis.estimates import Estimate
 from jaxadv.analysis.meanfield import curvature_ratio, regularity
 from jaxadv.analysis.plots import growth, theory
+from jaxadv.analysis.plots.style import points
 from tests.analysis.synthetic import along, synthetic
 
 DIMS = along("dim", (16, 32, 64, 128, 256, 512))
@@ -48,7 +52,25 @@ def test_censored_quantiles_are_left_out_of_a_figure(axes):
 def test_failures_are_drawn_by_scale_and_loss(axes):
     settings = [{"width": w, "loss": loss} for w in (16, 64) for loss in ("quadratic", "logistic")]
     growth.plot_failures(axes, synthetic(settings, lambda *_: 100))
-    assert legend(axes) == ["loss quadratic", "loss logistic"]
+    assert legend(axes) == ["s = 1, quadratic loss", "s = 1, logistic loss"]
+
+
+@pytest.mark.parametrize("activation", ["relu", "identity", "gone:away"])
+def test_what_the_theory_does_not_cover_is_drawn_without_it(axes, activation):
+    settings = [{"scale": s, "activation": activation} for s in (0.3, 1.0, 3.0)]
+    dataset = synthetic(settings, lambda *_: 100)
+    for draw in (theory.plot_regularity, partial(growth.plot_growth, along="scale", by="ratio")):
+        draw(axes, dataset)
+        axes.clear()
+    for draw in (theory.plot_collapse, theory.plot_step_collapse):
+        draw(axes, {"a": dataset, "b": synthetic(SCALES, lambda *_: 100)})
+        axes.clear()
+
+
+def test_an_interval_without_an_upper_end_has_an_arrow(axes):
+    points(axes, [1.0, 2.0], [Estimate(3.0, 2.0, math.inf), Estimate(3.0, 2.0, 4.0)])
+    assert np.isfinite(axes.get_ylim()).all()
+    assert axes.get_ylim()[1] > 5
 
 
 def test_distances_need_sweeps_that_differ_in_their_tolerance(axes):
@@ -67,9 +89,9 @@ def test_distances_need_sweeps_that_differ_in_their_tolerance(axes):
 def test_the_collapse_has_a_point_for_each_cell_on_the_curve(axes):
     dataset = synthetic(SCALES, lambda *_: 100, curvature_ratio=predicted)
     theory.plot_collapse(axes, {"a": dataset})
-    points = [line.get_xydata()[0] for line in axes.lines if len(line.get_xdata()) == 1]
-    assert len(points) == 3
-    for kappa_0, kappa in points:
+    drawn = [line.get_xydata()[0] for line in axes.lines if len(line.get_xdata()) == 1]
+    assert len(drawn) == 3
+    for kappa_0, kappa in drawn:
         np.testing.assert_allclose(kappa, curvature_ratio(kappa_0))
     assert "mean field" in legend(axes)
 

@@ -153,7 +153,8 @@ CLAIMS = (
         "C3-beyond", "a smaller scale is more regular, beyond", REGULAR,
         "The same where κ₀ is above 1 at the larger scale.",
         (RisesWithScale("curvature_ratio", least_kappa_0=1.0),),
-        ONE_MEASURE + " Split from C3-curvature after all exceptions to it had been found here.",
+        ONE_MEASURE
+        + " Split from C3-curvature when the scales had been judged and most exceptions were here.",
     ),
     Claim(
         "C3-steps", "ascent is faster at a smaller input scale",

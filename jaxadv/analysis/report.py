@@ -143,8 +143,8 @@ def _ruling(ruling: Ruling) -> list[str]:
     if not ruling.findings:
         return [f"{text} *Nothing that was run can be judged by it.*"]
     summary = (
-        f"Of {len(ruling.findings)} findings {supported} support it, {against} speak against it, "
-        f"and {undecided} {'is' if undecided == 1 else 'are'} undecided."
+        f"Of {len(ruling.findings)} findings {supported} for it, {against} against it, "
+        f"{undecided} undecided."
     )
     shown = list(ruling.findings)
     if len(shown) > MOST_ROWS:

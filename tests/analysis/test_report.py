@@ -43,7 +43,7 @@ def test_many_findings_are_summed_up_and_those_against_shown():
     judgements = judge_all({"a": synthetic(scales, lambda cell, _: 100 * law[cell["scale"]])})
     text = as_markdown(judgements, {}, {}, "")
     part = text[text.index("### C3-steps") : text.index("### C4")]
-    assert "Of 14 findings 13 support it, 1 speak against it" in part
+    assert "Of 14 findings 13 for it, 1 against it" in part
     assert part.count("| not supported |") == 1
     assert "| supported |" not in part
 

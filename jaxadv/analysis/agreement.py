@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from jaxadv.analysis.cells import by_network, cells, kappa_0, settings_of
+from jaxadv.analysis.cells import EVERYWHERE, Domain, by_network, cells, kappa_0, settings_of
 from jaxadv.analysis.estimates import median
 from jaxadv.analysis.meanfield import (
     LOSS_SLOPES,
@@ -71,43 +71,6 @@ def rate_ratios(cell: xr.Dataset) -> Ratios:
     return np.where(rates * 2 * LEAST_STEPS <= fall, measured / rates, np.nan)
 
 
-@dataclass(frozen=True)
-class Domain:
-    """The cells that a prediction is for.
-
-    Attributes:
-        least_dim: d at least.
-        least_aspect: m/d at least.
-        least_kappa_0: κ₀ above.
-        most_kappa_0: κ₀ at most.
-    """
-
-    least_dim: int = 1
-    least_aspect: int = 0
-    least_kappa_0: float = 0.0
-    most_kappa_0: float = math.inf
-
-    @property
-    def text(self) -> str:
-        """The domain in words."""
-        words = []
-        if self.least_dim > 1:
-            words.append(f"d ≥ {self.least_dim}")
-        if self.least_aspect > 0:
-            words.append(f"m ≥ {self.least_aspect} d")
-        if self.least_kappa_0 > 0:
-            words.append(f"κ₀ > {self.least_kappa_0:g}")
-        if math.isfinite(self.most_kappa_0):
-            words.append(f"κ₀ ≤ {self.most_kappa_0:g}")
-        return f"every cell with {', '.join(words)}" if words else "every cell"
-
-    def has(self, cell: xr.Dataset, kappa_0: float) -> bool:
-        """Whether a cell is in it; False where κ₀ is NaN."""
-        dim, width = cell.dim.item(), cell.width.item()
-        shaped = dim >= self.least_dim and width >= self.least_aspect * dim
-        return shaped and self.least_kappa_0 < kappa_0 <= self.most_kappa_0
-
-
 def _curvature(cell: xr.Dataset, kappa_0: float) -> Ratios:
     return curvature_ratios(cell.isel(tolerance=-1), float(curvature_ratio(kappa_0)))
 
@@ -134,14 +97,8 @@ RATE = (
 )
 QUANTITIES: Mapping[str, tuple[str, Callable[[xr.Dataset, float], Ratios]]] = {
     "curvature": ("curvature ratio at certified maxima over κ(κ₀)", _curvature),
-    "steps of slowest": (
-        f"{STEPS} the slowest mode",
-        partial(_steps, steps_of_slowest),
-    ),
-    "steps of spectrum": (
-        f"{STEPS} all modes",
-        partial(_steps, steps_of_spectrum),
-    ),
+    "steps of slowest": (f"{STEPS} the slowest mode", partial(_steps, steps_of_slowest)),
+    "steps of spectrum": (f"{STEPS} all modes", partial(_steps, steps_of_spectrum)),
     "rate": (RATE, _rate),
 }
 """What is compared: in words, and as ratios of simulated to predicted."""
@@ -159,14 +116,14 @@ class Agreement:
 
     quantity: str
     margin: float
-    domain: Domain = Domain()
+    domain: Domain = EVERYWHERE
 
     @property
     def text(self) -> str:
         """The rule in words."""
         what, _ = QUANTITIES[self.quantity]
         return (
-            f"In {self.domain.text}, the median of the {what}. Supported where its "
+            f"In every cell{self.domain.text}, the median of the {what}. Supported where its "
             f"interval lies within 1 ± {self.margin:g}, not supported where it lies outside of "
             f"that; inconclusive where less than {LEAST_CONVERGED:.0%} of the trials converged, or "
             f"on fewer than {LEAST_NETWORKS} networks."

@@ -3,6 +3,7 @@
 import math
 import tomllib
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -92,3 +93,49 @@ def kappa_0(dataset: xr.Dataset, cell: xr.Dataset) -> float:
         return regularity(cell.activation.item(), cell.scale.item(), cell.ratio.item())
     except ValueError:  # an activation with kinks, or a user's that is not here any more
         return math.nan
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The cells that a claim is about.
+
+    Attributes:
+        least_dim: d at least.
+        least_aspect: m/d at least.
+        least_kappa_0: κ₀ above.
+        most_kappa_0: κ₀ at most.
+    """
+
+    least_dim: int = 1
+    least_aspect: int = 0
+    least_kappa_0: float = -math.inf
+    most_kappa_0: float = math.inf
+
+    @property
+    def text(self) -> str:
+        """The domain in words, to follow "every cell".
+
+        Example:
+            >>> Domain(64, most_kappa_0=1.0).text
+            ' with d ≥ 64, κ₀ ≤ 1'
+        """
+        words = []
+        if self.least_dim > 1:
+            words.append(f"d ≥ {self.least_dim}")
+        if self.least_aspect > 0:
+            words.append(f"m ≥ {self.least_aspect} d")
+        if self.least_kappa_0 > 0:
+            words.append(f"κ₀ > {self.least_kappa_0:g}")
+        if math.isfinite(self.most_kappa_0):
+            words.append(f"κ₀ ≤ {self.most_kappa_0:g}")
+        return f" with {', '.join(words)}" * bool(words)
+
+    def has(self, cell: xr.Dataset, kappa_0: float) -> bool:
+        """Whether a cell is in it; with bounds on κ₀, not where that is NaN."""
+        dim, width = cell.dim.item(), cell.width.item()
+        unbounded = math.isinf(self.least_kappa_0) and math.isinf(self.most_kappa_0)
+        bounded = unbounded or self.least_kappa_0 < kappa_0 <= self.most_kappa_0
+        return dim >= self.least_dim and width >= self.least_aspect * dim and bounded
+
+
+EVERYWHERE = Domain()

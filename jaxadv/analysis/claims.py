@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import xarray as xr
 
-from jaxadv.analysis.agreement import Agreement, Domain
-from jaxadv.analysis.cells import finished_networks
+from jaxadv.analysis.agreement import Agreement
+from jaxadv.analysis.cells import Domain, finished_networks
 from jaxadv.analysis.rules import (
     EndsAreMaxima,
     Exponent,
@@ -147,12 +147,12 @@ CLAIMS = (
         REGULAR,
         "At the maxima that ascent finds, the largest tangent curvature over the multiplier is "
         "smaller at the smaller scale, where κ₀ (M1) is at most 1 at the larger.",
-        (RisesWithScale("curvature_ratio", most_kappa_0=1.0),), ONE_MEASURE,
+        (RisesWithScale("curvature_ratio", Domain(most_kappa_0=1.0)),), ONE_MEASURE,
     ),
     Claim(
         "C3-beyond", "a smaller scale is more regular, beyond", REGULAR,
         "The same where κ₀ is above 1 at the larger scale.",
-        (RisesWithScale("curvature_ratio", least_kappa_0=1.0),),
+        (RisesWithScale("curvature_ratio", Domain(least_kappa_0=1.0)),),
         ONE_MEASURE
         + " Split from C3-curvature when the scales had been judged and most exceptions were here.",
     ),
@@ -178,7 +178,7 @@ CLAIMS = (
         "M1", "the mean-field curvature, where the landscape is regular", "",
         "κ = √(1 − (1 + κ₀²/2)⁻²), κ₀ = 2ρs σ₂/σ₁, for wide networks of many dimensions: whatever "
         "the activation, the loss, the scale and the ratio.",
-        (Agreement("curvature", 0.1, Domain(200, 20, most_kappa_0=1.0)),),
+        (Agreement("curvature", 0.1, Domain(200, 20, 0.0, 1.0)),),
         "Heuristic: a linear field and a random quadratic form on the sphere.",
     ),
     Claim(
@@ -191,14 +191,14 @@ CLAIMS = (
         "M2", "the number of steps of the slowest mode", "",
         "T = ln(1/tol)/ln((1 + ηλ)/(1 + ηκλ)) with λ = eσ₁/ε, which is ln(1/tol) ε/(η e σ₁(1 − κ)) "
         "for small steps; e = |ℓ'| at the end.",
-        (Agreement("steps of slowest", 0.25, Domain(64, 16, most_kappa_0=1.0)),),
+        (Agreement("steps of slowest", 0.25, Domain(64, 16, 0.0, 1.0)),),
         "Takes e from the trial itself, and the residual at the start for 1.",
     ),
     Claim(
         "M2-spectrum", "the number of steps of all modes", "",
         "T is where the mean of (1 − h/λ)² ((1 + ηh)/(1 + ηλ))^2T over h on the semicircle of "
         "radius κλ is tol²: a random start errs in all directions alike, and the slowest are few.",
-        (Agreement("steps of spectrum", 0.25, Domain(128, 16, most_kappa_0=1.0)),),
+        (Agreement("steps of spectrum", 0.25, Domain(128, 16, 0.0, 1.0)),),
         "Takes e from the trial itself. This law was found after M2 had failed at d = 64, and is "
         "therefore asked of d ≥ 128 alone.",
     ),

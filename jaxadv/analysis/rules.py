@@ -1,4 +1,4 @@
-"""The rules by which finished sweeps become verdicts: written down before looking (THEORY 8).
+"""The rules by which finished sweeps become verdicts (THEORY 8).
 
 A rule looks through a dataset for what it can judge, families of cells or single cells, and gives a
 finding for each. `claims` says which rules a claim needs; `agreement` has those of our predictions.
@@ -14,7 +14,16 @@ import xarray as xr
 from jaxtyping import Bool
 from scipy.stats import fisher_exact
 
-from jaxadv.analysis.cells import by_network, cells, families, is_maximum, kappa_0, settings_of
+from jaxadv.analysis.cells import (
+    EVERYWHERE,
+    Domain,
+    by_network,
+    cells,
+    families,
+    is_maximum,
+    kappa_0,
+    settings_of,
+)
 from jaxadv.analysis.estimates import LEVEL, median, network_medians, share
 from jaxadv.analysis.fits import LEAST_SIZES, growth, paired
 from jaxadv.analysis.lines import Along, Line, lines
@@ -235,29 +244,23 @@ class RisesWithScale:
 
     Attributes:
         quantity: ``"curvature_ratio"`` or ``"num_steps"``.
-        least_kappa_0: κ₀ at the larger scale above; NaN counts as 0.
-        most_kappa_0: κ₀ at the larger scale at most.
+        domain: in which the cell of the larger scale must be.
     """
 
     quantity: Literal["curvature_ratio", "num_steps"]
-    least_kappa_0: float = -np.inf
-    most_kappa_0: float = np.inf
+    domain: Domain = EVERYWHERE
 
     @property
     def text(self) -> str:
         """The rule in words."""
         ends = self.quantity == "curvature_ratio"
         what = "curvature ratio, over the trials that converged at both" if ends else "steps"
-        where = ""
-        if np.isfinite(self.most_kappa_0):
-            where = f" where κ₀ ≤ {self.most_kappa_0:g} at the larger"
-        elif np.isfinite(self.least_kappa_0):
-            where = f" where κ₀ > {self.least_kappa_0:g} at the larger"
+        where = f", the larger{self.domain.text}" if self.domain != EVERYWHERE else ""
         return (
-            f"For every two neighbouring scales{where}, the two-sided sign test at "
-            f"{1 - LEVEL:.0%} of the networks' median {what}; at least {LEAST_NETWORKS} networks "
-            f"that differ. Supported where the smaller one is at the smaller scale, not supported "
-            f"where it is at the larger."
+            f"For every two neighbouring scales{where}: the two-sided sign test at {1 - LEVEL:.0%} "
+            f"of the networks' median {what}; at least {LEAST_NETWORKS} networks that differ. "
+            f"Supported where the smaller one is at the smaller scale, not supported where it is "
+            f"at the larger."
         )
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
@@ -265,7 +268,7 @@ class RisesWithScale:
         for _, family in families(step_counts(dataset.isel(tolerance=-1)), "scale"):
             for left, right in itertools.pairwise(cells(family)):
                 predictor = kappa_0(dataset, right)
-                if self.least_kappa_0 < np.nan_to_num(predictor) <= self.most_kappa_0:
+                if self.domain.has(right, predictor):
                     yield self._finding(left, right, predictor)
 
     def _finding(self, left: xr.Dataset, right: xr.Dataset, predictor: float) -> Finding:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.analysis.agreement import Agreement, Domain, gains, rate_ratios
-from jaxadv.analysis.cells import kappa_0
+from jaxadv.analysis.agreement import Agreement, gains, rate_ratios
+from jaxadv.analysis.cells import Domain, kappa_0
 from jaxadv.analysis.meanfield import (
     curvature_ratio,
     derivative_norms,
@@ -66,7 +66,7 @@ def test_nothing_is_predicted_for_other_networks_and_kinks():
     assert math.isnan(kappa_0(other, other.isel(cell=0)))
     relu = dataset.assign_coords(activation=("cell", ["relu"] * 3))
     assert math.isnan(kappa_0(relu, relu.isel(cell=0)))
-    assert not list(Agreement("curvature", 0.1).findings(relu))
+    assert not list(Agreement("curvature", 0.1, Domain(most_kappa_0=1.0)).findings(relu))
 
 
 def test_trials_that_did_not_converge_leave_a_cell_undecided():

@@ -25,7 +25,7 @@ def test_intervals_of_networks_cover_and_those_of_trials_do_not():
     for repetition in range(1000):
         num_steps, reached = clustered_counts(rng)
         for unit, shape in (("networks", num_steps.shape), ("trials", (num_steps.size, 1))):
-            weights = replicates(shape[0], resamples=200, seed=repetition)
+            weights = replicates(shape[0], resamples=150, seed=repetition)
             values = steps_quantiles(num_steps.reshape(shape), reached.reshape(shape), 0.5, weights)
             found = estimate(values)
             covered[unit] += found.low <= TRUE_MEDIAN <= found.high

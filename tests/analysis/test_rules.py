@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
+from jaxadv.analysis.cells import Domain
 from jaxadv.analysis.rules import (
     EndsAreMaxima,
     Exponent,
@@ -174,8 +175,8 @@ def test_curvatures_are_compared_over_the_trials_that_converged_at_both_scales()
 
 def test_scales_are_split_by_kappa_0():
     dataset = synthetic(along("scale", (0.1, 1.0, 10.0)), lambda cell, _: 100 * cell["scale"])
-    regular = list(RisesWithScale("num_steps", most_kappa_0=1.0).findings(dataset))
-    beyond = list(RisesWithScale("num_steps", least_kappa_0=1.0).findings(dataset))
+    regular = list(RisesWithScale("num_steps", Domain(most_kappa_0=1.0)).findings(dataset))
+    beyond = list(RisesWithScale("num_steps", Domain(least_kappa_0=1.0)).findings(dataset))
     assert [f.settings["scale"] for f in regular] == ["1 against 0.1"]
     assert [f.settings["scale"] for f in beyond] == ["10 against 1"]
-    assert "κ₀ ≤ 1" in RisesWithScale("num_steps", most_kappa_0=1.0).text
+    assert "κ₀ ≤ 1" in RisesWithScale("num_steps", Domain(most_kappa_0=1.0)).text

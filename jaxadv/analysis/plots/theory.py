@@ -12,12 +12,19 @@ from matplotlib.axes import Axes
 from jaxadv.analysis.agreement import (
     LEAST_CONVERGED,
     TIGHT,
-    Domain,
     gains,
     rate_ratios,
     rescaled_steps,
 )
-from jaxadv.analysis.cells import by_network, cells, families, finished_networks, kappa_0, typical
+from jaxadv.analysis.cells import (
+    Domain,
+    by_network,
+    cells,
+    families,
+    finished_networks,
+    kappa_0,
+    typical,
+)
 from jaxadv.analysis.estimates import median
 from jaxadv.analysis.meanfield import curvature_ratio, steps_of_spectrum
 from jaxadv.analysis.plots.style import LABELS, SIMULATED, caption, colour, empty, points
@@ -29,7 +36,7 @@ LINES = ("-", "--", "-.")
 SMALL = 0.3
 """ηλ up to which a step is small."""
 ALL_WIDE = Domain(least_aspect=16)
-WIDE = Domain(64, 16, most_kappa_0=2.0)
+WIDE = Domain(64, 16, 0.0, 2.0)
 """Beyond that κ₀, 1/(1 − κ) grows without bound, and no step count follows it."""
 EDGE = 3e-5
 """The lower end of an axis of curvature ratios."""

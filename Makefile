@@ -1,5 +1,5 @@
 # make sweep: the default sweep · make test: all tests · make lint · make soak: kills, full disks
-# make report: the claims, in about an hour and a half · make report QUICK=--quick
+# make report: the claims, in an hour or two, resumes · make report QUICK=--quick
 # make figures: results/ anew, but for the report · make benchmark
 PYTHON ?= python3
 VENV := .venv

@@ -76,7 +76,7 @@ def as_markdown(
              "tolerance", "budget", "certified"],
             [_description(name, dataset) for name, dataset in datasets.items()],
         ),
-        "The manifest.json of each sweep has the versions, the commit, the machine and the time.",
+        _totals(datasets),
         "## Claim by claim",
     ]  # fmt: skip
     for judgement in judgements:
@@ -203,6 +203,16 @@ def _description(name: str, dataset: xr.Dataset) -> list[str]:
         str(tomllib.loads(dataset.attrs["sweep"])["max_steps"]),
         f"{float(is_maximum(finished).mean()):.1%}",
     ]
+
+
+def _totals(datasets: Mapping[str, xr.Dataset]) -> str:
+    """How many ascents there were in all, and how long they took."""
+    ascents = sum(dataset.kind.size for dataset in datasets.values())
+    minutes = sum(dataset.attrs.get("seconds", 0.0) for dataset in datasets.values()) / 60
+    return (
+        f"In all {ascents:,} ascents, which took {minutes:.0f} minutes. The manifest.json of each "
+        f"sweep has the versions, the commit, the machine and the time."
+    )
 
 
 def _axis(values: Mapping[Any, None]) -> str:

@@ -34,6 +34,7 @@ def test_the_report_has_every_claim_with_verdict_rule_and_figure():
     assert "![Steps.](steps.png)" in text
     assert "python report.py there" in text
     assert "| scales | 64 | 1024 | 0.1, 1, 10 |" in text
+    assert f"In all {(6 + 3) * 60 * 2:,} ascents" in text
 
 
 def test_many_findings_are_summed_up_and_those_against_shown():

@@ -43,6 +43,8 @@ def plot_growth(axes: Axes, dataset: xr.Dataset, along: Along, by: str = "scale"
     middle, most = (
         sorted(lines(dataset, along, p), key=lambda line: line.settings[by]) for p in (0.5, 0.99)
     )
+    if not any((np.isfinite(line.values[0]) & (line.values[0] > 0)).any() for line in middle):
+        return empty(axes, "no median of the steps is within the budget")
     for index, (line, tail) in enumerate(zip(middle, most, strict=True)):
         hue, label = colour(index, len(middle)), f"{line.settings[by]:g}"
         part = line.where(np.isfinite(line.values[0]))

@@ -49,6 +49,9 @@ def plot_regularity(axes: Axes, dataset: xr.Dataset) -> Axes:
     the mean field's curves; those below 0 are left out of the logarithmic axis.
     """
     chosen = typical(dataset, ("scale", "ratio"))
+    boundary = chosen.curvature_ratio.where(chosen.kind == Kind.BOUNDARY_MAX)
+    if not (boundary > 0).any():
+        return empty(axes, "no certified maximum on the boundary has a positive curvature ratio")
     every = list(families(chosen.isel(tolerance=-1), "scale"))
     for index, (_, family) in enumerate(every):
         hue, ratio = colour(index, len(every)), family.ratio.values[0]

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+import jaxadv as ja
 from jaxadv.analysis.estimates import Estimate
 from jaxadv.analysis.meanfield import curvature_ratio, regularity
 from jaxadv.analysis.plots import growth, theory
@@ -14,6 +15,12 @@ from tests.analysis.synthetic import along, synthetic
 
 DIMS = along("dim", (16, 32, 64, 128, 256, 512))
 SCALES = along("scale", (0.3, 1.0, 3.0))
+OF_ALL = (
+    growth.plot_distances,
+    theory.plot_collapse,
+    theory.plot_step_collapse,
+    theory.plot_rates,
+)
 
 
 def legend(axes):
@@ -65,6 +72,26 @@ def test_what_the_theory_does_not_cover_is_drawn_without_it(axes, activation):
     for draw in (theory.plot_collapse, theory.plot_step_collapse):
         draw(axes, {"a": dataset, "b": synthetic(SCALES, lambda *_: 100)})
         axes.clear()
+
+
+def test_figures_without_data_say_so(axes):
+    """No trial converged, and nothing is certified: as with relu."""
+    dataset = synthetic(
+        SCALES, lambda *_: 100, budget=10, kind=int(ja.Kind.NOT_SMOOTH), curvature_ratio=np.nan,
+        distance=np.nan,
+    )  # fmt: skip
+    drawings = [
+        partial(growth.plot_growth, dataset=dataset, along="scale", by="ratio"),
+        partial(theory.plot_regularity, dataset=dataset),
+        *(partial(plot, datasets={"a": dataset}) for plot in OF_ALL),
+    ]
+    for draw in drawings:
+        draw(axes)
+        assert axes.texts
+        axes.figure.canvas.draw()
+        axes.clear()
+    growth.plot_failures(axes, dataset)
+    axes.figure.canvas.draw()
 
 
 def test_an_interval_without_an_upper_end_has_an_arrow(axes):

@@ -42,11 +42,11 @@ def test_a_planted_exponential_is_predicted_better_by_an_exponential():
 
 def test_exponents_cover_the_truth_95_times_in_100():
     covered = 0
-    for seed in range(300):
+    for seed in range(150):
         interval = growth(SIZES, planted(lambda size: 30 * size**0.5, seed)).exponent
         covered += interval.low <= 0.5 <= interval.high
-    # Three standard errors of 300 repetitions.
-    assert abs(covered / 300 - 0.95) <= 3 * math.sqrt(0.95 * 0.05 / 300)
+    # Three standard errors of 150 repetitions.
+    assert abs(covered / 150 - 0.95) <= 3 * math.sqrt(0.95 * 0.05 / 150)
 
 
 def test_exponent_and_errors_are_those_of_numpys_least_squares():

@@ -58,10 +58,12 @@ def plot_regularity(axes: Axes, dataset: xr.Dataset) -> Axes:
         for cell in cells(family):
             known = cell.curvature_ratio.where(cell.kind == Kind.BOUNDARY_MAX)
             converged = float(cell.reached.mean()) >= LEAST_CONVERGED
-            points(
-                axes, [cell.scale.item()], [median(by_network(known))], color=hue, marker="o",
-                ms=5, mfc=None if converged else "white",
-            )  # fmt: skip
+            middle = median(by_network(known))
+            if middle.value > 0:
+                points(
+                    axes, [cell.scale.item()], [middle], color=hue, marker="o",
+                    ms=5, mfc=None if converged else "white",
+                )  # fmt: skip
         predicted = mean_field_curve(family)
         axes.plot(*predicted, color=hue, lw=1.5, label=f"{ratio:g}")
     axes.axhline(1, color="0.6", lw=1, ls=":")

@@ -1,14 +1,19 @@
-"""The devices that jaxadv uses, and what it asks of JAX before JAX starts."""
+"""The devices that jaxadv uses, how work is spread on them, and what it asks of JAX at first."""
 
 import os
 import re
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import platformdirs
+from jax import lax
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
 
+R = TypeVar("R")
 Device = Any
 """A `jax.Device`, which is no type to a type checker."""
 _config: Any = jax.config
@@ -101,6 +106,37 @@ def keep_programs() -> None:
         folder = Path(platformdirs.user_cache_dir("jaxadv", appauthor=False)) / "programs"
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", SHORTEST_COMPILATION)
+
+
+def on_devices(
+    function: Callable[..., R], mesh: Mesh, rows: Any, *shared: Any, at_once: int = 1
+) -> R:
+    """``function(row, *shared)`` for each row of ``rows``, which is spread over the devices.
+
+    Nothing is exchanged between devices, so that loops in them may end at different times.
+
+    Args:
+        function: written for one row.
+        mesh: the devices, in one axis ``"device"``.
+        rows: any pytree of arrays with a common leading axis, a multiple of the devices.
+        shared: what all rows have in common.
+        at_once: how many rows a device works on side by side; one after the other by default.
+
+    Example:
+        >>> mesh = Mesh(use_devices(1), ("device",))
+        >>> on_devices(lambda row, unit: row * unit, mesh, jax.numpy.arange(3), 2).tolist()
+        [0, 2, 4]
+    """
+
+    def local(rows: Any, *shared: Any) -> Any:
+        batch_size = None if at_once == 1 else at_once
+        return lax.map(lambda row: function(row, *shared), rows, batch_size=batch_size)
+
+    specs = (P("device"), *(P() for _ in shared))
+    # No check of varying axes: the loops end at different times on different devices.
+    return jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=P("device"), check_vma=False)(
+        rows, *shared
+    )
 
 
 def _num_cores() -> int:

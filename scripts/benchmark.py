@@ -174,10 +174,11 @@ def _timed(run: Callable[[], np.ndarray]) -> tuple[int, float]:
 
 def batch_of(sweep: ja.Sweep) -> Batch:
     """All trials on network 0, in an order in which every stretch has all scales."""
+    from jaxadv.experiments.draws import draw, given_of, key_of  # noqa: PLC0415
     from jaxadv.sweeps import trials as t  # noqa: PLC0415
 
     group = sweep.groups[0]
-    draws = t.draw(t.source_of(sweep, group), 0, t.key_of(sweep), t.given_of(sweep))
+    draws = draw(t.source_of(sweep, group), 0, key_of(sweep), given_of(sweep))
     settings = t.settings_of(sweep, sweep.cells)
     cells, examples, starts = np.indices((len(sweep.scales), sweep.examples, sweep.starts))
     numbers = np.stack([cells, examples, starts], -1).transpose(1, 2, 0, 3).reshape(-1, 3)

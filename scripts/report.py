@@ -33,7 +33,6 @@ from jaxadv.analysis.plots import sweeps as plots
 from jaxadv.analysis.plots.style import STYLE
 from jaxadv.analysis.report import Figure
 from jaxadv.stores.places import DATA
-from jaxadv.sweeps.spec import read_config
 from jaxadv.sweeps.traces import run_traces
 
 DESCRIPTION = """Turn stored sweeps into verdicts on the paper's claims: a report, its findings as
@@ -133,7 +132,7 @@ def run_sweeps(configs: Path, folder: Path, *, quick: bool) -> None:
     if not files:
         raise ValueError(f"run: no TOML files in {str(configs)!r}")
     # All are read before any is run, so that a mistake in the last is found at once.
-    sweeps = {file.stem: ja.Sweep(**read_config(file)) for file in files}
+    sweeps = {file.stem: ja.Sweep(**ja.Sweep.read_config(file)) for file in files}
     for name, sweep in sweeps.items():
         print(f"sweep {name}: {configs / name}.toml", flush=True)
         networks = min(sweep.networks, QUICK_NETWORKS) if quick else sweep.networks

@@ -24,7 +24,6 @@ from jaxadv.analysis.plots import sweeps as plots
 from jaxadv.analysis.plots.style import STYLE
 from jaxadv.cli import Option
 from jaxadv.stores.places import Place, place
-from jaxadv.sweeps.spec import read_config
 from jaxadv.sweeps.traces import run_traces
 
 DESCRIPTION = """Projected gradient ascent on random two-layer networks, over a grid of settings:
@@ -54,7 +53,7 @@ LAYOUT = ("devices", "lanes", "check_every")
 
 def main(args: Sequence[str] | None = None) -> None:
     """Parse the command line, run, report."""
-    sweep, options = cli.parse(ja.Sweep, OPTIONS, read_config, DESCRIPTION, args)
+    sweep, options = cli.parse(ja.Sweep, OPTIONS, ja.Sweep.read_config, DESCRIPTION, args)
     store = options["store"] or f"results/{Path(sweep.data).stem}-{sweep.fingerprint}"
     again = cli.command(without=["--fresh"])
     cli.stop_at_once(f"stopped; what {store} has is kept, and this goes on: {again}")

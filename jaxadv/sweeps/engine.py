@@ -22,20 +22,16 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from jaxadv.ascent import pga as ascent
 from jaxadv.ascent.certificate import Certificate, certify
 from jaxadv.ascent.pga import Solution, State
+from jaxadv.devices import on_devices
+from jaxadv.experiments.draws import Draws, Given, Source, draw, given_of, key_of
 from jaxadv.lanes import Loops, run_lanes
 from jaxadv.sweeps.plan import Plan
 from jaxadv.sweeps.records import record
 from jaxadv.sweeps.spec import Cell, Sweep
 from jaxadv.sweeps.trials import (
-    Draws,
-    Given,
     Rules,
     Settings,
-    Source,
     Trial,
-    draw,
-    given_of,
-    key_of,
     longest_first,
     rules_of,
     settings_of,
@@ -188,23 +184,6 @@ def compile_programs(
     return Programs(*compiled, num_bytes=2 * kept + temporary)
 
 
-def on_devices(function: Callable[..., Any], plan: Plan, per_network: Any, *shared: Any) -> Any:
-    """``function(row, *shared)`` for each row of ``per_network``, which is spread over the devices.
-
-    A device works through its rows one after the other, or some side by side if the plan says so.
-    """
-    at_once = None if plan.networks_at_once == 1 else plan.networks_at_once
-
-    def local(per_network: Any, *shared: Any) -> Any:
-        return lax.map(lambda row: function(row, *shared), per_network, batch_size=at_once)
-
-    specs = (P("device"), *(P() for _ in shared))
-    # No check of varying axes: the loops end at different times on different devices.
-    return jax.shard_map(
-        local, mesh=plan.mesh, in_specs=specs, out_specs=P("device"), check_vma=False
-    )(per_network, *shared)
-
-
 def draw_networks(
     source: Source,
     plan: Plan,
@@ -213,7 +192,7 @@ def draw_networks(
     given: Given,
 ) -> Draws:
     """`Source.draw` for some networks."""
-    return on_devices(partial(draw, source), plan, indices, key, given)
+    return _on_devices(partial(draw, source), plan, indices, key, given)
 
 
 def ascend_all(
@@ -249,7 +228,7 @@ def ascend_all(
         )
 
     with jax.default_matmul_precision("highest"):
-        return on_devices(one_network, plan, draws, settings, numbers)
+        return _on_devices(one_network, plan, draws, settings, numbers)
 
 
 def certify_all(
@@ -284,4 +263,8 @@ def certify_all(
         certificates = lax.map(one_trial, rows, batch_size=plan.certify_lanes)
         return jax.tree.map(lambda leaf: leaf[: len(numbers)], certificates)
 
-    return on_devices(one_network, plan, ends, settings, numbers)
+    return _on_devices(one_network, plan, ends, settings, numbers)
+
+
+def _on_devices(function: Callable[..., Any], plan: Plan, *args: Any) -> Any:
+    return on_devices(function, plan.mesh, *args, at_once=plan.networks_at_once)

@@ -9,7 +9,7 @@ import psutil
 from jax.sharding import Mesh
 
 from jaxadv.devices import Device
-from jaxadv.sweeps.fields import count
+from jaxadv.experiments.fields import count
 from jaxadv.sweeps.spec import Cell, Sweep
 
 HIDDEN_UNITS = 2**15

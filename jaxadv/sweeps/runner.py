@@ -9,6 +9,8 @@ from typing import Any
 import xarray as xr
 
 from jaxadv.devices import Device, keep_programs, use_devices
+from jaxadv.experiments.fields import count
+from jaxadv.experiments.manifest import as_attributes, write_manifest
 from jaxadv.stores import places
 from jaxadv.stores.locks import locked
 from jaxadv.stores.places import Place
@@ -16,14 +18,7 @@ from jaxadv.stores.store import Store
 from jaxadv.sweeps.blocks import Task, cost, deal
 from jaxadv.sweeps.calls import run_tasks
 from jaxadv.sweeps.engine import Engine
-from jaxadv.sweeps.fields import count
-from jaxadv.sweeps.manifest import (
-    RunNote,
-    as_attributes,
-    describe_run,
-    manifest_of,
-    write_manifest,
-)
+from jaxadv.sweeps.manifest import RunNote, describe_run, manifest_of
 from jaxadv.sweeps.plan import free_bytes, make_plan
 from jaxadv.sweeps.progress import Counts, Progress
 from jaxadv.sweeps.spec import Cell, Sweep

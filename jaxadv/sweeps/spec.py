@@ -1,37 +1,19 @@
-"""What a sweep is: a frozen specification, the cells of its grid, and its files."""
+"""What a sweep is: a frozen specification, and the cells of its grid."""
 
-import dataclasses
 import functools
-import hashlib
 import itertools
-import json
-import tomllib
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
 
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.steps import STEP_RULES
+from jaxadv.experiments.fields import choice, count, function_name, grid, joined, positive, whole
+from jaxadv.experiments.specification import Specification
 from jaxadv.problems.activations import ACTIVATIONS
-from jaxadv.problems.data import Examples, load_examples
 from jaxadv.problems.losses import LOSSES
-from jaxadv.problems.names import resolve, suggest
 from jaxadv.problems.networks import NETWORKS
-from jaxadv.sweeps.fields import (
-    choice,
-    count,
-    function_name,
-    grid,
-    joined,
-    positive,
-    try_on_shapes,
-    whole,
-)
 
 DEFAULT_DIM = 64
 
@@ -58,7 +40,7 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sweep:
+class Sweep(Specification):
     """Projected gradient ascent from many starts, on many random networks, over a grid of settings.
 
     The grid is the product of scales, ratios, dims, widths, activations, losses and step sizes.
@@ -98,6 +80,8 @@ class Sweep:
         (256, 2)
     """
 
+    experiment: ClassVar[str] = "sweep"
+
     scales: tuple[float, ...] = (0.1, 1.0, 10.0)
     ratios: tuple[float, ...] = (0.1,)
     dims: tuple[int, ...] = ()
@@ -129,61 +113,23 @@ class Sweep:
             named = functools.partial(function_name, table=table)
             self._set(field, grid(field, getattr(self, field), named))
         self._set("network", function_name("network", self.network, NETWORKS))
-        self._check_functions()
+        self._check_functions(self.activations, self.losses)
         choice("step", self.step, tuple(STEP_RULES))
         choice("precision", self.precision, ("single", "double"))
         PGA(tolerances=self.tolerances, max_steps=self.max_steps)
         self._check_data()
 
-    def _set(self, field: str, value: Any) -> None:
-        object.__setattr__(self, field, value)
-
-    def _check_functions(self) -> None:
-        """Try users' functions on shapes, so that a mistake is found before the run."""
-        number = jax.ShapeDtypeStruct((), jnp.float32)
-        pair = jax.ShapeDtypeStruct((2,), jnp.float32)
-        for name in self.activations:
-            activation = resolve("activations", name, ACTIVATIONS)
-            try_on_shapes("activations", name, activation, pair, "map an array elementwise", pair)
-        for name in self.losses:
-            loss = resolve("losses", name, LOSSES)
-            try_on_shapes(
-                "losses", name, loss, number, "map (output, label) to a scalar", number, number
-            )
-
-        def output(z: Array) -> Array:
-            init = resolve("network", self.network, NETWORKS)
-            return init(jax.random.key(0), dim=2, width=2, activation=jnp.tanh)(z)
-
-        what = "map (key, dim, width, activation) to a network that maps an input to a scalar"
-        try_on_shapes("network", self.network, output, number, what, pair)
-
     def _check_data(self) -> None:
         """Settle ``dims``, and refuse what the data cannot give."""
-        if not isinstance(self.data, str):
-            raise TypeError(f"data: {self.data!r} must be a name or the path of an .npz file")
         data = self.real_examples
         own = DEFAULT_DIM if data is None else data.dim
         dims = self.dims if np.ndim(self.dims) == 0 or len(self.dims) else (own,)
         self._set("dims", grid("dims", dims, count))
-        if data is None:
-            return
-        if self.dims != (own,):
+        if data is not None and self.dims != (own,):
             raise ValueError(
                 f"dims: {joined(self.dims)} does not fit data {self.data!r}, d = {own}"
             )
-        if self.examples > len(data.labels):
-            has = f"data {self.data!r} has {len(data.labels)}"
-            raise ValueError(f"examples: {self.examples} per network, but {has}")
-        if "logistic" in self.losses and not set(data.labels.tolist()) <= {-1.0, 1.0}:
-            raise ValueError(
-                f"losses: logistic needs labels -1 and 1, data {self.data!r} has others"
-            )
-
-    @functools.cached_property
-    def real_examples(self) -> Examples | None:
-        """The real inputs; None where inputs are simulated."""
-        return load_examples(self.data)
+        self._check_examples(self.losses)
 
     @functools.cached_property
     def groups(self) -> tuple[Group, ...]:
@@ -210,68 +156,3 @@ class Sweep:
     def trials_per_network(self) -> int:
         """How many of them are on one network, in all cells of its group."""
         return self.num_trials // (len(self.groups) * self.networks)
-
-    @property
-    def fingerprint(self) -> str:
-        """A hash of all fields that differ from their defaults, and of the data's values.
-
-        Stable across processes, versions of Python, new fields, and places of the data file.
-        """
-        fields = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if getattr(self, field.name) != field.default
-        }
-        if self.real_examples is not None and self.data != "digits":
-            fields["data"] = self.real_examples.digest
-        if self.dims == (DEFAULT_DIM,):
-            del fields["dims"]
-        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
-
-    def to_toml(self) -> str:
-        """The sweep as a TOML document that `from_toml` reads back.
-
-        Example:
-            >>> Sweep(scales=(0.1, 1.0)).to_toml().splitlines()[0]
-            'scales = [0.1, 1.0]'
-        """
-        lines = [
-            f"{name} = {json.dumps(value, ensure_ascii=False)}"
-            for name, value in self.to_dict().items()
-        ]
-        return "\n".join(lines) + "\n"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Field by field."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-
-    @classmethod
-    def from_toml(cls, path: str | Path) -> "Sweep":
-        """The sweep that a TOML file describes, or the manifest of a run.
-
-        Fields that are not given have their defaults.
-
-        Raises:
-            ValueError, TypeError: for a file that cannot be read, unknown keys, or bad values.
-        """
-        return cls(**read_config(path))
-
-
-def read_config(path: str | Path) -> dict[str, Any]:
-    """The fields of a `Sweep` that a TOML file or a manifest (.json) gives.
-
-    Their names are checked, their values not.
-
-    Raises:
-        ValueError: if there is no such file, it cannot be read, or has keys that no field is named.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        fields = tomllib.loads(json.loads(text)["sweep"] if Path(path).suffix == ".json" else text)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"config: cannot read {str(path)!r}: {error}") from error
-    known = tuple(field.name for field in dataclasses.fields(Sweep))
-    for name in fields:
-        if name not in known:
-            raise ValueError(f"config: unknown key {name!r} in {str(path)!r}{suggest(name, known)}")
-    return fields

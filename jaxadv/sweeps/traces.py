@@ -9,20 +9,9 @@ import numpy as np
 import xarray as xr
 
 from jaxadv.ascent.trajectory import Trajectory, ascend_recorded
+from jaxadv.experiments.draws import Draws, IntLike, draw, given_of, key_of
 from jaxadv.sweeps.spec import Group, Sweep
-from jaxadv.sweeps.trials import (
-    Draws,
-    IntLike,
-    Rules,
-    Settings,
-    draw,
-    given_of,
-    key_of,
-    rules_of,
-    settings_of,
-    source_of,
-    trial_of,
-)
+from jaxadv.sweeps.trials import Rules, Settings, rules_of, settings_of, source_of, trial_of
 
 MEANINGS = {
     "loss": {"long_name": "loss", "units": "loss"},

@@ -10,12 +10,13 @@ import pytest
 import xarray as xr
 
 import jaxadv as ja
+from jaxadv.experiments.draws import draw, key_of
 from jaxadv.sweeps import runner
 from jaxadv.sweeps.engine import Engine, compile_programs
 from jaxadv.sweeps.plan import make_plan
 from jaxadv.sweeps.records import VARIABLES
 from jaxadv.sweeps.traces import run_traces
-from jaxadv.sweeps.trials import draw, key_of, source_of
+from jaxadv.sweeps.trials import source_of
 
 SMALL = ja.Sweep(
     scales=(0.1, 1.0), dims=(6,), widths=(24,), networks=2, examples=3, starts=2,

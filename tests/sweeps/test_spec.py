@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.sweeps.spec import read_config
 
 
 @pytest.mark.parametrize(
@@ -84,12 +83,12 @@ def test_toml_mistakes_are_refused(tmp_path):
     path = tmp_path / "sweep.toml"
     path.write_text("scale = [1.0]")
     with pytest.raises(ValueError, match=r"unknown key 'scale'.*did you mean 'scales'"):
-        read_config(path)
+        ja.Sweep.read_config(path)
     path.write_text("scales = [1.0")
     with pytest.raises(ValueError, match="cannot read"):
-        read_config(path)
+        ja.Sweep.read_config(path)
     with pytest.raises(ValueError, match="cannot read"):
-        read_config(tmp_path / "missing.toml")
+        ja.Sweep.read_config(tmp_path / "missing.toml")
 
 
 def test_functions_may_stand_for_names():

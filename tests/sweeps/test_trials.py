@@ -10,12 +10,10 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
+from jaxadv.experiments.draws import draw, given_of, key_of
 from jaxadv.sweeps.engine import draw_networks
 from jaxadv.sweeps.plan import make_plan
 from jaxadv.sweeps.trials import (
-    draw,
-    given_of,
-    key_of,
     longest_first,
     rules_of,
     settings_of,

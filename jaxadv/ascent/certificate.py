@@ -71,6 +71,7 @@ class Certificate:
             maximum, in radii, at most; NaN unless a maximum is certified.
         distance: ‖δ − δ*‖/ε, measured to the point δ* that Newton's method reaches from δ; NaN
             unless a maximum is certified at δ, the method converged, and δ* is one as well.
+        maximum: that δ*, on the boundary or inside as δ is; NaN where ``distance`` is.
         kink_distance: the smallest |pre-activation|; inf for smooth networks.
     """
 
@@ -82,6 +83,7 @@ class Certificate:
     local_rate: Float[Array, ""]
     distance_estimate: Float[Array, ""]
     distance: Float[Array, ""]
+    maximum: Float[Array, " dim"]
     kink_distance: Float[Array, ""]
 
 
@@ -191,6 +193,7 @@ def _certify(
             local_rate=jnp.where(jnp.isinf(spectrum.top), 0, jnp.maximum(largest, smallest)),
             distance_estimate=jnp.where(certified, estimate, nan),
             distance=jnp.where(found, distance, nan),
+            maximum=jnp.where(found, polished.perturbation, nan),
             kink_distance=kink_distance(problem.x + delta),
         )
 

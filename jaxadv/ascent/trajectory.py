@@ -17,11 +17,13 @@ class Trajectory:
         loss: L(δ_k).
         residual: r_k.
         norm: the constraint's norm of δ_k, ‖δ_k‖₂ for L2 sets.
+        perturbation: δ_k.
     """
 
     loss: Float[Array, "*step"]
     residual: Float[Array, "*step"]
     norm: Float[Array, "*step"]
+    perturbation: Float[Array, "*step dim"]
 
 
 @jax.jit
@@ -52,8 +54,12 @@ def ascend_recorded(
             return state, jax.tree.map(lambda value: jnp.where(stopped, jnp.nan, value), seen)
 
         def look(state: State) -> Trajectory:
-            norm = problem.constraint.norm(state.perturbation)
-            return Trajectory(loss=state.loss, residual=state.residual, norm=norm)
+            return Trajectory(
+                loss=state.loss,
+                residual=state.residual,
+                norm=problem.constraint.norm(state.perturbation),
+                perturbation=state.perturbation,
+            )
 
         first = init(problem, start, pga)
         last, later = jax.lax.scan(turn, first, length=pga.max_steps)

@@ -9,8 +9,9 @@ and shape see the same networks.
 
 import enum
 import functools
+import hashlib
 from collections.abc import Callable
-from typing import Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -37,6 +38,8 @@ class Tag(enum.IntEnum):
     EXAMPLE = 1
     START = 2
     ROWS = 3
+    BATCH = 4
+    SPHERE = 5
 
 
 @pytree
@@ -78,24 +81,28 @@ class Source(NamedTuple):
             given: real directions and labels; None where they are simulated.
         """
         network = self.init(
-            self._key(key, Tag.NETWORK, index),
+            self.key_for(key, Tag.NETWORK, index),
             dim=self.dim,
             width=self.width,
             activation=self.activation,
         )
         if given is None:
-            example_key = self._key(key, Tag.EXAMPLE, index)
+            example_key = self.key_for(key, Tag.EXAMPLE, index)
             directions, labels = jax.vmap(self._example)(_keys(example_key, self.examples))
         else:
             every, labels = jax.tree.map(jnp.asarray, given)
-            shuffled = jax.random.permutation(self._key(key, Tag.ROWS, index), len(labels))
+            shuffled = jax.random.permutation(self.key_for(key, Tag.ROWS, index), len(labels))
             rows = shuffled[: self.examples]
             directions, labels = every[rows], labels[rows]
-        start_keys = _keys(self._key(key, Tag.START, index), self.examples)
-        starts = jax.vmap(lambda key: jax.vmap(self._start)(_keys(key, self.starts)))(start_keys)
+        start_keys = _keys(self.key_for(key, Tag.START, index), self.examples)
+        starts = jax.vmap(
+            lambda key: jax.vmap(lambda key: uniform_in_ball(key, self.dim))(
+                _keys(key, self.starts)
+            )
+        )(start_keys)
         return _as_dtype(Draws(network, directions, labels, starts), self.dtype)
 
-    def _key(self, key: Key[Array, ""], tag: Tag, index: IntLike) -> Key[Array, ""]:
+    def key_for(self, key: Key[Array, ""], tag: Tag, index: IntLike) -> Key[Array, ""]:
         """The key of one kind of draw for one network."""
         for part in (int(tag), self.dim, self.width, index):
             key = jax.random.fold_in(key, part)
@@ -110,16 +117,21 @@ class Source(NamedTuple):
         label = jax.random.normal(label_key, (), jnp.float32)
         return direction, jnp.sign(label) if self.signed else label
 
-    def _start(self, key: Key[Array, ""]) -> Float[Array, " dim"]:
-        """A start, uniform in the unit ball: a uniform direction at the radius U^(1/dim).
 
-        (`jax.random.ball` has the same distribution, but takes seconds to compile for every shape:
-        it serves all p-norms, by way of the gamma distribution.)
-        """
-        direction_key, radius_key = jax.random.split(key)
-        normal = jax.random.normal(direction_key, (self.dim,), jnp.float32)
-        radius = jax.random.uniform(radius_key, (), jnp.float32) ** (1 / self.dim)
-        return normal / l2_norm(normal) * radius
+def uniform_in_ball(key: Key[Array, ""], dim: int) -> Float[Array, " dim"]:
+    """A point uniform in the unit ball: a uniform direction at the radius U^(1/dim).
+
+    (`jax.random.ball` has the same distribution, but takes seconds to compile for every shape:
+    it serves all p-norms, by way of the gamma distribution.)
+
+    Example:
+        >>> bool(l2_norm(uniform_in_ball(jax.random.key(0), 3)) <= 1)
+        True
+    """
+    direction_key, radius_key = jax.random.split(key)
+    normal = jax.random.normal(direction_key, (dim,), jnp.float32)
+    radius = jax.random.uniform(radius_key, (), jnp.float32) ** (1 / dim)
+    return normal / l2_norm(normal) * radius
 
 
 def given_of(spec: Specification) -> Given:
@@ -136,6 +148,24 @@ def key_of(spec: Specification) -> Key[Array, ""]:
 
 draw = jax.jit(Source.draw, static_argnums=0)
 """`Source.draw` as the programs of a sweep round it: the same bit for bit wherever it is used."""
+
+
+def random_mark() -> str:
+    """A mark of the random numbers that this JAX draws: versions and settings change them."""
+    numbers = [int(value) for leaf in jax.tree.leaves(_some_numbers()) for value in leaf]
+    return hashlib.sha256(repr(numbers).encode()).hexdigest()[:8]
+
+
+@jax.jit
+def _some_numbers() -> Any:
+    """Of each kind that sweeps draw; rounded, for the last bits depend on the machine."""
+    key = jax.random.fold_in(jax.random.key(0), 1)
+    floats = (jax.random.normal, jax.random.uniform)
+    return (
+        jax.random.bits(key, (4,), jnp.uint32),
+        jax.random.permutation(key, 8),
+        [jnp.round(1000 * kind(key, (4,), jnp.float32)) for kind in floats],
+    )
 
 
 def _keys(key: Key[Array, ""], number: int) -> Key[Array, " number"]:

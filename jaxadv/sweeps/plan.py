@@ -10,19 +10,11 @@ from jax.sharding import Mesh
 
 from jaxadv.devices import Device
 from jaxadv.experiments.fields import count
+from jaxadv.experiments.layout import ACCELERATOR_LANES, usual_certify_lanes, usual_lanes
 from jaxadv.sweeps.spec import Cell, Sweep
 
-HIDDEN_UNITS = 2**15
-"""On a CPU, lanes times width: what a core's caches hold of the activations (128 KiB)."""
-TRIALS_PER_LANE = 12
-"""On a CPU, at least (down to 16 lanes): with fewer, most lanes are out of work long before the
-longest trial ends, which takes 15 times the mean on the benchmark's workload."""
-ACCELERATOR_LANES = 2**13
-"""On an accelerator, lanes of all networks at once on a device."""
 TRIALS_PER_CALL = 128
 """On each device at least: fewer would not be worth the call."""
-CERTIFY_BYTES = 2**26
-"""Of the intermediate (width, dim) matrices of a batch of certificates."""
 
 
 @dataclass(frozen=True)
@@ -91,23 +83,20 @@ def make_plan(
     trials = len(cells) * sweep.examples * sweep.starts
     on_cpu = devices[0].platform == "cpu"
     if lanes is None:
-        cached = HIDDEN_UNITS // group.width
-        wanted = min(cached, trials // TRIALS_PER_LANE) if on_cpu else trials // 4
-        lanes = min(max(_power_of_two(wanted), 16), 256 if on_cpu else ACCELERATOR_LANES)
+        lanes = usual_lanes(devices[0], group.width, trials)
     if check_every is None:
         check_every = 16 if on_cpu else 32
     lanes = min(count("lanes", lanes), trials)
     share = -(-networks // mesh.size)
     at_once = 1 if on_cpu else min(max(1, ACCELERATOR_LANES // lanes), share)
     per_device = min(max(at_once, -(-TRIALS_PER_CALL // trials)), share)
-    certify_lanes = CERTIFY_BYTES // (8 * group.width * group.dim)
     return Plan(
         mesh=mesh,
         num_lanes=lanes,
         check_every=count("check_every", check_every),
         networks_at_once=at_once,
         networks_per_device=-(-per_device // at_once) * at_once,
-        certify_lanes=min(max(1, certify_lanes), 64, trials),
+        certify_lanes=usual_certify_lanes(group.dim, group.width, trials),
     )
 
 
@@ -118,8 +107,3 @@ def free_bytes(device: Device, num_devices: int) -> int:
     stats = device.memory_stats() or {}
     limit = stats.get("bytes_limit", psutil.virtual_memory().available)
     return limit - stats.get("bytes_in_use", 0)
-
-
-def _power_of_two(number: int) -> int:
-    """The largest one that is not above ``number``; 1 below 1."""
-    return 2 ** max(0, number.bit_length() - 1)

@@ -1,36 +1,12 @@
 """What a sweep records of each trial: names, units, and where they are found."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import Any
 
 import numpy as np
 
 from jaxadv.ascent.certificate import Certificate, Kind
 from jaxadv.ascent.pga import Solution, Status
-
-
-@dataclass(frozen=True)
-class Variable:
-    """One variable of the dataset: a field of `Solution` or `Certificate`."""
-
-    field: str
-    long_name: str
-    units: str = "1"
-    dtype: str = "float"
-    flags: type[IntEnum] | None = None
-    per_tolerance: bool = False
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """CF attributes."""
-        attributes: dict[str, Any] = {"long_name": self.long_name, "units": self.units}
-        if self.flags is not None:
-            attributes["flag_values"] = [flag.value for flag in self.flags]
-            attributes["flag_meanings"] = " ".join(flag.name.lower() for flag in self.flags)
-        return attributes
-
+from jaxadv.experiments.variables import Variable
 
 SOLUTION = {
     "num_steps": Variable(
@@ -38,10 +14,13 @@ SOLUTION = {
         "first step at which the residual is within the tolerance, or steps taken if never",
         units="step",
         dtype="int32",
-        per_tolerance=True,
+        dims=("example", "start", "tolerance"),
     ),
     "reached": Variable(
-        "reached", "whether the tolerance was reached", dtype="bool", per_tolerance=True
+        "reached",
+        "whether the tolerance was reached",
+        dtype="bool",
+        dims=("example", "start", "tolerance"),
     ),
     "status": Variable("status", "why the trial stopped", dtype="int8", flags=Status),
     "boundary_step": Variable(

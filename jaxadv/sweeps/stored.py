@@ -5,17 +5,15 @@ that workers write disjoint files. The flag `complete` of a cell and network is 
 records, and a checksum tells whether these are still what was written.
 """
 
-import hashlib
 import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from jaxadv.experiments.draws import random_mark
 from jaxadv.stores.places import DAMAGED, Place
 from jaxadv.stores.store import ArraySpec, Store
 from jaxadv.sweeps.blocks import Block, Task, blocks_of, networks_per_block, tasks_of
@@ -188,25 +186,7 @@ def identity_of(sweep: Sweep) -> dict[str, Any]:
     real = sweep.real_examples
     data = sweep.data if real is None else real.digest
     settings = {name: getattr(sweep, name) for name in fields}
-    return {**settings, "data": data, "random numbers": _random_mark()}
-
-
-def _random_mark() -> str:
-    """A mark of the random numbers that this JAX draws: versions and settings change them."""
-    numbers = [int(value) for leaf in jax.tree.leaves(_some_numbers()) for value in leaf]
-    return hashlib.sha256(repr(numbers).encode()).hexdigest()[:8]
-
-
-@jax.jit
-def _some_numbers() -> Any:
-    """Of each kind that sweeps draw; rounded, for the last bits depend on the machine."""
-    key = jax.random.fold_in(jax.random.key(0), 1)
-    floats = (jax.random.normal, jax.random.uniform)
-    return (
-        jax.random.bits(key, (4,), jnp.uint32),
-        jax.random.permutation(key, 8),
-        [jnp.round(1000 * kind(key, (4,), jnp.float32)) for kind in floats],
-    )
+    return {**settings, "data": data, "random numbers": random_mark()}
 
 
 def _values(cell: Cell) -> tuple[Any, ...]:
@@ -271,7 +251,7 @@ def _layout(
     coordinates["tolerance"] = ArraySpec(("tolerance",), sizes, sizes, "float64", meaning)
     variables = {
         name: array(
-            5 if variable.per_tolerance else 4,
+            2 + len(variable.dims),
             floats if variable.dtype == "float" else variable.dtype,
             variable.attributes,
         )

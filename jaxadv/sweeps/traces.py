@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
+from jaxtyping import Array
 
-from jaxadv.ascent.trajectory import Trajectory, ascend_recorded
+from jaxadv.ascent.trajectory import ascend_recorded
 from jaxadv.experiments.draws import Draws, IntLike, draw, given_of, key_of
 from jaxadv.sweeps.spec import Group, Sweep
 from jaxadv.sweeps.trials import Rules, Settings, rules_of, settings_of, source_of, trial_of
@@ -49,9 +50,7 @@ def run_traces(sweep: Sweep, networks: int = 3, max_steps: int | None = None) ->
         {
             name: (
                 dims,
-                np.concatenate(
-                    [np.stack([getattr(path, name) for path in paths], 1) for paths in groups]
-                ),
+                np.concatenate([np.stack([path[name] for path in paths], 1) for paths in groups]),
                 meaning,
             )
             for name, meaning in MEANINGS.items()
@@ -59,7 +58,7 @@ def run_traces(sweep: Sweep, networks: int = 3, max_steps: int | None = None) ->
     )
 
 
-def _trace_network(sweep: Sweep, group: Group, index: int) -> Trajectory:
+def _trace_network(sweep: Sweep, group: Group, index: int) -> dict[str, Array]:
     with jax.enable_x64(sweep.precision == "double"):
         cells = sweep.cells_of(group)
         draws = draw(source_of(sweep, group), index, key_of(sweep), given_of(sweep))
@@ -67,12 +66,13 @@ def _trace_network(sweep: Sweep, group: Group, index: int) -> Trajectory:
 
 
 @partial(jax.jit, static_argnames="rules")
-def _record(draws: Draws, settings: Settings, *, rules: Rules) -> Trajectory:
+def _record(draws: Draws, settings: Settings, *, rules: Rules) -> dict[str, Array]:
     """The first trial on a network in every cell."""
 
-    def record(cell: IntLike) -> Trajectory:
+    def record(cell: IntLike) -> dict[str, Array]:
         trial = trial_of(draws, settings, cell, 0, 0)
         problem, pga = rules.problem(draws.network, trial)
-        return ascend_recorded(problem, trial.start, pga)[1]
+        path = ascend_recorded(problem, trial.start, pga)[1]
+        return {name: getattr(path, name) for name in MEANINGS}
 
     return jax.vmap(record)(jnp.arange(len(settings.scale)))

@@ -292,6 +292,7 @@ def test_the_distance_is_that_to_the_polished_maximum_and_near_its_estimate():
         assert np.linalg.norm(slope) < 1e-12 * np.linalg.norm(g)
         away = np.linalg.norm(star - sol.perturbation) / case.radius
         np.testing.assert_allclose(cert.distance, away, rtol=1e-6)
+        np.testing.assert_allclose(cert.maximum, star, atol=1e-10 * case.radius)
         # The estimate is that of the stiffest direction: an upper bound to first order.
         assert cert.distance <= 1.05 * cert.distance_estimate
 

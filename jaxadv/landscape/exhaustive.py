@@ -1,0 +1,154 @@
+"""What ascent finds against all that there is, in two and three dimensions."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, Int, Key
+from tqdm.auto import tqdm
+
+from jaxadv.ascent.pga import PGA
+from jaxadv.devices import keep_programs, on_devices, use_devices
+from jaxadv.experiments.draws import Given, Source, Tag, draw, given_of, key_of
+from jaxadv.experiments.layout import usual_lanes
+from jaxadv.landscape.critical import Critical, find_critical_points
+from jaxadv.landscape.maxima import SAME, climb
+from jaxadv.landscape.spec import Cell, Landscape
+from jaxadv.landscape.survey import Drawn, source_of
+from jaxadv.problems.constraints import L2Sphere
+from jaxadv.problems.losses import LOSSES, Loss
+from jaxadv.problems.names import resolve
+from jaxadv.problems.norms import l2_norm
+from jaxadv.problems.problem import Problem
+
+LEAST_BASIN = 0.01
+"""Of the sphere: maxima with a larger basin must be found."""
+COUNTS = {
+    "maxima": "maxima on the sphere",
+    "saddles": "saddles on the sphere",
+    "minima": "isolated minima on the sphere",
+    "valleys": "points (d = 2) or curves (d = 3) at which the loss's own derivative is 0",
+    "euler": "Euler's characteristic of the critical points",
+    "settled": "whether a finer mesh finds as many, and Euler's characteristic is right",
+    "missed": f"maxima with more than {LEAST_BASIN:.0%} of the sphere for a basin, not found",
+    "strays": "certified ends of ascents that are none of the maxima",
+    "certified": "ascents that end in a certified maximum",
+}
+
+
+def run_exhaustive(spec: Landscape, starts: int = 10_000, *, progress: bool = True) -> xr.Dataset:
+    """All critical points on the sphere of one input of each network, and what ascent finds there.
+
+    Ascent runs on the sphere (`L2Sphere`), from starts that are uniform on it.
+
+    Args:
+        spec: the specification, in 2 or 3 dimensions, of random networks; its first input of each
+            network is looked at.
+        starts: of ascents, on each problem.
+        progress: whether to draw a progress bar.
+
+    Returns:
+        `COUNTS` with dimensions (cell, network).
+
+    Raises:
+        ValueError: if the dimension is not 2 or 3.
+
+    Example:
+        >>> spec = Landscape(scales=(1.0,), dim=2, width=8, networks=1)
+        >>> run_exhaustive(spec, starts=16, progress=False).strays.item()
+        0
+    """
+    keep_programs()
+    mesh = Mesh(np.array(use_devices()[: spec.networks]), ("device",))
+    counts = np.zeros((len(COUNTS), len(spec.cells), spec.networks), int)
+    with tqdm(total=counts[0].size, unit="problem", disable=not progress) as bar:
+        for row, cell in enumerate(spec.cells):
+            bar.set_description_str(f"all critical points, d = {spec.dim}, s = {cell.scale:g}")
+            for first in range(0, spec.networks, mesh.size):
+                networks = np.arange(first, min(first + mesh.size, spec.networks))
+                problems, ends = _ascend(spec, cell, mesh, networks, starts)
+                for place, network in enumerate(networks):
+                    problem = jax.tree.map(lambda leaf, at=place: leaf[at], problems)
+                    counts[:, row, network] = _compare(problem, ends[place])
+                bar.update(len(networks))
+    return xr.Dataset(
+        {
+            name: (("cell", "network"), values, {"long_name": meaning, "units": "1"})
+            for (name, meaning), values in zip(COUNTS.items(), counts, strict=True)
+        },
+        coords={
+            "scale": ("cell", [cell.scale for cell in spec.cells]),
+            "ratio": ("cell", [cell.ratio for cell in spec.cells]),
+        },
+        attrs={"dim": spec.dim, "width": spec.width, "starts": starts},
+    )
+
+
+def on_sphere(problem: Problem) -> Problem:
+    """The same problem on the sphere, the boundary of its ball."""
+    return dataclasses.replace(problem, constraint=L2Sphere(problem.constraint.radius))
+
+
+def _loss(spec: Landscape) -> Loss:
+    return resolve("loss", spec.loss, LOSSES)
+
+
+def _ascend(
+    spec: Landscape, cell: Cell, mesh: Mesh, networks: Int[np.ndarray, " network"], starts: int
+) -> tuple[Problem, Float[np.ndarray, "network start dim"]]:
+    """The first problem on each of some networks, and the polished maxima that ascents end in."""
+    lanes = usual_lanes(mesh.devices.flat[0], spec.width, starts)
+    with jax.enable_x64(True):
+        program = _compiled(source_of(spec), _loss(spec), spec.pga, starts, lanes, mesh)
+        settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
+        indices = np.resize(networks, mesh.size).astype(np.int32)
+        problems, ends = program(indices, key_of(spec), given_of(spec), *settings)
+        return problems, np.asarray(ends)
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled(  # noqa: PLR0917
+    source: Source, loss: Loss, pga: PGA, starts: int, lanes: int, mesh: Mesh
+) -> Callable[..., tuple[Problem, Array]]:
+    """The program behind `_ascend`."""
+
+    def one_network(
+        network: Int[Array, ""], key: Key[Array, ""], given: Given, *settings: Array
+    ) -> tuple[Problem, Float[Array, "start dim"]]:
+        draws = draw(source, network, key, given)
+        problem = on_sphere(Drawn(draws.network, draws, *settings).problem(0, loss))
+        # Others than the survey's, and as many as are wanted.
+        normal = jax.random.normal(
+            source.key_for(key, Tag.SPHERE, network), (starts, source.dim), problem.x.dtype
+        )
+        radius = jnp.asarray(problem.constraint.radius)
+        directions = jax.vmap(lambda vector: vector / l2_norm(vector))(normal)
+        ends = climb(lambda start: (problem, start), radius * directions, pga, num_lanes=lanes)
+        return problem, ends.maximum
+
+    return jax.jit(lambda indices, *shared: on_devices(one_network, mesh, indices, *shared))
+
+
+def _compare(problem: Problem, ends: Float[np.ndarray, "start dim"]) -> tuple[int, ...]:
+    """The values of `COUNTS` for one problem."""
+    points = find_critical_points(problem)
+    is_maximum = points.kind == Critical.MAXIMUM
+    maxima, basins = points.perturbation[is_maximum], points.basin[is_maximum]
+    found = ends[~np.isnan(ends).any(axis=1)]
+    distances = np.linalg.norm(found[:, None] - maxima, axis=-1)
+    is_one = distances <= SAME * float(jnp.asarray(problem.constraint.radius))
+    missed = (basins > LEAST_BASIN) & ~is_one.any(axis=0)
+    return (
+        *(points.count(kind) for kind in reversed(Critical)),
+        points.valleys,
+        points.euler,
+        points.settled,
+        int(missed.sum()),
+        int((~is_one.any(axis=1)).sum()),
+        len(found),
+    )

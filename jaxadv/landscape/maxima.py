@@ -1,0 +1,190 @@
+"""From many starts to the distinct maxima that ascent finds, and how it got there."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, ScalarLike
+
+from jaxadv.ascent import pga as ascent
+from jaxadv.ascent.certificate import certify
+from jaxadv.ascent.pga import PGA, State
+from jaxadv.ascent.stationarity import over
+from jaxadv.lanes import lane_map
+from jaxadv.problems.norms import l2_norm
+from jaxadv.problems.problem import Problem
+from jaxadv.pytrees import pytree
+
+X = TypeVar("X")
+SAME = 1e-6
+"""In radii: polished maxima that are closer are one. Newton's method leaves errors of 1e-12 or so,
+a little more where the curvature ratio is close to 1."""
+
+
+@pytree
+class Walk:
+    """An ascent under way, and what its path was like so far.
+
+    Attributes:
+        state: the ascent's.
+        start: δ_0.
+        length: Σ ‖δ_{k+1} − δ_k‖.
+        falls: how many steps lowered the loss.
+    """
+
+    state: State
+    start: Float[Array, " dim"]
+    length: Float[Array, ""]
+    falls: Int[Array, ""]
+
+
+@pytree
+class Ends:
+    """Where ascents ended, and how they got there; all axes begin with those of the starts.
+
+    Attributes:
+        status: a `Status`.
+        steps: how many there were.
+        residual: r at the end.
+        loss: L(δ) at the end.
+        kind: a `Kind`, of the end.
+        curvature_ratio: κ, there.
+        maximum: δ*, the certified maximum by the end, polished; NaN where there is none.
+        loss_maximum: L(δ*).
+        path_ratio: the path's length over its chord, ‖δ_K − δ_0‖; 1 where nothing moved.
+        falls: the share of steps that lowered the loss; 0 where there was none.
+    """
+
+    status: Int[Array, "*start"]
+    steps: Int[Array, "*start"]
+    residual: Float[Array, "*start"]
+    loss: Float[Array, "*start"]
+    kind: Int[Array, "*start"]
+    curvature_ratio: Float[Array, "*start"]
+    maximum: Float[Array, "*start dim"]
+    loss_maximum: Float[Array, "*start"]
+    path_ratio: Float[Array, "*start"]
+    falls: Float[Array, "*start"]
+
+
+def climb(
+    problem_of: Callable[[X], tuple[Problem, Float[Array, " dim"]]],
+    rows: X,
+    pga: PGA,
+    *,
+    num_lanes: int,
+    certify_lanes: int = 64,
+) -> Ends:
+    """Ascend from many starts, and certify and polish the ends.
+
+    In double precision, in which falls of the loss and distances of maxima are no noise: enter
+    ``jax.enable_x64(True)`` around it, and give it floats of that precision.
+
+    Args:
+        problem_of: from a row to its problem and start; what it closes over, such as the network,
+            is shared by all.
+        rows: any pytree of arrays with a common leading axis, a row for each start.
+        pga: the ascents' settings.
+        num_lanes: ascents under way at a time.
+        certify_lanes: ends certified at a time.
+
+    Example:
+        >>> import jaxadv as ja
+        >>> net = ja.init_two_layer(jax.random.key(0), dim=4, width=32)
+        >>> prob = ja.Problem(net, jnp.ones(4), jnp.float32(0), ja.L2Ball(0.2))
+        >>> starts = 0.1 * jax.random.normal(jax.random.key(1), (8, 4))
+        >>> ends = climb(lambda start: (prob, start), starts, PGA(), num_lanes=8)
+        >>> ends.maximum.shape
+        (8, 4)
+    """
+
+    def init(row: X) -> tuple[X, Walk]:
+        problem, start = problem_of(row)
+        state = ascent.init(problem, start, pga)
+        zero = jnp.zeros_like(state.loss)
+        return row, Walk(state, state.perturbation, zero, jnp.zeros_like(state.steps))
+
+    def step(lane: tuple[X, Walk]) -> tuple[X, Walk]:
+        row, walk = lane
+        state = ascent.step(problem_of(row)[0], walk.state, pga)
+        moved = l2_norm(state.perturbation - walk.state.perturbation)
+        fell = state.loss < walk.state.loss
+        return row, Walk(state, walk.start, walk.length + moved, walk.falls + fell)
+
+    def finish(lane: tuple[X, Walk]) -> dict[str, Any]:
+        row, walk = lane
+        chord = l2_norm(walk.state.perturbation - walk.start)
+        return {
+            "row": row,
+            "solution": ascent.finish(problem_of(row)[0], walk.state, pga),
+            "path_ratio": jnp.where(chord == 0, 1, over(walk.length, chord)),
+            "falls": over(walk.falls.astype(chord.dtype), walk.state.steps),
+        }
+
+    def judge(ended: dict[str, Any]) -> Ends:
+        problem, _ = problem_of(ended["row"])
+        solution = ended["solution"]
+        certificate = certify(
+            problem,
+            solution.perturbation,
+            step_size=solution.step_size,
+            tolerance=pga.tolerances[-1],
+            gradient_scale=solution.gradient_scale,
+        )
+        return Ends(
+            status=solution.status,
+            steps=solution.steps,
+            residual=solution.residual,
+            loss=solution.loss,
+            kind=certificate.kind,
+            curvature_ratio=certificate.curvature_ratio,
+            maximum=certificate.maximum,
+            loss_maximum=problem.objective(certificate.maximum),
+            path_ratio=ended["path_ratio"],
+            falls=ended["falls"],
+        )
+
+    with jax.default_matmul_precision("highest"):
+        ended = lane_map(
+            init, step, lambda lane: ascent.done(lane[1].state), finish, rows, num_lanes=num_lanes
+        )
+        return jax.lax.map(judge, ended, batch_size=certify_lanes)
+
+
+def group(maxima: Float[Array, "start dim"], radius: ScalarLike) -> Int[Array, " start"]:
+    """Which starts ended in the same maximum: for each the first of them, −1 where there is none.
+
+    By distance alone, never by loss: mirror images have equal losses.
+
+    Args:
+        maxima: polished maxima, NaN where none was certified.
+        radius: ε; what is closer than `SAME` radii is one.
+
+    Example:
+        >>> points = jnp.array([[0.0, 1.0], [1.0, 0.0], [jnp.nan] * 2, [0.0, 1.0]])
+        >>> group(points, 1.0).tolist()
+        [0, 1, -1, 0]
+    """
+
+    def first(point: Float[Array, " dim"]) -> Int[Array, ""]:
+        # NaN is not close to anything, itself included.
+        near = jax.vmap(lambda other: l2_norm(other - point))(maxima) <= SAME * radius
+        return jnp.where(near.any(), jnp.argmax(near), -1)
+
+    return jax.lax.map(first, maxima, batch_size=64).astype(jnp.int32)
+
+
+def representatives(
+    groups: Int[Array, " start"], number: int
+) -> tuple[Int[Array, " maximum"], Bool[Array, " maximum"]]:
+    """The first starts of the first ``number`` groups, and whether there are so many.
+
+    Example:
+        >>> rows, exist = representatives(jnp.array([0, 1, -1, 0]), 3)
+        >>> rows[exist].tolist()
+        [0, 1]
+    """
+    is_first = groups == jnp.arange(len(groups))
+    (rows,) = jnp.nonzero(is_first, size=number, fill_value=0)
+    return rows, jnp.arange(number) < is_first.sum()

@@ -1,0 +1,161 @@
+"""How regular the landscape of one problem is: one step, gradients, valleys, curvature."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxadv.ascent.stationarity import over
+from jaxadv.problems.norms import l2_norm
+from jaxadv.problems.problem import Problem
+
+Vector = Float[Array, " dim"]
+Scalar = Float[Array, ""]
+
+
+def one_step(problem: Problem, best: Vector) -> tuple[Scalar, Scalar]:
+    """How good a single step is: from the centre along the gradient, to the boundary.
+
+    Returns:
+        The cosine between the gradient at δ = 0 and δ*; and the share of the best gain in loss
+        that the step reaches, (L(ε g/‖g‖) − L(0))/(L(δ*) − L(0)).
+
+    Args:
+        problem: with an L2 set.
+        best: δ*, the best maximum.
+
+    Example:
+        >>> import jaxadv as ja
+        >>> line = ja.Problem(jax.tree_util.Partial(jnp.sum), jnp.ones(2), 0.0, ja.L2Ball(1.0))
+        >>> [round(float(number), 5) for number in one_step(line, jnp.full(2, 0.5**0.5))]
+        [1.0, 1.0]
+    """
+    centre = jnp.zeros_like(best)
+    loss, gradient = problem.value_and_gradient(centre)
+    norm = l2_norm(gradient)
+    radius = jnp.asarray(problem.constraint.radius)
+    reached = problem.objective(radius * over(gradient, norm))
+    cosine = over(gradient @ best, norm * l2_norm(best))
+    return cosine, over(reached - loss, problem.objective(best) - loss)
+
+
+def great_circle(
+    one: Vector, other: Vector, angles: Float[Array, " angle"]
+) -> Float[Array, "angle dim"]:
+    """Points of the great circle from ``one`` through ``other``, at some angles from ``one``.
+
+    Its radius is the norm of ``one``. Where both are (anti)parallel the circle is not determined,
+    and one of those through both is taken.
+
+    Example:
+        >>> great_circle(jnp.array([2.0, 0.0]), jnp.array([1.0, 1.0]), jnp.array([jnp.pi / 2]))
+        Array([[-8.742278e-08,  2.000000e+00]], dtype=float32)
+    """
+    radius = l2_norm(one)
+    normal = over(one, radius)
+
+    def beside(vector: Vector) -> Vector:
+        return vector - normal * (normal @ vector)
+
+    across = beside(over(other, l2_norm(other)))
+    # The axis that is least parallel to ``one``, for want of another direction.
+    spare = beside(jax.nn.one_hot(jnp.argmin(jnp.abs(normal)), one.size, dtype=one.dtype))
+    undetermined = l2_norm(across) < 8 * float(jnp.finfo(one.dtype).eps) ** 0.5
+    across = jnp.where(undetermined, spare, across)
+    across = over(across, l2_norm(across))
+    return radius * (jnp.outer(jnp.cos(angles), normal) + jnp.outer(jnp.sin(angles), across))
+
+
+def angle_between(one: Vector, other: Vector) -> Scalar:
+    """The angle from ``one`` to ``other`` seen from 0, in radians.
+
+    Example:
+        >>> round(float(angle_between(jnp.array([2.0, 0.0]), jnp.array([1.0, 1.0]))), 4)
+        0.7854
+    """
+    one, other = over(one, l2_norm(one)), over(other, l2_norm(other))
+    # Better than the arc cosine, which is blind to small angles.
+    return 2 * jnp.arctan2(l2_norm(one - other), l2_norm(one + other))
+
+
+def barrier(problem: Problem, one: Vector, other: Vector, num_points: int = 256) -> Scalar:
+    """How deep the valley is between two maxima, along the shorter great circle through both.
+
+    min(L(a), L(b)) less the least loss on the way, in units of the loss.
+
+    Example:
+        >>> import jaxadv as ja
+        >>> line = ja.Problem(jax.tree_util.Partial(jnp.sum), jnp.zeros(2), 0.0, ja.L2Ball(1.0))
+        >>> round(float(barrier(line, jnp.full(2, 0.5**0.5), jnp.full(2, -(0.5**0.5)))), 3)
+        1.0
+    """
+    angles = jnp.linspace(0, 1, num_points, dtype=one.dtype) * angle_between(one, other)
+    losses = jax.vmap(problem.objective)(great_circle(one, other, angles))
+    return jnp.minimum(problem.objective(one), problem.objective(other)) - losses.min()
+
+
+def gradient_change(
+    problem: Problem, pairs: Float[Array, "circle 2 dim"], num_points: int = 256
+) -> Scalar:
+    """The largest change of the gradient over distance on the sphere, without a unit.
+
+    max ‖g(a) − g(b)‖/‖a − b‖ over neighbouring points of great circles, in units of the largest
+    ‖g‖ there over the radius: how many times over the gradient can change on the way of a radius.
+
+    NaN where the radius is 0.
+
+    Args:
+        problem: with an L2 set.
+        pairs: two points of each circle.
+        num_points: on each circle, evenly.
+
+    Example:
+        >>> import jaxadv as ja
+        >>> line = ja.Problem(jax.tree_util.Partial(jnp.sum), jnp.ones(2), 0.0, ja.L2Ball(1.0))
+        >>> round(float(gradient_change(line, jnp.eye(2)[None])), 2)  # 2/(√2 (2 + √2))
+        0.41
+    """
+    radius = jnp.asarray(problem.constraint.radius)
+    angles = jnp.linspace(0, 2 * jnp.pi, num_points + 1, dtype=pairs.dtype)
+
+    def look(pair: Float[Array, "2 dim"]) -> tuple[Scalar, Scalar]:
+        points = great_circle(radius * over(pair[0], l2_norm(pair[0])), pair[1], angles)
+        gradients = jax.vmap(lambda point: problem.value_and_gradient(point)[1])(points)
+        norm = jax.vmap(l2_norm)
+        changes = norm(jnp.diff(gradients, axis=0)) / norm(jnp.diff(points, axis=0))
+        return changes.max(), norm(gradients).max()
+
+    changes, norms = jax.lax.map(look, pairs)
+    return over(changes.max() * radius, norms.max())
+
+
+def tangent_basis(normal: Vector) -> Float[Array, "dim tangent"]:
+    """An orthonormal basis of the tangent space n^⊥ of the sphere: a Householder reflection's.
+
+    Example:
+        >>> tangent_basis(jnp.array([0.0, 1.0])).tolist()
+        [[-1.0], [0.0]]
+    """
+    sign = jnp.where(normal[0] < 0, -1.0, 1.0).astype(normal.dtype)
+    axis = normal.at[0].add(sign)
+    image = jnp.outer(axis, axis[1:]) / (1 + sign * normal[0])
+    return jnp.eye(normal.size, dtype=normal.dtype)[:, 1:] - image
+
+
+def tangent_eigenvalues(problem: Problem, delta: Vector) -> tuple[Float[Array, " tangent"], Scalar]:
+    """The eigenvalues of A = QᵀHQ, ascending, and the multiplier λ, at a point of the sphere.
+
+    Q is a basis of the tangent space. A strict maximum on the sphere has all of them below λ; the
+    number of those above is the number of directions in which the loss rises.
+
+    Example:
+        >>> import jaxadv as ja
+        >>> line = ja.Problem(jax.tree_util.Partial(jnp.sum), jnp.ones(2), 0.0, ja.L2Ball(1.0))
+        >>> values, multiplier = tangent_eigenvalues(line, jnp.full(2, 0.5**0.5))
+        >>> bool(values.max() < multiplier)
+        True
+    """
+    _, gradient = problem.value_and_gradient(delta)
+    multiplier = over(gradient @ delta, delta @ delta)
+    basis = tangent_basis(over(delta, l2_norm(delta)))
+    hessian = jax.hessian(problem.objective)(delta)
+    return jnp.linalg.eigvalsh(basis.T @ hessian @ basis), multiplier

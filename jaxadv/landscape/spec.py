@@ -1,0 +1,150 @@
+"""What a look at a landscape is: a frozen specification, and the cells of its grid."""
+
+import functools
+import itertools
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jaxadv.ascent.pga import PGA
+from jaxadv.ascent.steps import STEP_RULES
+from jaxadv.experiments.fields import choice, count, function_name, grid, positive, whole
+from jaxadv.experiments.specification import Specification
+from jaxadv.problems.activations import ACTIVATIONS
+from jaxadv.problems.losses import LOSSES
+from jaxadv.problems.networks import NETWORKS
+
+DEFAULT_DIM = 32
+TRAININGS = ("none", "clean", "adversarial")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of the grid."""
+
+    training: str
+    ratio: float
+    scale: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Landscape(Specification):
+    """The landscape around inputs of many networks, at several input scales, from many starts each.
+
+    The grid is the product of trainings, ratios and scales. Networks, inputs, labels and relative
+    starts are the same in every cell, and the same as those of a `Sweep` with the same seed and
+    shape. All of it is computed in double precision, in which falls of the loss and distances of
+    maxima are no noise. A single value may stand for a tuple of one.
+
+    Attributes:
+        scales: input scales s; the inputs have norm s·√dim.
+        ratios: perturbation ratios ρ; the perturbation's radius is ρ times the input's norm.
+        trainings: none (random networks as they are drawn), clean or adversarial: the same networks
+            trained on all of the data at the cell's scale, which must be real.
+        dim: input dimension d; by default the data's own, or 32 where the data is simulated.
+        width: number m of hidden neurons.
+        networks: random networks, the independent units of every statistic.
+        examples: inputs per network.
+        starts: random starts per input, uniform in the ball.
+        network: two-layer, or a user's module:function(key, dim, width, activation).
+        activation: identity, tanh, erf, sigmoid, softplus, gelu, silu, sin, relu, or a user's
+            module:function.
+        loss: quadratic, logistic, or a user's module:function(output, label).
+        step: the step rule: constant (step size), normalized (fraction of the radius) or
+            inverse-curvature (multiple of 1/|curvature| at the start).
+        step_size: the step rule's parameter; small, or ascent jumps over maxima where the
+            landscape is rough.
+        tolerance: residual at which an ascent ends.
+        max_steps: budget of steps per ascent.
+        training_steps: steps of Adam that a network is trained for.
+        learning_rate: Adam's.
+        data: sphere (norm exactly s·√dim), gaussian (entries N(0, s²)), digits, or FILE.npz with
+            arrays x (n, d) and y (n,). Labels are N(0, 1) where simulated, their signs for the
+            logistic loss.
+        seed: all randomness comes from it.
+
+    Raises:
+        ValueError, TypeError: for a field that cannot be used; names the field, its value and what
+            is allowed.
+
+    Example:
+        >>> spec = Landscape(scales=(0.1, 1.0), networks=2)
+        >>> spec.dim, len(spec.cells)
+        (32, 2)
+    """
+
+    experiment: ClassVar[str] = "landscape"
+
+    scales: tuple[float, ...] = (0.1, 1.0, 10.0)
+    ratios: tuple[float, ...] = (0.1,)
+    trainings: tuple[str, ...] = ("none",)
+    dim: int | None = None
+    width: int = 256
+    networks: int = 16
+    examples: int = 2
+    starts: int = 200
+    network: str = "two-layer"
+    activation: str = "tanh"
+    loss: str = "quadratic"
+    step: str = "inverse-curvature"
+    step_size: float = 0.1
+    tolerance: float = 1e-4
+    max_steps: int = 5000
+    training_steps: int = 300
+    learning_rate: float = 0.01
+    data: str = "sphere"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for field in ("scales", "ratios"):
+            self._set(field, grid(field, getattr(self, field), positive))
+        self._set("trainings", grid("trainings", self.trainings, _training))
+        for field in ("step_size", "tolerance", "learning_rate"):
+            self._set(field, positive(field, getattr(self, field)))
+        for field in ("width", "networks", "examples", "training_steps"):
+            self._set(field, count(field, getattr(self, field)))
+        self._set("starts", whole("starts", self.starts, least=2))
+        self._set("max_steps", whole("max_steps", self.max_steps, least=0))
+        self._set("seed", whole("seed", self.seed, least=0, most=2**32 - 1))
+        for field, table in (
+            ("activation", ACTIVATIONS), ("loss", LOSSES), ("network", NETWORKS),
+        ):  # fmt: skip
+            self._set(field, function_name(field, getattr(self, field), table))
+        self._check_functions((self.activation,), (self.loss,))
+        choice("step", self.step, tuple(STEP_RULES))
+        self._check_data()
+
+    def _check_data(self) -> None:
+        """Settle ``dim``, and refuse what the data cannot give."""
+        data = self.real_examples
+        own = DEFAULT_DIM if data is None else data.dim
+        self._set("dim", own if self.dim is None else whole("dim", self.dim, least=2))
+        if data is not None and self.dim != own:
+            raise ValueError(f"dim: {self.dim} does not fit data {self.data!r}, d = {own}")
+        if data is None and self.trainings != ("none",):
+            raise ValueError(
+                f"trainings: {','.join(self.trainings)} needs data to train on, not {self.data!r}; "
+                "give digits or FILE.npz"
+            )
+        self._check_examples((self.loss,))
+
+    @functools.cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """All cells, those of one training together."""
+        axes = (self.trainings, self.ratios, self.scales)
+        return tuple(itertools.starmap(Cell, itertools.product(*axes)))
+
+    @property
+    def num_starts(self) -> int:
+        """How many ascents there are in all."""
+        return len(self.cells) * self.networks * self.examples * self.starts
+
+    @property
+    def pga(self) -> PGA:
+        """The settings of all ascents."""
+        rule = STEP_RULES[self.step](self.step_size)
+        return PGA(rule, (self.tolerance,), self.max_steps)
+
+
+def _training(field: str, value: str) -> str:
+    choice(field, value, TRAININGS)
+    return value

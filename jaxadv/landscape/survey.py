@@ -1,0 +1,286 @@
+"""What is measured of a landscape: all inputs of one network in one cell, by one program.
+
+`maxima` and `regularity` have the parts, for one problem; `runner` goes through the cells.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Any, NamedTuple, TypeVar, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, Int, Key
+
+from jaxadv.ascent.certificate import Kind
+from jaxadv.ascent.pga import PGA, Status
+from jaxadv.ascent.stationarity import over
+from jaxadv.devices import on_devices
+from jaxadv.experiments.draws import Draws, Given, IntLike, Source, Tag, draw, given_of, key_of
+from jaxadv.experiments.layout import usual_certify_lanes, usual_lanes
+from jaxadv.experiments.variables import Variable
+from jaxadv.landscape.maxima import Ends, climb, group, representatives
+from jaxadv.landscape.regularity import barrier, gradient_change, one_step, tangent_eigenvalues
+from jaxadv.landscape.spec import Cell, Landscape
+from jaxadv.learning.fit import fit
+from jaxadv.problems.activations import ACTIVATIONS
+from jaxadv.problems.constraints import L2Ball
+from jaxadv.problems.losses import LOSSES, Loss
+from jaxadv.problems.names import resolve
+from jaxadv.problems.networks import NETWORKS, Network
+from jaxadv.problems.norms import l2_norm
+from jaxadv.problems.problem import Problem
+
+N = TypeVar("N", bound=Network)
+NUM_BARRIERS = 16
+"""Maxima, in the order in which they are found, from which valleys to the best one are measured."""
+NUM_CIRCLES = 16
+"""Great circles along which gradients are compared."""
+LOSS = "loss"
+VARIABLES: Mapping[str, Variable] = {
+    "status": Variable("status", "why the ascent stopped", dtype="int8", flags=Status),
+    "num_steps": Variable("steps", "steps that were taken", units="step", dtype="int32"),
+    "residual": Variable("residual", "residual at the end, over the radius"),
+    "loss_end": Variable("loss", "loss at the end", units=LOSS),
+    "kind": Variable("kind", "what the certificate found the end to be", dtype="int8", flags=Kind),
+    "curvature_ratio": Variable("curvature_ratio", "largest tangent curvature over multiplier"),
+    "maximum": Variable(
+        "maximum", "first start that found the same certified maximum, -1 if none", dtype="int32"
+    ),
+    "loss_maximum": Variable("loss_maximum", "loss at the polished maximum", units=LOSS),
+    "path_ratio": Variable("path_ratio", "length of the path over its chord"),
+    "falls": Variable("falls", "share of steps that lowered the loss"),
+    "loss_centre": Variable("loss_centre", "loss without a perturbation", LOSS, dims=("example",)),
+    "step_cosine": Variable(
+        "step_cosine", "cosine of the first gradient, at 0, with the best maximum",
+        dims=("example",),
+    ),
+    "step_gain": Variable(
+        "step_gain", "share of the best gain in loss that one step from 0 reaches",
+        dims=("example",),
+    ),
+    "gradient_change": Variable(
+        "gradient_change", "largest change of the gradient within a radius, over its largest norm",
+        dims=("example",),
+    ),
+    "barrier": Variable(
+        "barrier", "depth of the valley between a maximum and the best, over the best gain",
+        dims=("example", "pair"),
+    ),
+    "spectrum": Variable(
+        "spectrum", "tangent curvatures at the best maximum over its multiplier",
+        dims=("example", "mode"),
+    ),
+}  # fmt: skip
+"""The variables of a landscape's dataset by name."""
+
+
+class Rules(NamedTuple):
+    """What all problems of an experiment have in common, and what a program is compiled for."""
+
+    loss: Loss
+    pga: PGA
+    num_lanes: int
+    certify_lanes: int
+
+
+class Training(NamedTuple):
+    """How networks are trained before they are looked at; ``attacked`` tells clean from robust."""
+
+    attacked: bool
+    num_steps: int
+    learning_rate: float
+    loss: Loss
+
+    def __call__(
+        self, network: N, given: Given, key: Key[Array, ""], scale: Array, ratio: Array
+    ) -> N:
+        """The trained network; trained in single precision, as random draws are."""
+        assert given is not None
+        directions, labels = (jnp.asarray(array, jnp.float32) for array in given)
+        single = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), network)
+        trained, _ = fit(
+            single,
+            scale.astype(jnp.float32) * directions,
+            labels,
+            key,
+            loss=self.loss,
+            ratio=ratio.astype(jnp.float32) if self.attacked else None,
+            num_steps=self.num_steps,
+            learning_rate=self.learning_rate,
+        )
+        return jax.tree.map(lambda new, old: new.astype(old.dtype), trained, network)
+
+
+class Drawn(NamedTuple):
+    """One network of a cell, trained or not, with the problems on it."""
+
+    network: Network
+    draws: Draws
+    scale: Float[Array, ""]
+    ratio: Float[Array, ""]
+
+    def problem(self, example: IntLike, loss: Loss) -> Problem:
+        """The problem of one input."""
+        x = self.scale * self.draws.direction[example]
+        return Problem(
+            self.network, x, self.draws.label[example], L2Ball(self.ratio * l2_norm(x)), loss
+        )
+
+    def starts(self, example: IntLike) -> Float[Array, "start dim"]:
+        """The starts at one input, in its ball."""
+        x = self.scale * self.draws.direction[example]
+        return self.ratio * l2_norm(x) * self.draws.start[example]
+
+
+class Surveyor:
+    """Surveys networks, cell by cell; each call takes as many networks as there are devices."""
+
+    def __init__(self, spec: Landscape, mesh: Mesh) -> None:
+        self._spec, self.mesh = spec, mesh
+        self._trials = spec.examples * spec.starts
+        with jax.enable_x64(True):
+            self._key, self._given = key_of(spec), given_of(spec)
+
+    def __call__(self, cell: Cell, networks: Sequence[int]) -> dict[str, np.ndarray]:
+        """The records of some networks in one cell, with axes (network, …)."""
+        spec, device = self._spec, self.mesh.devices.flat[0]
+        rules = Rules(
+            resolve("loss", spec.loss, LOSSES),
+            spec.pga,
+            usual_lanes(device, spec.width, self._trials),
+            usual_certify_lanes(spec.dim or 0, spec.width, self._trials),
+        )
+        # A last call with fewer networks repeats one: one shape, one compilation.
+        indices = np.resize(np.asarray(networks, np.int32), self.mesh.size)
+        with jax.enable_x64(True):
+            program = compiled(source_of(spec), training_of(spec, cell), rules, self.mesh)
+            settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
+            records = program(indices, self._key, self._given, *settings)
+            return {
+                name: np.asarray(records[name])[: len(networks)].astype(_dtype(variable))
+                for name, variable in VARIABLES.items()
+            }
+
+
+@lru_cache(maxsize=32)
+def compiled(
+    source: Source, training: Training | None, rules: Rules, mesh: Mesh
+) -> Callable[..., dict[str, Array]]:
+    """The program that surveys some networks, a row of records for each."""
+
+    def program(indices: Array, *shared: Any) -> dict[str, Array]:
+        return on_devices(partial(_one_network, source, training, rules), mesh, indices, *shared)
+
+    return jax.jit(program)
+
+
+def source_of(spec: Landscape) -> Source:
+    """How networks, inputs and starts are drawn: as those of a sweep are."""
+    simulated = spec.real_examples is None
+    return Source(
+        init=resolve("network", spec.network, NETWORKS),
+        dim=cast(int, spec.dim),
+        width=spec.width,
+        activation=resolve("activation", spec.activation, ACTIVATIONS),
+        data=cast(Any, spec.data) if simulated else "given",
+        signed=spec.loss == "logistic",
+        examples=spec.examples,
+        starts=spec.starts,
+        dtype="float64",
+    )
+
+
+def training_of(spec: Landscape, cell: Cell) -> Training | None:
+    """How a cell's networks are trained; None if they are not."""
+    if cell.training == "none":
+        return None
+    loss = resolve("loss", spec.loss, LOSSES)
+    attacked = cell.training == "adversarial"
+    return Training(attacked, spec.training_steps, spec.learning_rate, loss)
+
+
+def draw_trained(  # noqa: PLR0917  shared rows of `on_devices` are positional
+    source: Source,
+    training: Training | None,
+    index: IntLike,
+    key: Key[Array, ""],
+    given: Given,
+    scale: Float[Array, ""],
+    ratio: Float[Array, ""],
+) -> Drawn:
+    """One network with its inputs and starts, trained if the cell says so."""
+    draws = draw(source, index, key, given)
+    network = draws.network
+    if training is not None:
+        batches = source.key_for(key, Tag.BATCH, index)
+        network = training(network, given, batches, scale, ratio)
+    return Drawn(network, draws, scale, ratio)
+
+
+def _one_network(
+    source: Source, training: Training | None, rules: Rules, index: Int[Array, ""], *shared: Any
+) -> dict[str, Array]:
+    """The records of one network in one cell."""
+    drawn = draw_trained(source, training, index, *shared)
+    examples, starts = source.examples, source.starts
+    rows = jnp.stack(jnp.divmod(jnp.arange(examples * starts), starts), axis=1)
+
+    def problem_of(row: Int[Array, " 2"]) -> tuple[Problem, Float[Array, " dim"]]:
+        problem = drawn.problem(row[0], rules.loss)
+        radius = jnp.asarray(problem.constraint.radius)
+        return problem, radius * drawn.draws.start[row[0], row[1]]
+
+    ends = climb(
+        problem_of,
+        rows,
+        rules.pga,
+        num_lanes=rules.num_lanes,
+        certify_lanes=rules.certify_lanes,
+    )
+    ends = jax.tree.map(lambda leaf: leaf.reshape(examples, starts, *leaf.shape[1:]), ends)
+    of_examples = jax.lax.map(
+        lambda example: _one_example(
+            drawn.problem(example, rules.loss),
+            drawn.starts(example),
+            jax.tree.map(lambda leaf: leaf[example], ends),
+        ),
+        jnp.arange(examples),
+    )
+    # Of the ends' maxima, which are points, the dataset has the groups.
+    found = {**vars(ends), **of_examples}
+    return {name: found[variable.field] for name, variable in VARIABLES.items()}
+
+
+def _one_example(
+    problem: Problem, starts: Float[Array, "start dim"], ends: Ends
+) -> dict[str, Array]:
+    """What there is beside the single ascents."""
+    radius = jnp.asarray(problem.constraint.radius)
+    groups = group(ends.maximum, radius)
+    best = jnp.argmax(jnp.where(groups >= 0, ends.loss_maximum, -jnp.inf))
+    top = ends.maximum[best]
+    loss_centre = problem.objective(jnp.zeros_like(top))
+    step_cosine, step_gain = one_step(problem, top)
+    rows, exist = representatives(groups, NUM_BARRIERS)
+    on_edge = ends.kind == Kind.BOUNDARY_MAX
+    wanted = exist & on_edge[rows] & on_edge[best] & (groups[rows] != groups[best])
+    depths = jax.vmap(lambda row: barrier(problem, top, ends.maximum[row]))(rows)
+    pairs = min(NUM_CIRCLES, len(starts) // 2)
+    eigenvalues, multiplier = tangent_eigenvalues(problem, top)
+    return {
+        "maximum": groups,
+        "loss_centre": loss_centre,
+        "step_cosine": step_cosine,
+        "step_gain": step_gain,
+        "gradient_change": gradient_change(
+            problem, starts[: 2 * pairs].reshape(pairs, 2, starts.shape[1])
+        ),
+        "barrier": jnp.where(wanted, over(depths, ends.loss_maximum[best] - loss_centre), jnp.nan),
+        "spectrum": jnp.where(on_edge[best], eigenvalues / multiplier, jnp.nan),
+    }
+
+
+def _dtype(variable: Variable) -> str:
+    return "float64" if variable.dtype == "float" else variable.dtype

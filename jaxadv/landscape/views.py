@@ -1,0 +1,283 @@
+"""What the pictures of a landscape are drawn from: one input of the first network, in every cell.
+
+Each function gives a dataset with the dimension ``cell``, whose coordinates are a cell's settings.
+The networks, inputs and starts are those of `run_landscape`. `spheres` has the views of whole
+circles and spheres.
+"""
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, Key
+from tqdm.auto import tqdm
+
+from jaxadv.ascent.pga import PGA
+from jaxadv.ascent.trajectory import ascend_recorded
+from jaxadv.devices import on_devices, use_devices
+from jaxadv.experiments.draws import Source, Tag, given_of, key_of, uniform_in_ball
+from jaxadv.experiments.layout import usual_lanes
+from jaxadv.landscape.maxima import climb, group, representatives
+from jaxadv.landscape.regularity import angle_between, great_circle
+from jaxadv.landscape.spec import Cell, Landscape
+from jaxadv.landscape.survey import Training, draw_trained, source_of, training_of
+from jaxadv.problems.losses import LOSSES, Loss
+from jaxadv.problems.names import resolve
+from jaxadv.problems.problem import Problem
+
+Directions = Literal["pca", "gradient"]
+NUM_PATHS = 20
+NUM_ARCS = 8
+POINTS_PER_PATH = 64
+
+
+class Scene(NamedTuple):
+    """The first problem on the first network of a cell, with its starts."""
+
+    problem: Problem
+    starts: Float[Array, "start dim"]
+
+
+def scene_of(spec: Landscape, cell: Cell) -> Scene:
+    """What is looked at in one cell, in double precision."""
+    with jax.enable_x64(True):
+        settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
+        program = _scene(source_of(spec), training_of(spec, cell), _loss(spec))
+        return program(0, key_of(spec), given_of(spec), *settings)
+
+
+@functools.lru_cache(maxsize=8)
+def _scene(source: Source, training: Training | None, loss: Loss) -> Callable[..., Scene]:
+    def program(*shared: Any) -> Scene:
+        drawn = draw_trained(source, training, *shared)
+        return Scene(drawn.problem(0, loss), drawn.starts(0))
+
+    return jax.jit(program)
+
+
+def _loss(spec: Landscape) -> Loss:
+    return resolve("loss", spec.loss, LOSSES)
+
+
+@functools.partial(jax.jit, static_argnames="number")
+def record_paths(scene: Scene, pga: PGA, number: int) -> tuple[Array, Array]:
+    """The losses and points at every step of the first ascents; NaN after their ends."""
+    paths = jax.vmap(lambda start: ascend_recorded(scene.problem, start, pga)[1])
+    found = paths(scene.starts[:number])
+    return found.loss, found.perturbation
+
+
+@jax.jit
+def find_maxima(scene: Scene, pga: PGA) -> tuple[Array, Array, Array]:
+    """From all starts: polished maxima, their losses, and the group of each start."""
+    lanes = usual_lanes(jax.local_devices()[0], scene.problem.x.size * 8, len(scene.starts))
+    ends = climb(lambda start: (scene.problem, start), scene.starts, pga, num_lanes=lanes)
+    radius = jnp.asarray(scene.problem.constraint.radius)
+    return ends.maximum, ends.loss_maximum, group(ends.maximum, radius)
+
+
+def view_ascents(spec: Landscape) -> xr.Dataset:
+    """The loss at every step of `NUM_PATHS` ascents, with that at the centre.
+
+    Example:
+        >>> spec = Landscape(scales=(1.0,), dim=3, width=8, networks=1, starts=4, max_steps=50)
+        >>> dict(view_ascents(spec).loss_path.sizes)
+        {'cell': 1, 'start': 4, 'step': 51}
+    """
+
+    def view(scene: Scene) -> dict[str, Any]:
+        losses, _ = record_paths(scene, spec.pga, NUM_PATHS)
+        centre = scene.problem.objective(jnp.zeros_like(scene.problem.x))
+        return {"loss_path": (("start", "step"), losses), "loss_centre": ((), centre)}
+
+    return each_cell(spec, view, "loss along ascents")
+
+
+def view_arcs(spec: Landscape, num_points: int = 256) -> xr.Dataset:
+    """The loss along great circles from the best maximum to others, in the order of discovery.
+
+    ``loss_arc`` is NaN where there are not so many maxima; ``angle`` is 0 at the best maximum, and
+    ends at the other one.
+
+    Example:
+        >>> spec = Landscape(scales=(1.0,), dim=3, width=8, networks=1, starts=4)
+        >>> dict(view_arcs(spec, num_points=16).loss_arc.sizes)
+        {'cell': 1, 'pair': 8, 'point': 16}
+    """
+
+    def view(scene: Scene) -> dict[str, Any]:
+        maxima, losses, groups = find_maxima(scene, spec.pga)
+        best = jnp.argmax(jnp.where(groups >= 0, losses, -jnp.inf))
+        rows, exist = representatives(jnp.where(groups == groups[best], -1, groups), NUM_ARCS)
+        angles, values = _arcs(scene.problem, maxima[best], maxima[rows], num_points)
+        gone = ~exist[:, None]
+        centre = scene.problem.objective(jnp.zeros_like(scene.problem.x))
+        return {
+            "loss_arc": (("pair", "point"), jnp.where(gone, jnp.nan, values)),
+            "angle": (("pair", "point"), jnp.where(gone, jnp.nan, angles)),
+            "loss_best": ((), losses[best]),
+            "loss_centre": ((), centre),
+        }
+
+    return each_cell(spec, view, "great circles")
+
+
+@functools.partial(jax.jit, static_argnames="num_points")
+def _arcs(
+    problem: Problem,
+    best: Float[Array, " dim"],
+    others: Float[Array, "pair dim"],
+    num_points: int,
+) -> tuple[Float[Array, "pair point"], Float[Array, "pair point"]]:
+    """Angles from the best maximum to each other, and the losses there."""
+
+    def along(other: Float[Array, " dim"]) -> tuple[Array, Array]:
+        angles = jnp.linspace(0, 1, num_points) * angle_between(best, other)
+        return angles, jax.vmap(problem.objective)(great_circle(best, other, angles))
+
+    return jax.lax.map(along, others)
+
+
+def view_plane(
+    spec: Landscape, directions: Directions = "pca", num_points: int = 121
+) -> xr.Dataset:
+    """The loss in a plane through the best maximum δ*, with the ball's edge and some ascents.
+
+    Args:
+        spec: the specification.
+        directions: ``"pca"``: the two directions in which `NUM_PATHS` ascents spread most around
+            δ*; ``"gradient"``: the gradient at the centre, and a random direction.
+        num_points: along each axis.
+
+    Returns:
+        ``loss`` over (cell, row, column), with coordinates in radii from δ*; the centre and radius
+        of the ball's section, a disc; ``path`` with the two coordinates of the ascents, projected.
+
+    Example:
+        >>> spec = Landscape(scales=(1.0,), dim=3, width=8, networks=1, starts=4, max_steps=200)
+        >>> dict(view_plane(spec, num_points=9).loss.sizes)
+        {'cell': 1, 'row': 9, 'column': 9}
+    """
+
+    def view(scene: Scene) -> dict[str, Any]:
+        problem = scene.problem
+        radius = float(jnp.asarray(problem.constraint.radius))
+        maxima, losses, groups = find_maxima(scene, spec.pga)
+        top = np.asarray(maxima[int(jnp.argmax(jnp.where(groups >= 0, losses, -jnp.inf)))]) / radius
+        _, points = record_paths(scene, spec.pga, NUM_PATHS)
+        paths = thinned(np.asarray(points) / radius)
+        if directions == "pca":
+            spread = (paths - top).reshape(-1, top.size)
+            axes = np.linalg.svd(spread[~np.isnan(spread).any(axis=1)], full_matrices=False)[2][:2]
+        else:
+            _, gradient = problem.value_and_gradient(jnp.zeros_like(problem.x))
+            axes = np.linalg.qr(np.stack([gradient, scene.starts[0]], axis=1))[0].T
+        axes = axes * np.where(axes @ top < 0, -1, 1)[:, None]
+        centre = -(axes @ top)
+        section = np.sqrt(max(0.0, 1 - np.linalg.norm(top + centre @ axes) ** 2))
+        ticks = np.linspace(-1.08, 1.08, num_points)
+        across, up = centre[0] + section * ticks, centre[1] + section * ticks
+        grid = top + across[None, :, None] * axes[0] + up[:, None, None] * axes[1]
+        centre_loss = problem.objective(jnp.zeros_like(problem.x))
+        return {
+            "loss": (("row", "column"), _losses(problem, radius * grid)),
+            "across": (("column",), across),
+            "up": (("row",), up),
+            "centre": (("axis",), centre),
+            "section": ((), section),
+            "path": (("start", "point", "axis"), (paths - top) @ axes.T),
+            "loss_best": ((), losses.max(initial=-jnp.inf, where=groups >= 0)),
+            "loss_centre": ((), centre_loss),
+        }
+
+    return each_cell(spec, view, "planes")
+
+
+@jax.jit
+def _losses(problem: Problem, grid: Float[Array, "row column dim"]) -> Float[Array, "row column"]:
+    return jax.lax.map(jax.vmap(problem.objective), grid)
+
+
+def thinned(points: Float[np.ndarray, "start step dim"]) -> Float[np.ndarray, "start point dim"]:
+    """Points of paths that are NaN after their ends: `POINTS_PER_PATH` of each, ever fewer.
+
+    Example:
+        >>> thinned(np.arange(4.0).reshape(1, 4, 1)).shape
+        (1, 64, 1)
+    """
+    lengths = (~np.isnan(points[..., 0])).sum(axis=1)
+    rows = [np.geomspace(1, length, POINTS_PER_PATH).astype(int) - 1 for length in lengths]
+    return np.stack([path[row] for path, row in zip(points, rows, strict=True)])
+
+
+def view_losses(spec: Landscape, starts: int = 100_000) -> xr.Dataset:
+    """The final losses of many ascents, from other starts than the survey's.
+
+    Example:
+        >>> spec = Landscape(scales=(1.0,), dim=3, width=8, networks=1)
+        >>> dict(view_losses(spec, starts=64).loss_end.sizes)
+        {'cell': 1, 'start': 64}
+    """
+    mesh = Mesh(np.array(use_devices()), ("device",))
+    share = -(-starts // mesh.size)
+    lanes = usual_lanes(mesh.devices.flat[0], spec.width, share)
+
+    def view(scene: Scene) -> dict[str, Any]:
+        key = source_of(spec).key_for(key_of(spec), Tag.SPHERE, 0)
+        keys = jax.random.split(key, mesh.size)
+        losses, certified = _final_losses(mesh, share, lanes)(keys, scene.problem, spec.pga)
+        centre = scene.problem.objective(jnp.zeros_like(scene.problem.x))
+        return {
+            "loss_end": (("start",), losses.ravel()[:starts]),
+            "certified": (("start",), certified.ravel()[:starts]),
+            "loss_centre": ((), centre),
+        }
+
+    return each_cell(spec, view, f"final losses of {starts:,} ascents")
+
+
+@functools.lru_cache(maxsize=4)
+def _final_losses(mesh: Mesh, number: int, lanes: int) -> Callable[..., tuple[Array, Array]]:
+    """The program behind `view_losses`."""
+
+    def ascend(key: Key[Array, ""], problem: Problem, pga: PGA) -> tuple[Array, Array]:
+        radius, dim = jnp.asarray(problem.constraint.radius), problem.x.size
+        keys = jax.random.split(key, number)
+        starts = radius * jax.vmap(lambda key: uniform_in_ball(key, dim))(keys)
+        ends = climb(
+            lambda start: (problem, start), starts.astype(problem.x.dtype), pga, num_lanes=lanes
+        )
+        return ends.loss, ~jnp.isnan(ends.loss_maximum)
+
+    return jax.jit(lambda keys, *shared: on_devices(ascend, mesh, keys, *shared))
+
+
+def each_cell(spec: Landscape, view: Callable[[Scene], dict[str, Any]], what: str) -> xr.Dataset:
+    """What a view shows in every cell, side by side; shorter arrays are filled with NaN."""
+    with jax.enable_x64(True):
+        parts = [
+            xr.Dataset(
+                {name: (dims, np.asarray(value)) for name, (dims, value) in view(scene).items()}
+            )
+            for scene in (scene_of(spec, cell) for cell in tqdm(spec.cells, desc=what, leave=False))
+        ]
+    names = ("training", "ratio", "scale")
+    coords = {name: ("cell", [getattr(cell, name) for cell in spec.cells]) for name in names}
+    shared = {name: getattr(spec, name) for name in ("dim", "width", "activation", "loss", "data")}
+    joined = xr.concat(_of_one_size(parts), "cell", join="exact")
+    return joined.assign_coords(coords).assign_attrs(shared)
+
+
+def _of_one_size(parts: Iterable[xr.Dataset]) -> list[xr.Dataset]:
+    """The datasets, padded at the ends of their dimensions to the longest."""
+    parts = list(parts)
+    sizes = {dim: max(part.sizes[dim] for part in parts) for dim in parts[0].sizes}
+    return [
+        part.pad({dim: (0, size - part.sizes[dim]) for dim, size in sizes.items()})
+        for part in parts
+    ]

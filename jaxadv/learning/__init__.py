@@ -1,0 +1,1 @@
+"""How weights are fitted to data, clean or against an adversary: the outer problem."""

@@ -10,6 +10,8 @@ from jaxadv.ascent.polish import Polished, polish
 from jaxadv.ascent.steps import ConstantStep, InverseCurvatureStep, NormalizedStep
 from jaxadv.ascent.trajectory import Trajectory, ascend_recorded
 from jaxadv.devices import use_devices
+from jaxadv.landscape.runner import open_landscape, run_landscape
+from jaxadv.landscape.spec import Landscape
 from jaxadv.lanes import lane_map
 from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.constraints import L2Ball, L2Sphere, LInfBall
@@ -29,6 +31,7 @@ __all__ = [
     "L2Ball",
     "L2Sphere",
     "LInfBall",
+    "Landscape",
     "NormalizedStep",
     "Polished",
     "Problem",
@@ -43,9 +46,11 @@ __all__ = [
     "init_two_layer",
     "lane_map",
     "logistic",
+    "open_landscape",
     "open_sweep",
     "polish",
     "quadratic",
+    "run_landscape",
     "run_sweep",
     "use_devices",
 ]

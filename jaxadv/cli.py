@@ -13,6 +13,7 @@ import re
 import shlex
 import signal
 import sys
+import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType
@@ -154,7 +155,7 @@ def _read_flags(
     flags = []
     for field in dataclasses.fields(spec):
         hint = hints[field.name]
-        metavar = "A,B,…" if typing.get_origin(hint) is tuple else "N" if hint is int else "NAME"
+        metavar = _metavar(hint)
         arg = tyro.conf.arg(help=helps[field.name], metavar=metavar)
         default = _write(config.get(field.name, field.default))
         flags.append((field.name, Annotated[str, arg], default))
@@ -169,6 +170,13 @@ def _read_flags(
     return dataclasses.asdict(typing.cast(Any, values))
 
 
+def _metavar(hint: Any) -> str:
+    """What stands for a field's value in the help."""
+    if typing.get_origin(hint) is tuple:
+        return "A,B,…"
+    return "N" if hint in (int, int | None) else "X" if hint is float else "NAME"
+
+
 def _attribute_helps(spec: type[Any]) -> dict[str, str]:
     """The "Attributes" section of a docstring, by field."""
     section = (inspect.getdoc(spec) or "").partition("Attributes:")[2].partition("\n\n")[0]
@@ -179,17 +187,21 @@ def _attribute_helps(spec: type[Any]) -> dict[str, str]:
 
 
 def _write(value: Any) -> str:
+    if value is None:
+        return ""
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _read(name: str, text: str, hint: Any) -> Any:
     """The value that a flag's text means for a field of type ``hint``."""
+    item = typing.get_args(hint)[0] if typing.get_args(hint) else hint
+    # An empty default means what the specification says that it means.
+    if isinstance(hint, types.UnionType):
+        return None if text == "" else _convert(name, text, item)
     if typing.get_origin(hint) is not tuple:
         return _convert(name, text, hint)
-    # An empty default means what the specification says that it means.
     if text == "":
         return ()
-    item = typing.get_args(hint)[0]
     return tuple(_convert(name, part.strip(), item) for part in text.split(","))
 
 

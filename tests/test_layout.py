@@ -56,10 +56,10 @@ def test_every_room_is_in_the_list():
 def test_the_public_names_are_these():
     expected = {
         "ACTIVATIONS", "Certificate", "ConstantStep", "InverseCurvatureStep", "Kind", "L2Ball",
-        "L2Sphere", "LInfBall", "NormalizedStep", "PGA", "Polished", "Problem", "Solution",
-        "Status", "Sweep", "Trajectory", "TwoLayer", "ascend", "ascend_recorded", "certify",
-        "init_two_layer", "lane_map", "logistic", "open_sweep", "polish", "quadratic", "run_sweep",
-        "use_devices",
+        "L2Sphere", "LInfBall", "Landscape", "NormalizedStep", "PGA", "Polished", "Problem",
+        "Solution", "Status", "Sweep", "Trajectory", "TwoLayer", "ascend", "ascend_recorded",
+        "certify", "init_two_layer", "lane_map", "logistic", "open_landscape", "open_sweep",
+        "polish", "quadratic", "run_landscape", "run_sweep", "use_devices",
     }  # fmt: skip
     assert set(ja.__all__) == expected
     for name in expected:

@@ -87,10 +87,16 @@ def is_maximum(dataset: xr.Dataset) -> xr.DataArray:
 
 def kappa_0(dataset: xr.Dataset, cell: xr.Dataset) -> float:
     """κ₀ of a cell; NaN for networks and activations that the theory does not cover."""
-    if tomllib.loads(dataset.attrs["sweep"])["network"] != "two-layer":
+    network = tomllib.loads(dataset.attrs["sweep"])["network"]
+    return predictor(network, cell.activation.item(), cell.scale.item(), cell.ratio.item())
+
+
+def predictor(network: str, activation: str, scale: float, ratio: float) -> float:
+    """κ₀ of `regularity`; NaN for networks and activations that the theory does not cover."""
+    if network != "two-layer":
         return math.nan
     try:
-        return regularity(cell.activation.item(), cell.scale.item(), cell.ratio.item())
+        return regularity(activation, scale, ratio)
     except ValueError:  # an activation with kinks, or a user's that is not here any more
         return math.nan
 

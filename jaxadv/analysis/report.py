@@ -64,14 +64,14 @@ def as_markdown(
         f"# The claims, and what the simulation says\n\nWritten by `{command}`, all of it.",
         INTRODUCTION,
         "## Verdicts",
-        _table(
+        markdown_table(
             ["claim", "in short", "verdict", "for", "against", "undecided"],
             [_row_of(judgement) for judgement in judgements],
         ),
         "For, against, undecided: findings, one for each family of cells, pair of scales or cell. "
         + OVERALL,
         "## What was run",
-        _table(
+        markdown_table(
             ["sweep", "d", "m", "s", "ρ", "activations", "losses", "steps", "networks × trials",
              "tolerance", "budget", "certified"],
             [_description(name, dataset) for name, dataset in datasets.items()],
@@ -171,7 +171,7 @@ def _ranges(ruling: Ruling) -> str:
         for name, number in finding.numbers.items():
             if isinstance(number, Estimate) and finding.verdict != Verdict.INCONCLUSIVE:
                 values.setdefault(name, []).append(number.value)
-    texts = [f"{name} {_show(min(v))} to {_show(max(v))}" for name, v in values.items()]
+    texts = [f"{name} {show(min(v))} to {show(max(v))}" for name, v in values.items()]
     return f"Where decided: {', '.join(texts)}." if texts else ""
 
 
@@ -182,12 +182,12 @@ def _findings(findings: Sequence[tuple[str, Finding]], settings: Sequence[str]) 
     head = ["sweep"] * sweeps + [NAMES[name] for name in settings] + numbers + ["verdict"]
     rows = [
         [name] * sweeps
-        + [_show(finding.settings.get(key, "")) for key in settings]
-        + [_show(finding.numbers.get(key, "")) for key in numbers]
+        + [show(finding.settings.get(key, "")) for key in settings]
+        + [show(finding.numbers.get(key, "")) for key in numbers]
         + [finding.verdict.value]
         for name, finding in findings
     ]
-    return _table(head, rows)
+    return markdown_table(head, rows)
 
 
 def _description(name: str, dataset: xr.Dataset) -> list[str]:
@@ -199,7 +199,7 @@ def _description(name: str, dataset: xr.Dataset) -> list[str]:
         name,
         *(_axis(dict.fromkeys(dataset[axis].values.tolist())) for axis in axes),
         f"{sizes['network']} × {sizes['example'] * sizes['start']}",
-        _show(float(dataset.tolerance[-1])),
+        show(float(dataset.tolerance[-1])),
         str(tomllib.loads(dataset.attrs["sweep"])["max_steps"]),
         f"{float(is_maximum(finished).mean()):.1%}",
     ]
@@ -219,19 +219,25 @@ def _axis(values: Mapping[Any, None]) -> str:
     """The values of a grid axis; of many numbers the ends."""
     every = list(values)
     if len(every) > 4 and not isinstance(every[0], str):
-        return f"{_show(min(every))} to {_show(max(every))} ({len(every)})"
-    return ", ".join(map(_show, every))
+        return f"{show(min(every))} to {show(max(every))} ({len(every)})"
+    return ", ".join(map(show, every))
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    r"""A table in Markdown.
+
+    Example:
+        >>> markdown_table(["s"], [["0.1"]])
+        '| s |\n| --- |\n| 0.1 |'
+    """
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _show(value: Any) -> str:
+def show(value: Any) -> str:
     """A setting or a number with three digits."""
     if isinstance(value, Estimate):
-        return f"{_show(value.value)} [{_show(value.low)}, {_show(value.high)}]"
+        return f"{show(value.value)} [{show(value.low)}, {show(value.high)}]"
     if isinstance(value, float):
         if math.isnan(value):
             return "unknown"

@@ -85,7 +85,7 @@ def run_exhaustive(spec: Landscape, starts: int = 10_000, *, progress: bool = Tr
             "scale": ("cell", [cell.scale for cell in spec.cells]),
             "ratio": ("cell", [cell.ratio for cell in spec.cells]),
         },
-        attrs={"dim": spec.dim, "width": spec.width, "starts": starts},
+        attrs={"landscape": spec.to_toml(), "starts": starts},
     )
 
 

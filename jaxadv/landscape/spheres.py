@@ -87,7 +87,7 @@ def view_sphere(spec: Landscape, num_latitudes: int = 181) -> xr.Dataset:
         )
         points = find_critical_points(problem)
         _, paths = record_paths(Scene(problem, scene.starts), spec.pga, NUM_STARTS)
-        paths = thinned(np.asarray(paths))
+        paths = _filled_in(thinned(np.asarray(paths)))
         return {
             "loss": (("latitude", "longitude"), jax.lax.map(jax.vmap(problem.objective), globe)),
             "latitude": (("latitude",), latitudes),
@@ -115,6 +115,14 @@ def _critical(points: CriticalPoints) -> dict[str, Any]:
 def _tops(problem: Problem, starts: Float[Array, "start dim"], pga: PGA) -> Array:
     """The polished maxima in which ascents end."""
     return climb(lambda start: (problem, start), starts, pga, num_lanes=64).maximum
+
+
+def _filled_in(paths: Float[np.ndarray, "start point 3"]) -> Float[np.ndarray, "start place 3"]:
+    """Paths with points between their points: a long step is a curve on a map."""
+    parts = np.linspace(0, 1, 8, endpoint=False)[:, None]
+    here, there = paths[:, :-1, None], paths[:, 1:, None]
+    between = (1 - parts) * here + parts * there
+    return np.concatenate([between.reshape(len(paths), -1, 3), paths[:, -1:]], axis=1)
 
 
 def _longitude(points: Float[np.ndarray, "*point dim"]) -> Float[np.ndarray, "*point"]:

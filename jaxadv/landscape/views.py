@@ -268,9 +268,8 @@ def each_cell(spec: Landscape, view: Callable[[Scene], dict[str, Any]], what: st
         ]
     names = ("training", "ratio", "scale")
     coords = {name: ("cell", [getattr(cell, name) for cell in spec.cells]) for name in names}
-    shared = {name: getattr(spec, name) for name in ("dim", "width", "activation", "loss", "data")}
     joined = xr.concat(_of_one_size(parts), "cell", join="exact")
-    return joined.assign_coords(coords).assign_attrs(shared)
+    return joined.assign_coords(coords).assign_attrs(landscape=spec.to_toml())
 
 
 def _of_one_size(parts: Iterable[xr.Dataset]) -> list[xr.Dataset]:

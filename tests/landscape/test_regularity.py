@@ -54,15 +54,19 @@ def test_between_parallel_points_some_great_circle_is_taken(sign):
 
 
 def test_the_barrier_is_the_depth_of_the_valley_in_numpy():
-    case, problem = random_problem(1, dim=4, scale=30.0)
-    one, other = np.eye(4)[:2] * case.radius
-    angles = np.linspace(0, np.pi / 2, 256)
-    way = case.radius * np.stack([np.cos(angles), np.sin(angles), *np.zeros((2, 256))], axis=1)
-    losses = np.array([case.derivatives(point)[0] for point in way])
-    depth = barrier(problem, jnp.asarray(one), jnp.asarray(other))
-    assert depth > 0.01 * losses[0]
-    np.testing.assert_allclose(depth, min(losses[0], losses[-1]) - losses.min(), rtol=1e-10)
-    assert abs(barrier(problem, jnp.asarray(one), jnp.asarray(one))) <= 1e-15 * losses[0]
+    for seed in range(4):
+        case, problem = random_problem(seed, dim=4, scale=10.0)
+        angles = np.linspace(0, 2 * np.pi, 1020, endpoint=False)
+        ring = np.stack([np.cos(angles), np.sin(angles), *np.zeros((2, 1020))], axis=1)
+        losses = np.array([case.derivatives(case.radius * point)[0] for point in ring])
+        # A quarter of the circle, of 256 points, around its lowest.
+        way = (losses.argmin() + np.arange(-127, 129)) % 1020
+        one, other = (jnp.asarray(case.radius * ring[end]) for end in way[[0, -1]])
+        depth = barrier(problem, one, other, num_points=256)
+        expected = min(losses[way[0]], losses[way[-1]]) - losses.min()
+        np.testing.assert_allclose(depth, expected, rtol=1e-10)
+        assert expected > 0.01
+        assert abs(barrier(problem, one, one)) < 1e-14
 
 
 def test_the_gradient_of_a_quadratic_changes_at_the_rate_of_its_curvature():

@@ -10,7 +10,7 @@ from jaxadv.ascent.polish import Polished, polish
 from jaxadv.ascent.steps import ConstantStep, InverseCurvatureStep, NormalizedStep
 from jaxadv.ascent.trajectory import Trajectory, ascend_recorded
 from jaxadv.devices import use_devices
-from jaxadv.landscape.runner import open_landscape, run_landscape
+from jaxadv.landscape.runner import open_landscape, run_critical, run_landscape
 from jaxadv.landscape.spec import Landscape
 from jaxadv.lanes import lane_map
 from jaxadv.problems.activations import ACTIVATIONS
@@ -50,6 +50,7 @@ __all__ = [
     "open_sweep",
     "polish",
     "quadratic",
+    "run_critical",
     "run_landscape",
     "run_sweep",
     "use_devices",

@@ -30,7 +30,6 @@ from jaxadv.analysis.plots.style import STYLE
 from jaxadv.analysis.report import Figure
 from jaxadv.cli import Option
 from jaxadv.landscape import spheres, views
-from jaxadv.landscape.exhaustive import run_exhaustive
 from jaxadv.problems.names import suggest
 from jaxadv.stores.places import Place, place
 
@@ -119,7 +118,7 @@ def read_extent(options: Mapping[str, Any]) -> Extent:
 def report(spec: ja.Landscape, extent: Extent, dataset: xr.Dataset, folder: Place) -> None:
     """Write the tables, the figures and the report."""
     table = landscapes.tabulate(dataset)
-    exhaustive = list(run_critical(spec, extent.critical))
+    critical = list(find_critical(spec, extent.critical, folder))
     write(folder / "numbers.csv", table.to_csv(index=False))
     figures = []
     for name, caption, draw in drawings(spec, extent, dataset, table):
@@ -132,7 +131,7 @@ def report(spec: ja.Landscape, extent: Extent, dataset: xr.Dataset, folder: Plac
         figures.append(Figure(f"{name}.png", caption))
         print(folder / f"{name}.png", flush=True)
     command = f"python scripts/landscape.py --config {folder / 'manifest.json'}"
-    text = landscape_report.as_markdown(dataset, table, exhaustive, figures, command)
+    text = landscape_report.as_markdown(dataset, table, critical, figures, command)
     write(folder / "landscape.md", text)
 
 
@@ -142,11 +141,12 @@ def write(path: Place, text: str) -> None:
     print(path, flush=True)
 
 
-def run_critical(spec: ja.Landscape, networks: int) -> Iterator[xr.Dataset]:
+def find_critical(spec: ja.Landscape, networks: int, folder: Place) -> Iterator[xr.Dataset]:
     """All critical points on circles and spheres, of random networks at the same scales."""
     if networks and is_random(spec):
         for dim in (2, 3):
-            yield run_exhaustive(dataclasses.replace(spec, dim=dim, networks=networks))
+            smaller = dataclasses.replace(spec, dim=dim, networks=networks)
+            yield ja.run_critical(smaller, str(folder / f"critical-{dim}d")).load()
 
 
 def is_random(spec: ja.Landscape) -> bool:

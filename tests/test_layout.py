@@ -59,7 +59,7 @@ def test_the_public_names_are_these():
         "L2Sphere", "LInfBall", "Landscape", "NormalizedStep", "PGA", "Polished", "Problem",
         "Solution", "Status", "Sweep", "Trajectory", "TwoLayer", "ascend", "ascend_recorded",
         "certify", "init_two_layer", "lane_map", "logistic", "open_landscape", "open_sweep",
-        "polish", "quadratic", "run_landscape", "run_sweep", "use_devices",
+        "polish", "quadratic", "run_critical", "run_landscape", "run_sweep", "use_devices",
     }  # fmt: skip
     assert set(ja.__all__) == expected
     for name in expected:

@@ -1,5 +1,6 @@
 """A survey of landscapes in words and tables: Markdown for people."""
 
+import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ import xarray as xr
 
 from jaxadv.analysis.cells import finished_networks
 from jaxadv.analysis.estimates import Estimate, share
-from jaxadv.analysis.landscapes import QUANTITIES, Direction, directions
+from jaxadv.analysis.landscapes import NETWORKS, QUANTITIES, Direction, directions
 from jaxadv.analysis.report import Figure, markdown_table, show
 from jaxadv.analysis.verdicts import LEAST_NETWORKS, Verdict
 from jaxadv.landscape.meshes import EULER
@@ -43,7 +44,7 @@ ends of ascents that are none of the maxima."""
 def as_markdown(
     dataset: xr.Dataset,
     table: pd.DataFrame,
-    exhaustive: Sequence[xr.Dataset],
+    critical: Sequence[xr.Dataset],
     figures: Sequence[Figure],
     command: str,
 ) -> str:
@@ -52,7 +53,7 @@ def as_markdown(
     Args:
         dataset: a survey's.
         table: its `landscapes.tabulate`.
-        exhaustive: what `run_exhaustive` found, in some dimensions.
+        critical: what `run_critical` found, in some dimensions.
         figures: in their order.
         command: what wrote it.
     """
@@ -63,8 +64,8 @@ def as_markdown(
     parts += ["## Is a smaller scale more regular?", DIRECTIONS]
     found = {name: list(directions(dataset, name)) for name in QUANTITIES}
     parts += list(_directions(found))
-    if exhaustive:
-        parts += ["## All critical points", CRITICAL, _critical(exhaustive)]
+    if critical:
+        parts += ["## All critical points", CRITICAL, _critical(critical)]
     parts.append("## Figures")
     parts += [f"![{figure.caption}]({figure.file})\n\n*{figure.caption}*" for figure in figures]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -85,7 +86,7 @@ def _what_was_run(dataset: xr.Dataset) -> str:
 def _heading(table: pd.DataFrame, settings: Any) -> str:
     training, ratio = settings
     several = any(table[name].nunique() > 1 for name in ONE_SCALE)
-    return f"**{training} training, ρ = {ratio:g}**" if several else ""
+    return f"**{NETWORKS[training].capitalize()}, ρ = {ratio:g}**" if several else ""
 
 
 def _numbers(part: pd.DataFrame) -> str:
@@ -119,7 +120,7 @@ def _directions(found: Mapping[str, Sequence[Direction]]) -> Iterator[str]:
             own = [d for d in some if (d.training, d.ratio) == (training, ratio)]
             rows.append([QUANTITIES[name].title, *(_verdict(d) for d in own)])
         if len(settings) > 1:
-            yield f"**{training} training, ρ = {ratio:g}**"
+            yield f"**{NETWORKS[training].capitalize()}, ρ = {ratio:g}**"
         yield markdown_table(["", *(f"{one:g} → {other:g}" for one, other in pairs)], rows)
     counts = [sum(d.verdict == verdict for d in every) for verdict in Verdict]
     yield (
@@ -135,18 +136,18 @@ def _verdict(direction: Direction) -> str:
     return f"**{'yes' if direction.verdict == Verdict.SUPPORTED else 'no'}** {counts}"
 
 
-def _critical(exhaustive: Sequence[xr.Dataset]) -> str:
+def _critical(datasets: Sequence[xr.Dataset]) -> str:
     head = [
         "d", "s", "networks", "maxima", "saddles", "minima", "valleys", "Euler's check holds",
         "starts", "certified", "missed", "strays",
     ]  # fmt: skip
     rows = []
-    for found in exhaustive:
+    for found in datasets:
         dim = tomllib.loads(found.attrs["landscape"])["dim"]
         for row in range(found.sizes["cell"]):
             cell = found.isel(cell=row)
             holds = (cell.settled.values == 1) & (cell.euler.values == EULER[dim])
-            starts = found.attrs["starts"]
+            starts = json.loads(found.attrs["identity"])["ascents"]
             counts = [str(int(cell[name].sum())) for name in ("maxima", "saddles", "minima")]
             rows.append(
                 [

@@ -19,6 +19,12 @@ from jaxadv.analysis.verdicts import LEAST_NETWORKS, Verdict, verdict
 Values = Float[np.ndarray, "network example"]
 CELL = ("training", "ratio", "scale")
 """The coordinates that tell the cells of a survey apart."""
+NETWORKS = {
+    "none": "random networks",
+    "clean": "clean training",
+    "adversarial": "adversarial training",
+}
+"""What networks are called, by their training."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,9 @@ def loss_spread(cell: xr.Dataset) -> Values:
     ) -> float:
         # Of the first start in each maximum, so that one maximum has no spread at all.
         found = losses[groups[groups >= 0]]
-        return float(found.std() / (found.max() - centre)) if found.size else math.nan
+        if not found.size:
+            return math.nan
+        return float((found - found.max()).std() / (found.max() - centre))
 
     return _over_starts((cell.maximum, cell.loss_maximum, cell.loss_centre), spread)
 
@@ -128,7 +136,8 @@ QUANTITIES: Mapping[str, Quantity] = {
         "change of the gradient within a radius", True, lambda cell: cell.gradient_change.values
     ),
     "curvature_ratio": Quantity(
-        "curvature ratio at the maxima", True, _middle("curvature_ratio")
+        "curvature ratio at the maxima", True,
+        lambda cell: _middle("curvature_ratio")(cell.where(cell.maximum >= 0)),
     ),
     "certified": Quantity(
         "share of ascents that are certified", False,

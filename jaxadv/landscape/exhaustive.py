@@ -2,22 +2,23 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import xarray as xr
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key
-from tqdm.auto import tqdm
 
 from jaxadv.ascent.pga import PGA
-from jaxadv.devices import keep_programs, on_devices, use_devices
+from jaxadv.devices import on_devices
 from jaxadv.experiments.draws import Given, Source, Tag, draw, given_of, key_of
 from jaxadv.experiments.layout import usual_lanes
+from jaxadv.experiments.variables import Variable
 from jaxadv.landscape.critical import Critical, find_critical_points
 from jaxadv.landscape.maxima import SAME, climb
+from jaxadv.landscape.meshes import EULER
 from jaxadv.landscape.spec import Cell, Landscape
 from jaxadv.landscape.survey import Drawn, source_of
 from jaxadv.problems.constraints import L2Sphere
@@ -28,7 +29,7 @@ from jaxadv.problems.problem import Problem
 
 LEAST_BASIN = 0.01
 """Of the sphere: maxima with a larger basin must be found."""
-COUNTS = {
+MEANINGS = {
     "maxima": "maxima on the sphere",
     "saddles": "saddles on the sphere",
     "minima": "isolated minima on the sphere",
@@ -41,52 +42,41 @@ COUNTS = {
 }
 
 
-def run_exhaustive(spec: Landscape, starts: int = 10_000, *, progress: bool = True) -> xr.Dataset:
-    """All critical points on the sphere of one input of each network, and what ascent finds there.
-
-    Ascent runs on the sphere (`L2Sphere`), from starts that are uniform on it.
+class CriticalSurvey:
+    """A `Survey` of all critical points on the sphere, of the first input of each network.
 
     Args:
-        spec: the specification, in 2 or 3 dimensions, of random networks; its first input of each
-            network is looked at.
+        spec: in 2 or 3 dimensions.
+        mesh: the devices.
         starts: of ascents, on each problem.
-        progress: whether to draw a progress bar.
-
-    Returns:
-        `COUNTS` with dimensions (cell, network).
 
     Raises:
-        ValueError: if the dimension is not 2 or 3.
-
-    Example:
-        >>> spec = Landscape(scales=(1.0,), dim=2, width=8, networks=1)
-        >>> run_exhaustive(spec, starts=16, progress=False).strays.item()
-        0
+        ValueError: if the dimension is not 2 or 3, or networks are to be trained.
     """
-    keep_programs()
-    mesh = Mesh(np.array(use_devices()[: spec.networks]), ("device",))
-    counts = np.zeros((len(COUNTS), len(spec.cells), spec.networks), int)
-    with tqdm(total=counts[0].size, unit="problem", disable=not progress) as bar:
-        for row, cell in enumerate(spec.cells):
-            bar.set_description_str(f"all critical points, d = {spec.dim}, s = {cell.scale:g}")
-            for first in range(0, spec.networks, mesh.size):
-                networks = np.arange(first, min(first + mesh.size, spec.networks))
-                problems, ends = _ascend(spec, cell, mesh, networks, starts)
-                for place, network in enumerate(networks):
-                    problem = jax.tree.map(lambda leaf, at=place: leaf[at], problems)
-                    counts[:, row, network] = _compare(problem, ends[place])
-                bar.update(len(networks))
-    return xr.Dataset(
-        {
-            name: (("cell", "network"), values, {"long_name": meaning, "units": "1"})
-            for (name, meaning), values in zip(COUNTS.items(), counts, strict=True)
-        },
-        coords={
-            "scale": ("cell", [cell.scale for cell in spec.cells]),
-            "ratio": ("cell", [cell.ratio for cell in spec.cells]),
-        },
-        attrs={"landscape": spec.to_toml(), "starts": starts},
-    )
+
+    label = "critical points"
+    title = "All critical points of the adversarial loss on the sphere"
+    variables: Mapping[str, Variable] = {
+        name: Variable(name, meaning, dtype="int32", dims=()) for name, meaning in MEANINGS.items()
+    }
+
+    def __init__(self, spec: Landscape, mesh: Mesh, starts: int) -> None:
+        if spec.dim not in EULER:
+            raise ValueError(f"dim: {spec.dim} must be 2 or 3, for all critical points to be found")
+        if spec.trainings != ("none",):
+            raise ValueError("trainings: all critical points are found of random networks alone")
+        self._spec, self.mesh, self._starts = spec, mesh, starts
+        self.settings: Mapping[str, Any] = {"ascents": starts}
+        self.sizes: Mapping[str, int] = {}
+
+    def __call__(self, cell: Cell, networks: Sequence[int]) -> dict[str, np.ndarray]:
+        """The records of some networks in one cell, with the axis (network,)."""
+        problems, ends = _ascend(self._spec, cell, self.mesh, networks, self._starts)
+        rows = [
+            _compare(jax.tree.map(lambda leaf, at=place: leaf[at], problems), ends[place])
+            for place in range(len(networks))
+        ]
+        return dict(zip(MEANINGS, np.array(rows).T, strict=True))
 
 
 def on_sphere(problem: Problem) -> Problem:
@@ -99,14 +89,14 @@ def _loss(spec: Landscape) -> Loss:
 
 
 def _ascend(
-    spec: Landscape, cell: Cell, mesh: Mesh, networks: Int[np.ndarray, " network"], starts: int
+    spec: Landscape, cell: Cell, mesh: Mesh, networks: Sequence[int], starts: int
 ) -> tuple[Problem, Float[np.ndarray, "network start dim"]]:
     """The first problem on each of some networks, and the polished maxima that ascents end in."""
     lanes = usual_lanes(mesh.devices.flat[0], spec.width, starts)
     with jax.enable_x64(True):
         program = _compiled(source_of(spec), _loss(spec), spec.pga, starts, lanes, mesh)
         settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
-        indices = np.resize(networks, mesh.size).astype(np.int32)
+        indices = np.resize(np.asarray(networks, np.int32), mesh.size)
         problems, ends = program(indices, key_of(spec), given_of(spec), *settings)
         return problems, np.asarray(ends)
 
@@ -135,7 +125,7 @@ def _compiled(  # noqa: PLR0917
 
 
 def _compare(problem: Problem, ends: Float[np.ndarray, "start dim"]) -> tuple[int, ...]:
-    """The values of `COUNTS` for one problem."""
+    """The values of `MEANINGS` for one problem."""
     points = find_critical_points(problem)
     is_maximum = points.kind == Critical.MAXIMUM
     maxima, basins = points.perturbation[is_maximum], points.basin[is_maximum]

@@ -2,8 +2,9 @@
 
 import contextlib
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import xarray as xr
@@ -14,13 +15,14 @@ from jaxadv.devices import keep_programs, use_devices
 from jaxadv.experiments.draws import random_mark
 from jaxadv.experiments.fields import count
 from jaxadv.experiments.manifest import as_attributes, describe_process, now, write_manifest
-from jaxadv.landscape.spec import Landscape
-from jaxadv.landscape.survey import NUM_BARRIERS, VARIABLES, Surveyor
+from jaxadv.experiments.variables import Variable
+from jaxadv.landscape.exhaustive import CriticalSurvey
+from jaxadv.landscape.spec import Cell, Landscape
+from jaxadv.landscape.survey import RegularitySurvey
 from jaxadv.stores import places
 from jaxadv.stores.locks import locked
 from jaxadv.stores.store import ArraySpec, Store
 
-TITLE = "The landscape of the adversarial loss of two-layer networks"
 OF_CELLS = {
     "training": "how the network was trained",
     "ratio": "perturbation ratio",
@@ -36,6 +38,31 @@ OF_ALL = {
 """The coordinates on ``cell`` that all cells have in common."""
 
 
+@runtime_checkable
+class Survey(Protocol):
+    """What is measured of networks, and how it is stored.
+
+    Attributes:
+        label: what is surveyed, for the progress bar.
+        title: of the dataset.
+        variables: by name.
+        sizes: of the variables' dimensions, but for cell and network.
+        settings: what the values depend on beside the specification.
+        mesh: the devices; a call surveys at most as many networks.
+    """
+
+    label: str
+    title: str
+    variables: Mapping[str, Variable]
+    settings: Mapping[str, Any]
+    sizes: Mapping[str, int]
+    mesh: Mesh
+
+    def __call__(self, cell: Cell, networks: Sequence[int]) -> dict[str, np.ndarray]:
+        """The records of some networks in one cell, with axes (network, …)."""
+        ...
+
+
 def run_landscape(
     spec: Landscape,
     store: str | Path | None = None,
@@ -44,7 +71,7 @@ def run_landscape(
     devices: int | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    """Survey the landscapes that a specification asks for.
+    """Survey the landscapes that a specification asks for: maxima, and how regular it is.
 
     What the store has already is not surveyed again: the same specification goes on where a run
     stopped, and one with more networks adds them.
@@ -72,22 +99,78 @@ def run_landscape(
         >>> dict(run_landscape(spec, progress=False).maximum.sizes)
         {'cell': 1, 'network': 1, 'example': 1, 'start': 4}
     """
+    survey = RegularitySurvey(spec, mesh_for(spec, devices))
+    return run_survey(spec, survey, store, fresh=fresh, progress=progress)
+
+
+def run_critical(
+    spec: Landscape,
+    store: str | Path | None = None,
+    *,
+    starts: int = 10_000,
+    fresh: bool = False,
+    devices: int | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """All critical points on the sphere at one input of each network, and what ascent finds there.
+
+    Ascents run on the sphere (`L2Sphere`), from starts that are uniform on it. Stored and resumed
+    as `run_landscape`.
+
+    Args:
+        spec: the specification, in 2 or 3 dimensions, of random networks.
+        store: as in `run_landscape`; a folder of its own.
+        starts: of ascents, on each problem.
+        fresh: as in `run_landscape`.
+        devices: likewise.
+        progress: likewise.
+
+    Returns:
+        A dataset with dimensions (cell, network).
+
+    Raises:
+        ValueError, OSError: as `run_landscape`, and if the dimension is not 2 or 3, or
+            networks are to be trained.
+
+    Example:
+        >>> spec = Landscape(scales=(1.0,), dim=2, width=8, networks=1)
+        >>> run_critical(spec, starts=16, progress=False).strays.item()
+        0
+    """
+    survey = CriticalSurvey(spec, mesh_for(spec, devices), starts)
+    return run_survey(spec, survey, store, fresh=fresh, progress=progress)
+
+
+def mesh_for(spec: Landscape, devices: int | None) -> Mesh:
+    """The devices, no more of them than there are networks."""
     if devices is not None:
         count("devices", devices)
     keep_programs()
-    chosen = use_devices(devices)[: spec.networks]
+    return Mesh(np.array(use_devices(devices)[: spec.networks]), ("device",))
+
+
+def run_survey(
+    spec: Landscape,
+    survey: Survey,
+    store: str | Path | None,
+    *,
+    fresh: bool,
+    progress: bool,
+) -> xr.Dataset:
+    """Survey what a store has not yet, and return all that was asked for."""
     path = None if store is None else places.place(store)
-    identity = identity_of(spec)
+    identity = identity_of(spec, survey)
     if path is not None:
         places.check(path, None if fresh else identity)
     is_local = isinstance(path, Path)
     with locked(path / ".lock") if is_local else contextlib.nullcontext():
         if fresh and path is not None:
             places.delete(path)
-        stored = Store.create(path, identity, {"title": TITLE, "coordinates": " ".join(OF_CELLS)})
-        _lay_out(stored, spec)
-        _run(spec, stored, Surveyor(spec, Mesh(np.array(chosen), ("device",))), progress=progress)
-        dataset = _dataset(stored).isel(network=slice(0, spec.networks))
+        attributes = {"title": survey.title, "coordinates": " ".join([*OF_CELLS, *OF_ALL])}
+        stored = Store.create(path, identity, attributes)
+        _lay_out(stored, spec, survey)
+        _run(spec, stored, survey, progress=progress)
+        dataset = stored.dataset().isel(network=slice(0, spec.networks))
         manifest = manifest_of(stored, spec)
         dataset.attrs = as_attributes(manifest)
         if path is None:
@@ -103,18 +186,19 @@ def open_landscape(store: str | Path) -> xr.Dataset:
         ValueError: if there is no survey, or it cannot be read.
     """
     opened = Store.open(places.place(store))
-    dataset = _dataset(opened)
+    dataset = opened.dataset()
     dataset.attrs = as_attributes(manifest_of(opened))
     return dataset
 
 
-def identity_of(spec: Landscape) -> dict[str, Any]:
+def identity_of(spec: Landscape, survey: Survey) -> dict[str, Any]:
     """What must be the same for all of a store: all but the number of networks."""
     fields = spec.to_dict()
     del fields["networks"]
     real = spec.real_examples
     data = spec.data if real is None else real.digest
-    return {**fields, "data": data, "random numbers": random_mark()}
+    settings = {**survey.settings, "random numbers": random_mark()}
+    return {"survey": survey.title, **fields, "data": data, **settings}
 
 
 def manifest_of(store: Store, spec: Landscape | None = None) -> dict[str, Any]:
@@ -130,41 +214,38 @@ def manifest_of(store: Store, spec: Landscape | None = None) -> dict[str, Any]:
     }
 
 
-def _run(spec: Landscape, stored: Store, surveyor: Surveyor, *, progress: bool) -> None:
+def _run(spec: Landscape, stored: Store, survey: Survey, *, progress: bool) -> None:
     """Survey what is not complete."""
     complete = stored.read("complete", {"network": slice(0, spec.networks)})
     if complete.all():
         return
-    note = {"landscape": spec.to_toml(), **describe_process(list(surveyor.mesh.devices.flat))}
-    clock, at_once = time.perf_counter(), surveyor.mesh.size
-    per_network = spec.examples * spec.starts
-    total = complete.size * per_network
-    with tqdm(total=total, unit="ascent", disable=not progress, dynamic_ncols=True) as bar:
-        bar.update(int(complete.sum()) * per_network)
+    note = {"landscape": spec.to_toml(), **describe_process(list(survey.mesh.devices.flat))}
+    clock, at_once = time.perf_counter(), survey.mesh.size
+    total = complete.size
+    with tqdm(total=total, unit="network", disable=not progress, dynamic_ncols=True) as bar:
+        bar.update(int(complete.sum()))
         for row, cell in enumerate(spec.cells):
-            bar.set_description_str(f"{cell.training} training, s = {cell.scale:g}")
+            training = "random" if cell.training == "none" else f"{cell.training} training"
+            bar.set_description_str(f"{survey.label}: {training}, s = {cell.scale:g}")
             missing = np.flatnonzero(~complete[row])
             for first in range(0, len(missing), at_once):
                 networks = missing[first : first + at_once].tolist()
-                records = surveyor(cell, networks)
+                records = survey(cell, networks)
                 for place, network in enumerate(networks):
                     block = {"cell": [row], "network": [network]}
                     values = {name: value[None, [place]] for name, value in records.items()}
                     stored.write(values, block)
                     # Last: what is complete has all its records.
                     stored.write({"complete": np.array(True)}, block)
-                bar.update(len(networks) * per_network)
+                bar.update(len(networks))
                 seconds = round(time.perf_counter() - clock, 3)
                 stored.note(note["started"], {**note, "seconds": seconds, "ended": now()})
 
 
-def _lay_out(store: Store, spec: Landscape) -> None:
+def _lay_out(store: Store, spec: Landscape, survey: Survey) -> None:
     """The arrays of a store, with its coordinates filled."""
     networks = max(store.sizes("complete").get("network", 0), spec.networks)
-    sizes = {
-        "cell": len(spec.cells), "network": networks, "example": spec.examples,
-        "start": spec.starts, "pair": NUM_BARRIERS, "mode": (spec.dim or 0) - 1,
-    }  # fmt: skip
+    sizes = {"cell": len(spec.cells), "network": networks, **survey.sizes}
     columns = {name: [getattr(cell, name) for cell in spec.cells] for name in OF_CELLS} | {
         name: [getattr(spec, name)] * len(spec.cells) for name in OF_ALL
     }
@@ -188,13 +269,9 @@ def _lay_out(store: Store, spec: Landscape) -> None:
             "float64" if variable.dtype == "float" else variable.dtype,
             variable.attributes,
         )
-        for name, variable in VARIABLES.items()
+        for name, variable in survey.variables.items()
     }
     meaning = {"long_name": "whether this cell and network were surveyed", "units": "1"}
     store.lay_out({**coordinates, **variables})
     store.write({name: np.array(column) for name, column in columns.items()}, {})
     store.lay_out({"complete": array(("cell", "network"), "bool", meaning)})
-
-
-def _dataset(store: Store) -> xr.Dataset:
-    return store.dataset().set_coords([*OF_CELLS, *OF_ALL])

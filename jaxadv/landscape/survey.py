@@ -134,12 +134,23 @@ class Drawn(NamedTuple):
         return self.ratio * l2_norm(x) * self.draws.start[example]
 
 
-class Surveyor:
-    """Surveys networks, cell by cell; each call takes as many networks as there are devices."""
+class RegularitySurvey:
+    """A `Survey` of maxima, and of how regular the landscape is; see `VARIABLES`."""
+
+    label = "landscapes"
+    title = "The landscape of the adversarial loss of two-layer networks"
+    variables: Mapping[str, Variable] = VARIABLES
+    settings: Mapping[str, Any] = {}
 
     def __init__(self, spec: Landscape, mesh: Mesh) -> None:
         self._spec, self.mesh = spec, mesh
         self._trials = spec.examples * spec.starts
+        self.sizes: Mapping[str, int] = {
+            "example": spec.examples,
+            "start": spec.starts,
+            "pair": NUM_BARRIERS,
+            "mode": cast(int, spec.dim) - 1,
+        }
         with jax.enable_x64(True):
             self._key, self._given = key_of(spec), given_of(spec)
 
@@ -150,7 +161,7 @@ class Surveyor:
             resolve("loss", spec.loss, LOSSES),
             spec.pga,
             usual_lanes(device, spec.width, self._trials),
-            usual_certify_lanes(spec.dim or 0, spec.width, self._trials),
+            usual_certify_lanes(cast(int, spec.dim), spec.width, self._trials),
         )
         # A last call with fewer networks repeats one: one shape, one compilation.
         indices = np.resize(np.asarray(networks, np.int32), self.mesh.size)
@@ -158,10 +169,7 @@ class Surveyor:
             program = compiled(source_of(spec), training_of(spec, cell), rules, self.mesh)
             settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
             records = program(indices, self._key, self._given, *settings)
-            return {
-                name: np.asarray(records[name])[: len(networks)].astype(_dtype(variable))
-                for name, variable in VARIABLES.items()
-            }
+            return {name: np.asarray(records[name])[: len(networks)] for name in VARIABLES}
 
 
 @lru_cache(maxsize=32)
@@ -280,7 +288,3 @@ def _one_example(
         "barrier": jnp.where(wanted, over(depths, ends.loss_maximum[best] - loss_centre), jnp.nan),
         "spectrum": jnp.where(on_edge[best], eigenvalues / multiplier, jnp.nan),
     }
-
-
-def _dtype(variable: Variable) -> str:
-    return "float64" if variable.dtype == "float" else variable.dtype

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from jaxadv.analysis.estimates import Estimate
-from jaxadv.analysis.landscapes import QUANTITIES, kappa_0
+from jaxadv.analysis.landscapes import NETWORKS, QUANTITIES, kappa_0
 from jaxadv.analysis.meanfield import curvature_ratio
 from jaxadv.analysis.plots.panels import REGULAR, ROUGH, WIDTH, regime
 from jaxadv.analysis.plots.spheres import OUTLINED
@@ -70,8 +70,8 @@ def draw_arcs(axes: Axes, cell: xr.Dataset) -> Axes:
     if not known.any():
         axes.text(90, 0.5, "one maximum:\nno valley", ha="center", color="0.35", fontsize=9)
     axes.axhline(0, color="0.7", lw=0.8, ls=":")
-    axes.set(xlim=(0, 180), xticks=(0, 60, 120, 180), xlabel="angle from the best, degrees")
-    axes.set_ylabel("share of the gain", fontsize=9)
+    axes.set(xlim=(0, 180), xticks=(0, 60, 120, 180), xlabel="degrees from the best")
+    axes.set_ylabel("share of the gain")
     return _small(axes)
 
 
@@ -86,7 +86,7 @@ def draw_ascents(axes: Axes, cell: xr.Dataset) -> Axes:
         axes.plot(np.arange(1, length + 1), path[:length], color=hue, lw=1, alpha=0.8)
         axes.plot(length, path[length - 1], "o", color=hue, ms=3.5, zorder=4)
     axes.axhline(0, color="0.6", lw=0.8, ls=":")
-    axes.set(xscale="log", xlabel="step + 1", ylabel="share of the gain", ylim=(-1.05, 1.1))
+    axes.set(xscale="log", xlabel="step + 1", ylabel="share of the gain", ylim=(-0.55, 1.1))
     return _small(axes)
 
 
@@ -97,11 +97,10 @@ def draw_losses(axes: Axes, cell: xr.Dataset) -> Axes:
     best = losses.max()
     values = (losses - centre) / (best - centre)
     edges = np.linspace(min(0.0, values.min()), 1.02, BINS + 1).tolist()
-    hue = REGULAR if np.ptp(values) < 1 / BINS else ROUGH
-    axes.hist(values[certified], edges, color=hue, lw=0)
+    axes.hist(values[certified], edges, color=regime(kappa_0(cell)), lw=0)
     axes.hist(values, edges, histtype="step", color="0.3", lw=0.8)
-    axes.set(yscale="log", ylim=(0.7, 1.5 * len(values)), xlabel="final loss, share of the gain")
-    axes.set_ylabel("ascents", fontsize=9)
+    axes.set(yscale="log", ylim=(0.7, 1.5 * len(values)), xlabel="share of the gain")
+    axes.set_ylabel("ascents")
     return _small(axes)
 
 
@@ -119,8 +118,10 @@ def draw_spectrum(axes: Axes, cell: xr.Dataset) -> Axes:
         at = edge * np.sin(np.linspace(-np.pi / 2, np.pi / 2, 200))
         density = 2 / (np.pi * edge) * np.sqrt(np.maximum(0, 1 - (at / edge) ** 2))
         axes.plot(at, density, color=regime(kappa), lw=1.8)
+        # Where few neurons are active most curvatures are 0: their bin goes beyond the panel.
+        axes.set_ylim(0, 1.6 * density.max())
     axes.axvline(1, color="black", lw=1, ls=":")
-    axes.set(xlim=SPECTRUM, yticks=[], xlabel="tangent curvature over multiplier")
+    axes.set(xlim=SPECTRUM, yticks=[], xlabel="curvature over λ")
     return _small(axes)
 
 
@@ -138,7 +139,9 @@ def plot_quantity(axes: Axes, table: pd.DataFrame, name: str) -> Axes:
         line = part.query("training == @training and value == value").sort_values("kappa_0")
         found = [Estimate(*row) for row in line[["value", "low", "high"]].itertuples(index=False)]
         hue = "black" if len(trainings) == 1 else colour(index, len(trainings))
-        points(axes, line.kappa_0, found, color=hue, marker="o", ms=4, ls="-", label=training)
+        points(
+            axes, line.kappa_0, found, color=hue, marker="o", ms=4, ls="-", label=NETWORKS[training]
+        )
     axes.set(xscale="log")
     if name in COUNTED:
         axes.set(yscale="log")
@@ -166,7 +169,7 @@ def plot_overview(table: pd.DataFrame, caption: str) -> Figure:
                 fontsize=9, weight="bold",
             )  # fmt: skip
     if table.training.nunique() > 1:
-        axes[0, 0].legend(title="training", fontsize=8, title_fontsize=8, loc="center left")
+        axes[0, 0].legend(fontsize=8, loc="center left")
     figure.suptitle(caption, fontsize=9, x=0.01, ha="left", color="0.35")
     return figure
 

@@ -10,12 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxadv.analysis.cells import cells
-from jaxadv.analysis.landscapes import kappa_0
+from jaxadv.analysis.landscapes import NETWORKS, kappa_0
 
 REGULAR, ROUGH, UNKNOWN = "#0072B2", "#D55E00", "0.45"
 """Of Okabe and Ito's colours: κ₀ below 1, above 1, and where there is none."""
 WIDTH = 8.0
 """In inches, 800 pixels."""
+LEAST_HEIGHT = 1.5
+"""Of a panel."""
 MOST_SCALES = 4
 
 
@@ -61,36 +63,43 @@ def panels(
         caption: a small line above all.
         aspect: height over width of a panel.
         projection: of the axes.
-        share: whether all panels have the same axes.
+        share: whether all panels have the same axes, which are labelled at the edges alone.
     """
-    chosen = few_scales(dataset)
-    every = list(cells(chosen))
+    every = list(cells(few_scales(dataset)))
     lines = len({(cell.training.item(), cell.ratio.item()) for cell in every})
     columns = len(every) // lines
     if lines == 1 and columns == MOST_SCALES:
         lines, columns = 2, 2
-    height = WIDTH / columns * aspect * lines + 0.35
+    each = max(WIDTH / columns * aspect, LEAST_HEIGHT)
     figure, axes = plt.subplots(
-        lines, columns, figsize=(WIDTH, height), squeeze=False, sharex=share, sharey=share,
-        subplot_kw={"projection": projection} if projection else None,
+        lines, columns, figsize=(WIDTH, each * lines + 0.35), squeeze=False, sharex=share,
+        sharey=share, subplot_kw={"projection": projection} if projection else None,
     )  # fmt: skip
     several = len({cell.training.item() for cell in every}) > 1
-    for cell, place in zip(every, axes.flat, strict=True):
+    for index, (cell, place) in enumerate(zip(every, axes.flat, strict=True)):
         draw(place, cell)
-        _banner(place, cell, training=several)
+        if share:
+            place.label_outer()
+        if not several or index < columns:
+            _banner(place, cell)
+        if several and index % columns == 0:
+            name = NETWORKS[cell.training.item()].replace(" ", "\n")
+            place.annotate(
+                name, (0, 0.5), (-44 if share else -10, 0),
+                xycoords="axes fraction", textcoords="offset points", rotation=90, ha="right",
+                va="center", ma="center", fontsize=9, weight="bold",
+            )  # fmt: skip
     figure.suptitle(caption, fontsize=9, x=0.01, ha="left", color="0.35")
     return figure
 
 
-def _banner(axes: Axes, cell: xr.Dataset, *, training: bool) -> None:
+def _banner(axes: Axes, cell: xr.Dataset) -> None:
     """The scale and the regime, in the regime's colour."""
-    kappa, scale = kappa_0(cell), cell.scale.item()
-    text = f"s = {scale:g}"
+    kappa = kappa_0(cell)
+    text = f"s = {cell.scale.item():g}"
     if not math.isnan(kappa):
         text += f",  κ₀ = {kappa:.2g} {'<' if kappa < 1 else '>'} 1"
-    if training:
-        text = f"{cell.training.item()} training\n{text}" if training else text
     axes.set_title(
-        text, fontsize=9.5, color="white", pad=6,
+        text, fontsize=9, color="white", pad=7,
         bbox={"boxstyle": "round,pad=0.25", "fc": regime(kappa), "ec": "none"},
     )  # fmt: skip

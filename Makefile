@@ -1,11 +1,12 @@
 # make sweep: the default sweep · make test: all tests · make lint · make soak: kills, full disks
+# make landscapes: the landscapes of results/landscape, in an hour or two, resumes
 # make report: the claims, in an hour or two, resumes · make report QUICK=--quick
 # make figures: results/ anew, but for the report · make benchmark
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: sweep test soak lint report figures benchmark
+.PHONY: sweep test soak lint report landscapes figures benchmark
 
 sweep: $(VENV)/ready
 	$(BIN)/python scripts/sweep.py --scales 0.1,1,10
@@ -23,6 +24,10 @@ lint: $(VENV)/ready-dev
 
 report: $(VENV)/ready
 	$(BIN)/python scripts/report.py results/claims --run scripts/configs $(QUICK)
+
+landscapes: $(VENV)/ready-dev
+	$(BIN)/python scripts/landscape.py --config scripts/landscapes/random.toml --critical 100 --ascents 100000 --store results/landscape/random
+	$(BIN)/python scripts/landscape.py --config scripts/landscapes/digits.toml --store results/landscape/digits
 
 figures: $(VENV)/ready-dev
 	$(BIN)/python scripts/sweep.py --scales 0.1,1,10 --store results/default

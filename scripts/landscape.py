@@ -130,8 +130,8 @@ def report(spec: ja.Landscape, extent: Extent, dataset: xr.Dataset, folder: Plac
         (folder / f"{name}.png").write_bytes(picture.getvalue())
         figures.append(Figure(f"{name}.png", caption))
         print(folder / f"{name}.png", flush=True)
-    command = f"python scripts/landscape.py --config {folder / 'manifest.json'}"
-    text = landscape_report.as_markdown(dataset, table, critical, figures, command)
+    again = cli.command(without=["--fresh"])
+    text = landscape_report.as_markdown(dataset, table, critical, figures, again)
     write(folder / "landscape.md", text)
 
 

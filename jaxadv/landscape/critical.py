@@ -32,7 +32,7 @@ from jaxadv.problems.problem import Problem
 
 FIRST_POINTS = {2: 2048, 3: 8192}
 """Of the coarsest mesh, by dimension."""
-REFINEMENTS = 3
+REFINEMENTS = 4
 """At most; each has twice as many points along a circle."""
 NEWTON_STEPS = 40
 FEWEST_CANDIDATES = 64

@@ -186,6 +186,8 @@ def open_landscape(store: str | Path) -> xr.Dataset:
         ValueError: if there is no survey, or it cannot be read.
     """
     opened = Store.open(places.place(store))
+    if "survey" not in opened.attributes["identity"]:
+        raise ValueError(f"store: what is in {str(store)!r} is no survey of landscapes")
     dataset = opened.dataset()
     dataset.attrs = as_attributes(manifest_of(opened))
     return dataset

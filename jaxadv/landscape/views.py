@@ -148,6 +148,8 @@ def view_plane(
 ) -> xr.Dataset:
     """The loss in a plane through the best maximum δ*, with the ball's edge and some ascents.
 
+    Where no maximum is certified, the highest point of the ascents stands for δ*.
+
     Args:
         spec: the specification.
         directions: ``"pca"``: the two directions in which `NUM_PATHS` ascents spread most around
@@ -167,10 +169,16 @@ def view_plane(
     def view(scene: Scene) -> dict[str, Any]:
         problem = scene.problem
         radius = float(jnp.asarray(problem.constraint.radius))
-        maxima, losses, groups = find_maxima(scene, spec.pga)
-        top = np.asarray(maxima[int(jnp.argmax(jnp.where(groups >= 0, losses, -jnp.inf)))]) / radius
-        _, points = record_paths(scene, spec.pga, NUM_PATHS)
-        paths = thinned(np.asarray(points) / radius)
+        maxima, tops, groups = map(np.asarray, find_maxima(scene, spec.pga))
+        losses, points = map(np.asarray, record_paths(scene, spec.pga, NUM_PATHS))
+        if (groups >= 0).any():
+            best = np.where(groups >= 0, tops, -np.inf).argmax()
+            top, loss_best = maxima[best] / radius, tops[best]
+        else:
+            # No maximum was certified: the highest point of all ascents stands for it.
+            best = np.unravel_index(np.nanargmax(losses), losses.shape)
+            top, loss_best = points[best] / radius, losses[best]
+        paths = thinned(points / radius)
         if directions == "pca":
             spread = (paths - top).reshape(-1, top.size)
             axes = np.linalg.svd(spread[~np.isnan(spread).any(axis=1)], full_matrices=False)[2][:2]
@@ -191,7 +199,7 @@ def view_plane(
             "centre": (("axis",), centre),
             "section": ((), section),
             "path": (("start", "point", "axis"), (paths - top) @ axes.T),
-            "loss_best": ((), losses.max(initial=-jnp.inf, where=groups >= 0)),
+            "loss_best": ((), loss_best),
             "loss_centre": ((), centre_loss),
         }
 

@@ -60,15 +60,17 @@ def draw_plane(axes: Axes, cell: xr.Dataset) -> Axes:
 
 def draw_arcs(axes: Axes, cell: xr.Dataset) -> Axes:
     """The loss along great circles from the best maximum to others."""
-    known = ~np.isnan(cell.loss_arc.values[:, 0])
-    for index, row in enumerate(np.flatnonzero(known)):
+    known = np.flatnonzero(~np.isnan(cell.loss_arc.values[:, 0])).tolist()
+    for index, row in enumerate(known):
         degrees = np.degrees(cell.angle.values[row])
         values = gained(cell.loss_arc.values[row], cell)
-        axes.plot(degrees, values, color=colour(index, known.sum()), lw=1.3)
+        axes.plot(degrees, values, color=colour(index, len(known)), lw=1.3)
         axes.plot(degrees[-1], values[-1], "^", color="white", mec="black", ms=6, clip_on=False)
     axes.plot(0, 1, "*", color="white", mec="black", ms=12, clip_on=False, zorder=5)
-    if not known.any():
-        axes.text(90, 0.5, "one maximum:\nno valley", ha="center", color="0.35", fontsize=9)
+    if not known:
+        axes.text(
+            90, 0.5, "no valley between\ncertified maxima", ha="center", color="0.35", fontsize=9
+        )
     axes.axhline(0, color="0.7", lw=0.8, ls=":")
     axes.set(xlim=(0, 180), xticks=(0, 60, 120, 180), xlabel="degrees from the best")
     axes.set_ylabel("share of the gain")
@@ -112,7 +114,10 @@ def draw_spectrum(axes: Axes, cell: xr.Dataset) -> Axes:
     values = cell.spectrum.values.ravel()
     values = values[~np.isnan(values)]
     kappa = kappa_0(cell)
-    axes.hist(values, np.linspace(*SPECTRUM, BINS + 1).tolist(), density=True, color="0.75", lw=0)
+    if values.size:
+        axes.hist(
+            values, np.linspace(*SPECTRUM, BINS + 1).tolist(), density=True, color="0.75", lw=0
+        )
     if not np.isnan(kappa):
         edge = float(curvature_ratio(kappa))
         at = edge * np.sin(np.linspace(-np.pi / 2, np.pi / 2, 200))
@@ -165,11 +170,11 @@ def plot_overview(table: pd.DataFrame, caption: str) -> Figure:
     for x, words, side, hue in ((0.9, "regular", "right", REGULAR), (1.1, "rough", "left", ROUGH)):
         if x < right:
             axes[0, 0].annotate(
-                words, (x, 0.93), xycoords=("data", "axes fraction"), ha=side, color=hue,
+                words, (x, 0.62), xycoords=("data", "axes fraction"), ha=side, color=hue,
                 fontsize=9, weight="bold",
             )  # fmt: skip
     if table.training.nunique() > 1:
-        axes[0, 0].legend(fontsize=8, loc="center left")
+        axes[0, 0].legend(fontsize=8, loc="upper left")
     figure.suptitle(caption, fontsize=9, x=0.01, ha="left", color="0.35")
     return figure
 

@@ -47,7 +47,8 @@ def draw_circle(axes: Axes, cell: xr.Dataset) -> Axes:
     axes.set(xlim=(0, 360), ylim=(-0.18, 1.06), yticks=(0, 1), xticks=(0, 90, 180, 270, 360))
     axes.set_yticklabels(["lowest", "highest"])
     axes.tick_params(labelsize=8)
-    axes.set_xlabel(_number(len(tops)) + "; angle in degrees", fontsize=9)
+    axes.set_xlabel("angle in degrees", fontsize=9)
+    axes.text(0.01, 1.0, _number(len(tops)), transform=axes.transAxes, fontsize=9, va="top")
     return axes
 
 

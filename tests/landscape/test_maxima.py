@@ -1,0 +1,101 @@
+"""Ascents from many starts: the same as one by one, with paths as NumPy sees them, and grouped."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxadv as ja
+from jaxadv.landscape.maxima import climb, group, representatives
+from tests.landscape.test_critical import random_problem
+
+pytestmark = pytest.mark.usefixtures("float64")
+PGA = ja.PGA(ja.ConstantStep(0.1), tolerances=(1e-6,), max_steps=3000)
+
+
+@pytest.fixture(scope="module")
+def climbed():
+    with jax.enable_x64(True):
+        case, problem = random_problem(3, dim=4, scale=10.0)
+        starts = 0.7 * case.radius * jax.random.normal(jax.random.key(0), (24, 4)) / 2
+        ends = climb(lambda start: (problem, start), starts, PGA, num_lanes=8)
+        yield case, problem, starts, ends
+
+
+def test_each_end_is_that_of_the_ascent_alone(climbed):
+    case, problem, starts, ends = climbed
+    for row in range(0, 24, 5):
+        alone = ja.ascend(problem, starts[row], PGA)
+        cert = ja.certify(
+            problem, alone.perturbation, step_size=0.1, tolerance=1e-6,
+            gradient_scale=alone.gradient_scale,
+        )  # fmt: skip
+        assert ends.steps[row] == alone.steps
+        assert ends.status[row] == alone.status
+        assert ends.kind[row] == cert.kind
+        np.testing.assert_allclose(ends.loss[row], alone.loss, rtol=1e-12)
+        np.testing.assert_allclose(ends.maximum[row], cert.maximum, atol=1e-10 * case.radius)
+        np.testing.assert_allclose(ends.loss_maximum[row], problem.objective(cert.maximum))
+
+
+def test_paths_are_those_of_numpy(climbed):
+    case, _, starts, ends = climbed
+    for row in (0, 7):
+        delta = np.asarray(starts[row])
+        delta = delta * min(1, case.radius / np.linalg.norm(delta))
+        points, losses = [delta], [case.derivatives(delta)[0]]
+        for _ in range(int(ends.steps[row])):
+            delta = delta + 0.1 * case.derivatives(delta)[1]
+            delta = delta * min(1, case.radius / np.linalg.norm(delta))
+            points.append(delta)
+            losses.append(case.derivatives(delta)[0])
+        length = np.linalg.norm(np.diff(points, axis=0), axis=1).sum()
+        chord = np.linalg.norm(points[-1] - points[0])
+        np.testing.assert_allclose(ends.path_ratio[row], length / chord, rtol=1e-8)
+        assert ends.falls[row] == np.mean(np.diff(losses) < 0)
+
+
+def test_a_step_that_is_too_long_lowers_the_loss():
+    _, problem = random_problem(3, dim=4, scale=10.0)
+    starts = 0.1 * jax.random.normal(jax.random.key(0), (4, 4))
+    long = ja.PGA(ja.NormalizedStep(3.0), tolerances=(1e-12,), max_steps=50)
+    ends = climb(lambda start: (problem, start), starts, long, num_lanes=4)
+    assert ends.falls.max() > 0.2
+
+
+def test_a_start_at_the_maximum_has_a_straight_path_of_no_length():
+    case, problem = random_problem(0, dim=3, scale=1.0, activation="identity")
+    pole = case.hidden.T @ case.output
+    pole *= (
+        case.radius
+        / np.linalg.norm(pole)
+        * np.sign(pole @ case.x + case.output @ (0 * case.output) - case.y)
+    )
+    ends = climb(lambda start: (problem, start), jnp.asarray(pole)[None], PGA, num_lanes=1)
+    assert ends.steps.tolist() == [0]
+    assert ends.path_ratio.tolist() == [1]
+    assert ends.falls.tolist() == [0]
+
+
+def test_groups_are_by_distance_and_never_by_loss():
+    """A linear network with y = v·x: two poles with the same loss, at opposite ends."""
+    case, problem = random_problem(1, dim=3, scale=1.0, activation="identity")
+    pole = case.hidden.T @ case.output
+    even = ja.Problem(problem.network, problem.x, jnp.asarray(pole @ case.x), problem.constraint)
+    starts = 0.3 * case.radius * jax.random.normal(jax.random.key(1), (30, 3))
+    fast = ja.PGA(ja.InverseCurvatureStep(1.0), tolerances=(1e-6,))
+    ends = climb(lambda start: (even, start), starts, fast, num_lanes=8)
+    groups = np.asarray(group(ends.maximum, case.radius))
+    np.testing.assert_allclose(ends.loss_maximum, ends.loss_maximum[0])
+    sides = np.sign(np.asarray(starts) @ pole)
+    assert len(set(groups)) == 2
+    assert (groups == np.where(sides == sides[0], 0, np.argmax(sides != sides[0]))).all()
+
+
+def test_what_is_not_certified_is_in_no_group():
+    points = jnp.array([[jnp.nan, jnp.nan], [1.0, 0.0], [0.0, 1.0], [1.0, 1e-9]])
+    groups = group(points, 1.0)
+    assert groups.tolist() == [-1, 1, 2, 1]
+    rows, exist = representatives(groups, 3)
+    assert rows[exist].tolist() == [1, 2]
+    assert group(jnp.full((3, 2), jnp.nan), 1.0).tolist() == [-1, -1, -1]

@@ -1,0 +1,192 @@
+"""A survey from end to end: its numbers are those of the parts, stored, resumed, refused."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import xarray as xr
+
+import jaxadv as ja
+from jaxadv.landscape import runner
+from jaxadv.landscape.regularity import barrier, one_step, tangent_eigenvalues
+from jaxadv.landscape.survey import VARIABLES, RegularitySurvey
+from jaxadv.landscape.views import scene_of
+
+SMALL = ja.Landscape(
+    scales=(1.0, 30.0), dim=6, width=32, networks=3, examples=2, starts=12, max_steps=1500
+)
+
+
+@pytest.fixture(scope="module")
+def small():
+    return ja.run_landscape(SMALL, progress=False)
+
+
+def test_every_variable_says_what_it_is(small):
+    assert set(small.data_vars) == {*VARIABLES, "complete"}
+    for variable in small.variables.values():
+        assert variable.attrs["long_name"]
+        assert variable.attrs["units"]
+    assert small.scale.values.tolist() == [1.0, 30.0]
+    assert small.training.values.tolist() == ["none", "none"]
+    assert bool(small.complete.all())
+
+
+@pytest.mark.parametrize("cell", [0, 1])
+@pytest.mark.usefixtures("float64")
+def test_the_numbers_of_an_input_are_those_of_its_parts(small, cell):
+    problem, starts = scene_of(SMALL, SMALL.cells[cell])
+    found = small.isel(cell=cell, network=0, example=0)
+    ends = [ja.ascend(problem, start, SMALL.pga) for start in starts]
+    np.testing.assert_array_equal(found.num_steps, [int(end.steps) for end in ends])
+    np.testing.assert_allclose(found.loss_end, [float(end.loss) for end in ends], rtol=1e-9)
+    certificates = [
+        ja.certify(problem, end.perturbation, step_size=end.step_size, tolerance=1e-4,
+                   gradient_scale=end.gradient_scale)
+        for end in ends
+    ]  # fmt: skip
+    np.testing.assert_array_equal(found.kind, [int(c.kind) for c in certificates])
+    maxima = np.array([c.maximum for c in certificates])
+    known = ~np.isnan(maxima).any(axis=1)
+    np.testing.assert_array_equal(found.maximum >= 0, known)
+    radius = float(problem.constraint.radius)
+    for row in np.flatnonzero(known):
+        gaps = np.linalg.norm(maxima - maxima[row], axis=1)
+        assert found.maximum[row] == np.flatnonzero(gaps < 1e-6 * radius)[0]
+    losses = np.array([float(problem.objective(jnp.asarray(top))) for top in maxima])
+    best = int(np.nanargmax(losses))
+    top = jnp.asarray(maxima[best])
+    cosine, gain = one_step(problem, top)
+    np.testing.assert_allclose(found.step_cosine, cosine, rtol=1e-8)
+    np.testing.assert_allclose(found.step_gain, gain, rtol=1e-8)
+    values, multiplier = tangent_eigenvalues(problem, top)
+    np.testing.assert_allclose(found.spectrum, values / multiplier, rtol=1e-6)
+    scale = losses[best] - float(problem.objective(jnp.zeros(6)))
+    firsts = [row for row in np.unique(found.maximum) if row >= 0]
+    on_edge = np.asarray(found.kind) == ja.Kind.BOUNDARY_MAX
+    for place, row in enumerate(firsts):
+        if row == found.maximum[best] or not (on_edge[row] and on_edge[best]):
+            assert np.isnan(found.barrier[place])
+        else:
+            depth = barrier(problem, top, jnp.asarray(maxima[row]))
+            np.testing.assert_allclose(found.barrier[place], depth / scale, rtol=1e-6)
+    assert np.isnan(found.barrier[len(firsts) :]).all()
+
+
+def test_the_rough_scale_has_more_maxima_with_valleys_between(small):
+    counts = [len(set(groups) - {-1}) for groups in small.maximum.values[1].reshape(-1, 12)]
+    assert max(counts) > 2
+    assert (small.barrier[1] > 0).any()
+
+
+def test_networks_are_those_of_a_sweep(small):
+    sweep = ja.Sweep(
+        scales=(1.0,), dims=(6,), widths=(32,), networks=1, examples=1, starts=3,
+        step="inverse-curvature", step_sizes=(0.1,), tolerances=(1e-4,), precision="double",
+    )  # fmt: skip
+    steps = ja.run_sweep(sweep, progress=False).num_steps.values.ravel()
+    np.testing.assert_array_equal(steps, small.num_steps.values[0, 0, 0, :3])
+
+
+def test_numbers_of_devices_change_nothing(small):
+    one = ja.run_landscape(SMALL, devices=1, progress=False)
+    for name in ("num_steps", "maximum", "kind", "status"):
+        np.testing.assert_array_equal(one[name], small[name])
+    np.testing.assert_allclose(one.loss_maximum, small.loss_maximum, rtol=1e-9)
+
+
+def test_a_store_is_resumed_and_grows(small, tmp_path, monkeypatch):
+    few = dataclasses.replace(SMALL, networks=1)
+    calls, whole = [], RegularitySurvey.__call__
+
+    def stop_after_one(self, cell, networks):
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(networks)
+        return whole(self, cell, networks)
+
+    monkeypatch.setattr(RegularitySurvey, "__call__", stop_after_one)
+    with pytest.raises(KeyboardInterrupt):
+        ja.run_landscape(few, tmp_path / "run", progress=False)
+    monkeypatch.undo()
+    assert ja.open_landscape(tmp_path / "run").complete.values.tolist() == [[True], [False]]
+    ja.run_landscape(few, tmp_path / "run", progress=False)
+    grown = ja.run_landscape(SMALL, tmp_path / "run", progress=False)
+    for name in VARIABLES:
+        np.testing.assert_allclose(grown[name], small[name], rtol=1e-9, err_msg=name)
+    monkeypatch.setattr(RegularitySurvey, "__call__", stop_after_one)  # nothing is left to do
+    again = ja.run_landscape(SMALL, tmp_path / "run", progress=False)
+    xr.testing.assert_identical(again.load(), grown.load())
+    assert ja.Landscape.from_toml(tmp_path / "run" / "manifest.json") == SMALL
+    first = ja.run_landscape(few, tmp_path / "run", progress=False)
+    assert first.sizes["network"] == 1
+
+
+def test_stores_of_others_are_refused(tmp_path):
+    tiny = dataclasses.replace(SMALL, networks=1, starts=2, examples=1)
+    ja.run_landscape(tiny, tmp_path / "run", progress=False)
+    with pytest.raises(ValueError, match=r"made with step_size 0.1, not 0.2"):
+        ja.run_landscape(dataclasses.replace(tiny, step_size=0.2), tmp_path / "run")
+    with pytest.raises(ValueError, match="made with survey"):
+        ja.run_critical(dataclasses.replace(tiny, dim=2), tmp_path / "run", starts=4)
+    with pytest.raises(ValueError, match="store: has no array"):
+        ja.open_sweep(tmp_path / "run")
+    ja.run_sweep(
+        ja.Sweep(scales=(1.0,), dims=(3,), widths=(8,), networks=1, examples=1, starts=1),
+        tmp_path / "sweep", progress=False,
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="is no survey of landscapes"):
+        ja.open_landscape(tmp_path / "sweep")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"scales": ()}, "scales: needs at least one value"),
+        ({"ratios": -1.0}, "ratios: -1.0 must be a positive number"),
+        ({"trainings": "robust"}, "trainings: unknown 'robust'"),
+        ({"trainings": "clean"}, "trainings: clean needs data to train on, not 'sphere'"),
+        ({"dim": 1}, "dim: 1 must be a whole number from 2"),
+        ({"starts": 1}, "starts: 1 must be a whole number from 2"),
+        ({"data": "digits", "dim": 3}, "dim: 3 does not fit data 'digits', d = 64"),
+        ({"activation": "tahn"}, "activation: unknown 'tahn'; did you mean 'tanh'"),
+        ({"step": "newton"}, "step: unknown 'newton'"),
+        ({"tolerance": 0.0}, "tolerance: 0.0 must be a positive number"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(fields, message):
+    with pytest.raises(ValueError, match=message):
+        ja.Landscape(**fields)
+
+
+def test_critical_points_are_of_random_networks_in_few_dimensions():
+    with pytest.raises(ValueError, match="dim: 4 must be 2 or 3"):
+        ja.run_critical(dataclasses.replace(SMALL, dim=4), progress=False)
+    digits = ja.Landscape(data="digits", trainings=("none", "clean"))
+    object.__setattr__(digits, "dim", 2)
+    with pytest.raises(ValueError, match="trainings: all critical points"):
+        ja.run_critical(digits, progress=False)
+
+
+def test_devices_are_asked_for_in_time():
+    with pytest.raises(ValueError, match="devices: 0 must be"):
+        ja.run_landscape(SMALL, devices=0)
+    assert runner.mesh_for(SMALL, 2).size == 2
+    assert runner.mesh_for(dataclasses.replace(SMALL, networks=1), 2).size == 1
+
+
+@pytest.mark.usefixtures("float64")
+def test_trained_networks_are_trained_at_their_own_scale():
+    spec = ja.Landscape(
+        data="digits", trainings=("none", "clean", "adversarial"), scales=(0.3, 3.0), width=16,
+        networks=1, examples=1, starts=2, training_steps=40,
+    )  # fmt: skip
+    scenes = [scene_of(spec, cell) for cell in spec.cells]
+    weights = [np.asarray(scene.problem.network.hidden) for scene in scenes]
+    np.testing.assert_array_equal(weights[0], weights[1])
+    for one in range(1, 6):
+        for other in range(max(one + 1, 2), 6):
+            assert np.abs(weights[one] - weights[other]).max() > 1e-3
+    jax.tree.map(lambda leaf: np.testing.assert_array_equal(leaf.dtype, "float64"), scenes[3])

@@ -1,0 +1,85 @@
+"""`python scripts/landscape.py`: what it writes, and its answer to mistakes."""
+
+import importlib.util
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import jaxadv as ja
+
+SCRIPT = Path(__file__).parent.parent / "scripts" / "landscape.py"
+# The shape of the doctests, whose programs serve here as well.
+TINY = [
+    "--scales", "1,30", "--dim", "3", "--width", "8", "--networks", "1", "--starts", "4",
+    "--max-steps", "50",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("landscape_script", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_it_writes_figures_tables_and_a_report(script, here, capsys):
+    script.main([*TINY, "--critical", "1", "--ascents", "64", "--store", "run"])
+    figures = ["overview", "sphere", "circle", "plane", "ascents", "arcs", "losses", "spectrum"]
+    for name in figures:
+        assert (here / "run" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    text = (here / "run" / "landscape.md").read_text()
+    assert all(f"({name}.png)" in text for name in figures)
+    assert "| 3 | 30 | 1 |" in text
+    table = pd.read_csv(here / "run" / "numbers.csv")
+    assert set(table.scale) == {1.0, 30.0}
+    spec = ja.Landscape.from_toml(here / "run" / "manifest.json")
+    assert (spec.dim, spec.scales) == (3, (1.0, 30.0))
+    assert ja.open_landscape(here / "run").sizes["start"] == 4
+    critical = ja.open_landscape(here / "run" / "critical-3d")
+    assert critical.settled.values.all()
+    assert str(Path("run") / "landscape.md") in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--scales", "abc"], "scales: 'abc' is not a number"),
+        (["--dim", "x"], "dim: 'x' is not a whole number"),
+        (["--dim", "1"], "dim: 1 must be a whole number from 2"),
+        (["--trainings", "clean"], "trainings: clean needs data to train on"),
+        (["--plane", "pac"], "plane: unknown 'pac'; did you mean 'pca'"),
+        (["--critical=-1"], "critical: -1 must be 0 or more"),
+        (["--ascents", "0"], "ascents: 0 must be 1 or more"),
+        (["--devices", "0"], "devices: 0 must be"),
+        (["--config", "missing.toml"], "config: cannot read 'missing.toml'"),
+        (["--store", "file.txt", "--dim", "3"], "store: 'file.txt' is a file"),
+        (["--no-such-flag"], "no-such-flag"),
+    ],
+)
+def test_a_mistake_is_one_line(script, here, capsys, args, message):
+    (here / "file.txt").write_text("x")
+    with pytest.raises(SystemExit) as stop:
+        script.main([*TINY, *args] if "--dim" not in args else args)
+    assert stop.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert message in err
+
+
+def test_help_explains_every_flag(script, capsys):
+    with pytest.raises(SystemExit) as stop:
+        script.main(["--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    for flag in ("--scales A,B", "--trainings", "--dim", "--critical", "--plane", "--store"):
+        assert flag in text
+    assert "python scripts/landscape.py --scales 0.1,1,10" in text

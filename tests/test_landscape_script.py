@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import jaxadv as ja
+from jaxadv.landscape import spheres, views
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "landscape.py"
 # The shape of the doctests, whose programs serve here as well.
@@ -30,7 +31,24 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_it_writes_figures_tables_and_a_report(script, here, capsys):
+def test_it_writes_tables_and_a_report(script, here, capsys, monkeypatch):
+    whole = script.drawings
+
+    def first(*args):
+        yield next(whole(*args))
+
+    monkeypatch.setattr(script, "drawings", first)
+    script.main([*TINY, "--critical", "0", "--store", "run"])
+    assert (here / "run" / "overview.png").read_bytes().startswith(b"\x89PNG")
+    text = (here / "run" / "landscape.md").read_text()
+    assert "(overview.png)" in text
+    assert "## All critical points" not in text
+    assert set(pd.read_csv(here / "run" / "numbers.csv").scale) == {1.0, 30.0}
+    assert str(Path("run") / "landscape.md") in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_it_draws_all_figures_and_finds_critical_points(script, here, capsys):
     script.main([*TINY, "--critical", "1", "--ascents", "64", "--store", "run"])
     figures = ["overview", "sphere", "circle", "plane", "ascents", "arcs", "losses", "spectrum"]
     for name in figures:
@@ -73,6 +91,19 @@ def test_a_mistake_is_one_line(script, here, capsys, args, message):
     assert out == ""
     assert err.count("\n") == 1
     assert message in err
+
+
+@pytest.mark.slow
+def test_views_have_the_shapes_of_their_examples():
+    small = ja.Landscape(scales=(1.0,), dim=3, width=8, networks=1, starts=4, max_steps=200)
+    assert views.view_arcs(small, num_points=16).loss_arc.shape == (1, 8, 16)
+    assert views.view_plane(small, num_points=9).loss.shape == (1, 9, 9)
+    assert views.view_plane(small, "gradient", num_points=9).path.shape == (1, 4, 64, 2)
+    assert views.view_losses(small, starts=64).loss_end.shape == (1, 64)
+    assert spheres.view_sphere(small, num_latitudes=5).loss.shape == (1, 5, 9)
+    flat = ja.Landscape(scales=(1.0,), dim=2, width=8, networks=1)
+    assert spheres.view_circle(flat, num_angles=32).critical_kind.values.tolist() == [[2.0, 0.0]]
+    assert ja.run_critical(flat, starts=16, progress=False).strays.item() == 0
 
 
 def test_help_explains_every_flag(script, capsys):

@@ -94,8 +94,8 @@ def climb(
         >>> net = ja.init_two_layer(jax.random.key(0), dim=4, width=32)
         >>> prob = ja.Problem(net, jnp.ones(4), jnp.float32(0), ja.L2Ball(0.2))
         >>> starts = 0.1 * jax.random.normal(jax.random.key(1), (8, 4))
-        >>> ends = climb(lambda start: (prob, start), starts, PGA(), num_lanes=8)
-        >>> ends.maximum.shape
+        >>> ends = climb(lambda start: (prob, start), starts, PGA(), num_lanes=8)  # doctest: +SKIP
+        >>> ends.maximum.shape  # doctest: +SKIP
         (8, 4)
     """
 

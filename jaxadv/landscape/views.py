@@ -2,7 +2,7 @@
 
 Each function gives a dataset with the dimension ``cell``, whose coordinates are a cell's settings.
 The networks, inputs and starts are those of `run_landscape`. `spheres` has the views of whole
-circles and spheres.
+circles and spheres. (Examples that compile for long run among the slow tests.)
 """
 
 import functools
@@ -106,7 +106,7 @@ def view_arcs(spec: Landscape, num_points: int = 256) -> xr.Dataset:
 
     Example:
         >>> spec = Landscape(scales=(1.0,), dim=3, width=8, networks=1, starts=4)
-        >>> dict(view_arcs(spec, num_points=16).loss_arc.sizes)
+        >>> dict(view_arcs(spec, num_points=16).loss_arc.sizes)  # doctest: +SKIP
         {'cell': 1, 'pair': 8, 'point': 16}
     """
 
@@ -162,7 +162,7 @@ def view_plane(
 
     Example:
         >>> spec = Landscape(scales=(1.0,), dim=3, width=8, networks=1, starts=4, max_steps=200)
-        >>> dict(view_plane(spec, num_points=9).loss.sizes)
+        >>> dict(view_plane(spec, num_points=9).loss.sizes)  # doctest: +SKIP
         {'cell': 1, 'row': 9, 'column': 9}
     """
 
@@ -228,7 +228,7 @@ def view_losses(spec: Landscape, starts: int = 100_000) -> xr.Dataset:
 
     Example:
         >>> spec = Landscape(scales=(1.0,), dim=3, width=8, networks=1)
-        >>> dict(view_losses(spec, starts=64).loss_end.sizes)
+        >>> dict(view_losses(spec, starts=64).loss_end.sizes)  # doctest: +SKIP
         {'cell': 1, 'start': 64}
     """
     mesh = Mesh(np.array(use_devices()), ("device",))

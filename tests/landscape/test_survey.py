@@ -9,19 +9,27 @@ import pytest
 import xarray as xr
 
 import jaxadv as ja
-from jaxadv.landscape import runner
+from jaxadv.experiments.draws import draw, key_of
+from jaxadv.landscape import runner, survey
 from jaxadv.landscape.regularity import barrier, one_step, tangent_eigenvalues
 from jaxadv.landscape.survey import VARIABLES, RegularitySurvey
 from jaxadv.landscape.views import scene_of
+from jaxadv.stores.store import Store
+from jaxadv.sweeps import trials
 
 SMALL = ja.Landscape(
     scales=(1.0, 30.0), dim=6, width=32, networks=3, examples=2, starts=12, max_steps=1500
 )
 
 
+def run(spec, store=None):
+    """On three devices: one program for all."""
+    return ja.run_landscape(spec, store, devices=3, progress=False)
+
+
 @pytest.fixture(scope="module")
 def small():
-    return ja.run_landscape(SMALL, progress=False)
+    return run(SMALL)
 
 
 def test_every_variable_says_what_it_is(small):
@@ -81,15 +89,15 @@ def test_the_rough_scale_has_more_maxima_with_valleys_between(small):
     assert (small.barrier[1] > 0).any()
 
 
-def test_networks_are_those_of_a_sweep(small):
-    sweep = ja.Sweep(
-        scales=(1.0,), dims=(6,), widths=(32,), networks=1, examples=1, starts=3,
-        step="inverse-curvature", step_sizes=(0.1,), tolerances=(1e-4,), precision="double",
-    )  # fmt: skip
-    steps = ja.run_sweep(sweep, progress=False).num_steps.values.ravel()
-    np.testing.assert_array_equal(steps, small.num_steps.values[0, 0, 0, :3])
+def test_networks_inputs_and_starts_are_those_of_a_sweep():
+    sweep = ja.Sweep(dims=(6,), widths=(32,), examples=2, starts=12, precision="double")
+    with jax.enable_x64(True):
+        ours = draw(survey.source_of(SMALL), 1, key_of(SMALL), None)
+        theirs = draw(trials.source_of(sweep, sweep.groups[0]), 1, key_of(sweep), None)
+    jax.tree.map(np.testing.assert_array_equal, ours, theirs)
 
 
+@pytest.mark.slow
 def test_numbers_of_devices_change_nothing(small):
     one = ja.run_landscape(SMALL, devices=1, progress=False)
     for name in ("num_steps", "maximum", "kind", "status"):
@@ -109,36 +117,33 @@ def test_a_store_is_resumed_and_grows(small, tmp_path, monkeypatch):
 
     monkeypatch.setattr(RegularitySurvey, "__call__", stop_after_one)
     with pytest.raises(KeyboardInterrupt):
-        ja.run_landscape(few, tmp_path / "run", progress=False)
+        run(few, tmp_path / "run")
     monkeypatch.undo()
     assert ja.open_landscape(tmp_path / "run").complete.values.tolist() == [[True], [False]]
-    ja.run_landscape(few, tmp_path / "run", progress=False)
-    grown = ja.run_landscape(SMALL, tmp_path / "run", progress=False)
+    run(few, tmp_path / "run")
+    grown = run(SMALL, tmp_path / "run")
     for name in VARIABLES:
         np.testing.assert_allclose(grown[name], small[name], rtol=1e-9, err_msg=name)
     monkeypatch.setattr(RegularitySurvey, "__call__", stop_after_one)  # nothing is left to do
-    again = ja.run_landscape(SMALL, tmp_path / "run", progress=False)
+    again = run(SMALL, tmp_path / "run")
     xr.testing.assert_identical(again.load(), grown.load())
     assert ja.Landscape.from_toml(tmp_path / "run" / "manifest.json") == SMALL
-    first = ja.run_landscape(few, tmp_path / "run", progress=False)
+    first = run(few, tmp_path / "run")
     assert first.sizes["network"] == 1
 
 
 def test_stores_of_others_are_refused(tmp_path):
-    tiny = dataclasses.replace(SMALL, networks=1, starts=2, examples=1)
-    ja.run_landscape(tiny, tmp_path / "run", progress=False)
+    few = dataclasses.replace(SMALL, networks=1)
+    run(few, tmp_path / "run")
     with pytest.raises(ValueError, match=r"made with step_size 0.1, not 0.2"):
-        ja.run_landscape(dataclasses.replace(tiny, step_size=0.2), tmp_path / "run")
+        ja.run_landscape(dataclasses.replace(few, step_size=0.2), tmp_path / "run")
     with pytest.raises(ValueError, match="made with survey"):
-        ja.run_critical(dataclasses.replace(tiny, dim=2), tmp_path / "run", starts=4)
+        ja.run_critical(dataclasses.replace(few, dim=2), tmp_path / "run", starts=4)
     with pytest.raises(ValueError, match="store: has no array"):
         ja.open_sweep(tmp_path / "run")
-    ja.run_sweep(
-        ja.Sweep(scales=(1.0,), dims=(3,), widths=(8,), networks=1, examples=1, starts=1),
-        tmp_path / "sweep", progress=False,
-    )  # fmt: skip
+    Store.create(tmp_path / "other", {"seed": 0}, {"title": "another"})
     with pytest.raises(ValueError, match="is no survey of landscapes"):
-        ja.open_landscape(tmp_path / "sweep")
+        ja.open_landscape(tmp_path / "other")
 
 
 @pytest.mark.parametrize(
@@ -173,8 +178,7 @@ def test_critical_points_are_of_random_networks_in_few_dimensions():
 def test_devices_are_asked_for_in_time():
     with pytest.raises(ValueError, match="devices: 0 must be"):
         ja.run_landscape(SMALL, devices=0)
-    assert runner.mesh_for(SMALL, 2).size == 2
-    assert runner.mesh_for(dataclasses.replace(SMALL, networks=1), 2).size == 1
+    assert runner.mesh_of(2).size == 2
 
 
 @pytest.mark.usefixtures("float64")

@@ -48,7 +48,10 @@ def draw_circle(axes: Axes, cell: xr.Dataset) -> Axes:
     axes.set_yticklabels(["lowest", "highest"])
     axes.tick_params(labelsize=8)
     axes.set_xlabel("angle in degrees", fontsize=9)
-    axes.text(0.01, 1.0, _number(len(tops)), transform=axes.transAxes, fontsize=9, va="top")
+    axes.text(
+        0.98, 0.2, _number(len(tops)), transform=axes.transAxes, fontsize=9, ha="right",
+        bbox={"boxstyle": "round,pad=0.2", "fc": "white", "ec": "none", "alpha": 0.8},
+    )  # fmt: skip
     return axes
 
 

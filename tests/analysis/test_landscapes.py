@@ -178,7 +178,8 @@ def test_the_overview_shows_the_table():
     (line,) = (line for line in figure.axes[0].lines if len(line.get_xdata()) == 4)
     np.testing.assert_array_equal(line.get_ydata(), [1, 2, 3, 4])
     assert figure.axes[0].get_yscale() == "log"
-    assert [text.get_text() for text in figure.axes[0].texts] == ["regular", "rough"]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["κ₀ < 1: regular", "κ₀ > 1: rough"]
     plt.close(figure)
 
 

@@ -7,7 +7,7 @@ import xarray as xr
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle
+from matplotlib.patches import Circle, Patch
 
 from jaxadv.analysis.estimates import Estimate
 from jaxadv.analysis.landscapes import NETWORKS, QUANTITIES, kappa_0
@@ -166,15 +166,12 @@ def plot_overview(table: pd.DataFrame, caption: str) -> Figure:
         plot_quantity(place, table, name)
     for place in axes[-1]:
         place.set_xlabel("κ₀", fontsize=9)
-    _, right = axes[0, 0].get_xlim()
-    for x, words, side, hue in ((0.9, "regular", "right", REGULAR), (1.1, "rough", "left", ROUGH)):
-        if x < right:
-            axes[0, 0].annotate(
-                words, (x, 0.62), xycoords=("data", "axes fraction"), ha=side, color=hue,
-                fontsize=9, weight="bold",
-            )  # fmt: skip
-    if table.training.nunique() > 1:
-        axes[0, 0].legend(fontsize=8, loc="upper left")
+    regimes = [Patch(color=hue, alpha=0.2) for hue in (REGULAR, ROUGH)]
+    names = ["κ₀ < 1: regular", "κ₀ > 1: rough"]
+    lines, trainings = axes[0, 0].get_legend_handles_labels()
+    if len(trainings) > 1:
+        regimes, names = [*regimes, *lines], [*names, *trainings]
+    figure.legend(regimes, names, loc="outside lower center", ncols=len(names), fontsize=9)
     figure.suptitle(caption, fontsize=9, x=0.01, ha="left", color="0.35")
     return figure
 

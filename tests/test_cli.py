@@ -171,6 +171,7 @@ def test_a_shard_prints_the_table_only_when_all_are_done(script, here, capsys, m
     assert capsys.readouterr().out.split()[0] == "scale"
 
 
+@pytest.mark.slow
 def test_an_activation_without_certificates_draws_its_figures_all_the_same(script, here, capsys):
     script.main([*TINY, "--activations", "relu", "--scales", "1", "--max-steps", "5"])
     paths = [Path(line) for line in capsys.readouterr().out.splitlines()[2:]]

@@ -213,6 +213,7 @@ def test_the_opposite_pole_of_a_linear_network_is_a_maximum_where_theory_says():
     assert outcomes == {True, False}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("float64")
 def test_dense_and_matrix_free_agree_above_the_number_of_lanczos_steps():
     rng = np.random.default_rng(0)

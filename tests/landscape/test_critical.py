@@ -107,7 +107,8 @@ def test_a_linear_network_has_the_poles_of_the_closed_form(dim):
                 assert found.count(Critical.MINIMUM) == (0 if dim == 3 else 2)
 
 
-@pytest.mark.parametrize("dim", [pytest.param(2, marks=pytest.mark.slow), 3])
+@pytest.mark.slow
+@pytest.mark.parametrize("dim", [2, 3])
 def test_ascent_finds_the_large_maxima_and_certifies_nothing_else(dim):
     spec = ja.Landscape(
         scales=(1.0, 30.0), dim=dim, width=64, networks=3, step_size=0.25, tolerance=1e-3

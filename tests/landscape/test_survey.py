@@ -42,7 +42,7 @@ def test_every_variable_says_what_it_is(small):
     assert bool(small.complete.all())
 
 
-@pytest.mark.parametrize("cell", [0, 1])
+@pytest.mark.parametrize("cell", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.usefixtures("float64")
 def test_the_numbers_of_an_input_are_those_of_its_parts(small, cell):
     problem, starts = scene_of(SMALL, SMALL.cells[cell])
@@ -181,6 +181,7 @@ def test_devices_are_asked_for_in_time():
     assert runner.mesh_of(2).size == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("float64")
 def test_trained_networks_are_trained_at_their_own_scale():
     spec = ja.Landscape(

@@ -110,6 +110,7 @@ def take_anothers(path):
     shutil.copy(path.with_name("c.0.0.0.0"), path)
 
 
+@pytest.mark.slow
 def test_a_resumed_run_rounds_as_it_did_though_few_networks_are_left(tmp_path):
     """One network for two devices: in single precision another layout would be seen."""
     single = dataclasses.replace(SWEEP, precision="single", dims=(32,), networks=3)

@@ -88,7 +88,10 @@ def test_single_precision_on_an_accelerator_is_not_cut_down_to_tf32(small):
 
 @pytest.mark.parametrize(
     "layout",
-    [{"lanes": 5, "devices": 1}, {"lanes": 1000, "check_every": 1}],
+    [
+        {"lanes": 5, "devices": 1},
+        pytest.param({"lanes": 1000, "check_every": 1}, marks=pytest.mark.slow),
+    ],
     ids=str,
 )
 def test_lanes_checks_and_devices_change_no_record(small, layout):
@@ -101,7 +104,7 @@ def test_lanes_checks_and_devices_change_no_record(small, layout):
         np.testing.assert_allclose(other[name], same[name], rtol=1e-9, err_msg=name)
 
 
-@pytest.mark.parametrize("networks_at_once", [1, 3])
+@pytest.mark.parametrize("networks_at_once", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_networks_side_by_side_change_no_record(small, monkeypatch, networks_at_once):
     """As on an accelerator, which one network does not fill."""
     group, devices = SMALL.groups[1], jax.devices()[:1]
@@ -119,6 +122,7 @@ def test_networks_side_by_side_change_no_record(small, monkeypatch, networks_at_
     assert finished.steps.sum() == int(found.num_steps[..., -1].sum()) <= finished.lane_steps.sum()
 
 
+@pytest.mark.slow
 def test_single_precision_counts_hardly_depend_on_the_layout():
     """Sums are rounded otherwise in other batches, which matters where residuals fall slowly."""
     sweep = ja.Sweep(widths=(64,), networks=2, examples=8, max_steps=3000)

@@ -20,6 +20,8 @@ from jaxadv.problems.networks import TwoLayer, init_two_layer
 from jaxadv.problems.problem import Problem
 from jaxadv.sweeps.runner import open_sweep, run_sweep
 from jaxadv.sweeps.spec import Sweep
+from jaxadv.training.runner import open_training, run_training
+from jaxadv.training.spec import Training
 
 __all__ = [
     "ACTIVATIONS",
@@ -38,6 +40,7 @@ __all__ = [
     "Solution",
     "Status",
     "Sweep",
+    "Training",
     "Trajectory",
     "TwoLayer",
     "ascend",
@@ -48,10 +51,12 @@ __all__ = [
     "logistic",
     "open_landscape",
     "open_sweep",
+    "open_training",
     "polish",
     "quadratic",
     "run_critical",
     "run_landscape",
     "run_sweep",
+    "run_training",
     "use_devices",
 ]

@@ -13,9 +13,9 @@ PACKAGE = Path(ja.__file__).parent
 # A module may import from its own room and from rooms above it (DESIGN 2).
 ROOMS = [
     "pytrees", "lanes", "devices", "stores", "problems", "ascent", "experiments", "learning",
-    "sweeps", "landscape", "analysis", "cli",
+    "sweeps", "landscape", "training", "analysis", "cli",
 ]  # fmt: skip
-EXPERIMENTS = {"sweeps", "landscape"}  # side by side on one ground
+EXPERIMENTS = {"sweeps", "landscape", "training"}  # side by side on one ground
 KNOWS_NOTHING = {"pytrees", "lanes", "devices", "stores", "cli"}
 
 
@@ -57,9 +57,10 @@ def test_the_public_names_are_these():
     expected = {
         "ACTIVATIONS", "Certificate", "ConstantStep", "InverseCurvatureStep", "Kind", "L2Ball",
         "L2Sphere", "LInfBall", "Landscape", "NormalizedStep", "PGA", "Polished", "Problem",
-        "Solution", "Status", "Sweep", "Trajectory", "TwoLayer", "ascend", "ascend_recorded",
-        "certify", "init_two_layer", "lane_map", "logistic", "open_landscape", "open_sweep",
-        "polish", "quadratic", "run_critical", "run_landscape", "run_sweep", "use_devices",
+        "Solution", "Status", "Sweep", "Training", "Trajectory", "TwoLayer", "ascend",
+        "ascend_recorded", "certify", "init_two_layer", "lane_map", "logistic", "open_landscape",
+        "open_sweep", "open_training", "polish", "quadratic", "run_critical", "run_landscape",
+        "run_sweep", "run_training", "use_devices",
     }  # fmt: skip
     assert set(ja.__all__) == expected
     for name in expected:

@@ -20,7 +20,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from jaxadv.experiments.specification import Specification
 from jaxadv.problems.activations import Activation
-from jaxadv.problems.networks import Network
+from jaxadv.problems.networks import Network, init_two_layer
 from jaxadv.problems.norms import l2_norm
 from jaxadv.pytrees import pytree
 
@@ -29,6 +29,8 @@ AnyArray = Array | np.ndarray
 Given = tuple[Float[AnyArray, "row dim"], Float[AnyArray, " row"]] | None
 """Real directions and labels, or None."""
 IntLike = int | Int[Array, ""]
+TEACHER_WIDTH = 16
+"""Hidden tanh neurons of the network whose sign is the label, for the data ``"teacher"``."""
 
 
 class Tag(enum.IntEnum):
@@ -40,6 +42,7 @@ class Tag(enum.IntEnum):
     ROWS = 3
     BATCH = 4
     SPHERE = 5
+    TEACHER = 6
 
 
 @pytree
@@ -66,11 +69,12 @@ class Source(NamedTuple):
     dim: int
     width: int
     activation: Activation
-    data: Literal["sphere", "gaussian", "given"]
+    data: Literal["sphere", "gaussian", "teacher", "given"]
     signed: bool
     examples: int
     starts: int
     dtype: str
+    classes: int | None = None
 
     def draw(self, index: IntLike, key: Key[Array, ""], given: Given) -> Draws:
         """What is random about network ``index``.
@@ -85,10 +89,17 @@ class Source(NamedTuple):
             dim=self.dim,
             width=self.width,
             activation=self.activation,
+            # A user's network of one output need not know of classes.
+            **({} if self.classes is None else {"classes": self.classes}),
         )
         if given is None:
             example_key = self.key_for(key, Tag.EXAMPLE, index)
             directions, labels = jax.vmap(self._example)(_keys(example_key, self.examples))
+            if self.data == "teacher":
+                teacher_key = self.key_for(key, Tag.TEACHER, index)
+                labels = jnp.sign(
+                    jax.vmap(init_two_layer(teacher_key, self.dim, TEACHER_WIDTH))(directions)
+                )
         else:
             every, labels = jax.tree.map(jnp.asarray, given)
             shuffled = jax.random.permutation(self.key_for(key, Tag.ROWS, index), len(labels))

@@ -13,11 +13,13 @@ SMALLEST, LARGEST = 1e-20, 1e20
 """Of scales, ratios, step sizes and tolerances: what single precision has room for."""
 
 
-def grid(field: str, values: Any, check: Callable[[str, Any], Any]) -> tuple[Any, ...]:
-    """A grid axis: a non-empty tuple of distinct checked values; one value stands for itself."""
+def grid(
+    field: str, values: Any, check: Callable[[str, Any], Any], *, least: int = 1
+) -> tuple[Any, ...]:
+    """A grid axis: a tuple of distinct checked values; one value stands for itself."""
     many = np.iterable(values) and not isinstance(values, str)
     axis = tuple(check(field, value) for value in (values if many else (values,)))
-    if not axis:
+    if len(axis) < least:
         raise ValueError(f"{field}: needs at least one value")
     if len(set(axis)) < len(axis):
         raise ValueError(f"{field}: {joined(axis)} has a value twice")
@@ -35,6 +37,11 @@ def positive(field: str, value: Any) -> float:
     if not SMALLEST <= number <= LARGEST:
         raise ValueError(f"{field}: {value!r} must lie between {SMALLEST:g} and {LARGEST:g}")
     return number
+
+
+def non_negative(field: str, value: Any) -> float:
+    """A number that is 0, or `positive`."""
+    return 0.0 if not isinstance(value, bool | str) and value == 0 else positive(field, value)
 
 
 def whole(field: str, value: Any, *, least: int, most: int = 2**31 - 1) -> int:

@@ -1,6 +1,10 @@
-"""How many trials a device works on at a time; nothing here may change a result."""
+"""What works on a run, and how many trials at a time; nothing here may change a result."""
 
-from jaxadv.devices import Device
+import numpy as np
+from jax.sharding import Mesh
+
+from jaxadv.devices import Device, keep_programs, use_devices
+from jaxadv.experiments.fields import count
 
 HIDDEN_UNITS = 2**15
 """On a CPU, lanes times width: what a core's caches hold of the activations (128 KiB)."""
@@ -11,6 +15,14 @@ ACCELERATOR_LANES = 2**13
 """On an accelerator, lanes of all networks at once on a device."""
 CERTIFY_BYTES = 2**26
 """Of the intermediate (width, dim) matrices of a batch of certificates."""
+
+
+def mesh_of(devices: int | None) -> Mesh:
+    """The devices, all by default; more of them than networks are no loss: one program serves."""
+    if devices is not None:
+        count("devices", devices)
+    keep_programs()
+    return Mesh(np.array(use_devices(devices)), ("device",))
 
 
 def usual_lanes(device: Device, width: int, trials: int) -> int:

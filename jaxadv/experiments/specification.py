@@ -15,7 +15,7 @@ from jaxtyping import Array
 from jaxadv.experiments.fields import try_on_shapes
 from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.data import Examples, load_examples
-from jaxadv.problems.losses import LOSSES
+from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES
 from jaxadv.problems.names import resolve, suggest
 from jaxadv.problems.networks import NETWORKS
 
@@ -38,30 +38,43 @@ class Specification:
     examples: int
     data: str
     seed: int
+    data_dir: str = ""
+    """Where the files of mnist and cifar10 are."""
 
     def _set(self, field: str, value: Any) -> None:
         """Settle a field, once, in ``__post_init__``."""
         object.__setattr__(self, field, value)
 
-    def _check_functions(self, activations: tuple[str, ...], losses: tuple[str, ...]) -> None:
+    def _check_functions(
+        self,
+        activations: tuple[str, ...],
+        losses: tuple[str, ...],
+        classes: int | None = None,
+    ) -> None:
         """Try users' functions on shapes, so that a mistake is found before the run."""
         number = jax.ShapeDtypeStruct((), jnp.float32)
         pair = jax.ShapeDtypeStruct((2,), jnp.float32)
         for name in activations:
             activation = resolve("activations", name, ACTIVATIONS)
             try_on_shapes("activations", name, activation, pair, "map an array elementwise", pair)
+        shape = () if classes is None else (classes,)
+        outputs = jax.ShapeDtypeStruct(shape, jnp.float32)
         for name in losses:
-            loss = resolve("losses", name, LOSSES)
+            loss = resolve("losses", name, LOSSES | LOSSES_OF_CLASSES)
             try_on_shapes(
-                "losses", name, loss, number, "map (output, label) to a scalar", number, number
+                "losses", name, loss, number, "map (output, label) to a scalar", outputs, number
             )
 
         def output(z: Array) -> Array:
             init = resolve("network", self.network, NETWORKS)
-            return init(jax.random.key(0), dim=2, width=2, activation=jnp.tanh)(z)
+            more = {} if classes is None else {"classes": classes}
+            return init(jax.random.key(0), dim=2, width=2, activation=jnp.tanh, **more)(z)
 
-        what = "map (key, dim, width, activation) to a network that maps an input to a scalar"
-        try_on_shapes("network", self.network, output, number, what, pair)
+        settings, result = "key, dim, width, activation", "a scalar"
+        if classes is not None:
+            settings, result = f"{settings}, classes", "as many numbers as there are classes"
+        what = f"map ({settings}) to a network that maps an input to {result}"
+        try_on_shapes("network", self.network, output, outputs, what, pair)
 
     def _check_examples(self, losses: tuple[str, ...]) -> None:
         """Refuse what the data cannot give."""
@@ -81,7 +94,7 @@ class Specification:
         """The real inputs; None where inputs are simulated."""
         if not isinstance(self.data, str):
             raise TypeError(f"data: {self.data!r} must be a name or the path of an .npz file")
-        return load_examples(self.data)
+        return load_examples(self.data, self.data_dir)
 
     @property
     def fingerprint(self) -> str:
@@ -91,6 +104,7 @@ class Specification:
         """
         usual = type(self)().to_dict()
         fields = {name: value for name, value in self.to_dict().items() if value != usual[name]}
+        fields.pop("data_dir", None)
         if self.real_examples is not None and self.data != "digits":
             fields["data"] = self.real_examples.digest
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]

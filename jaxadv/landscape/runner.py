@@ -1,6 +1,5 @@
 """Running a survey of landscapes: network by network into a store, resumed where it stopped."""
 
-import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,18 +10,16 @@ import xarray as xr
 from jax.sharding import Mesh
 from tqdm.auto import tqdm
 
-from jaxadv.devices import keep_programs, use_devices
-from jaxadv.experiments.draws import random_mark
-from jaxadv.experiments.fields import count
-from jaxadv.experiments.manifest import as_attributes, describe_process, now, write_manifest
+from jaxadv.experiments.grids import Column, Grid, fill, open_grid
+from jaxadv.experiments.layout import mesh_of
+from jaxadv.experiments.manifest import describe_process, now
 from jaxadv.experiments.variables import Variable
 from jaxadv.landscape.exhaustive import CriticalSurvey
 from jaxadv.landscape.spec import Cell, Landscape
 from jaxadv.landscape.survey import RegularitySurvey
-from jaxadv.stores import places
-from jaxadv.stores.locks import locked
-from jaxadv.stores.store import ArraySpec, Store
+from jaxadv.stores.store import Store
 
+KIND = "survey"
 OF_CELLS = {
     "training": "how the network was trained",
     "ratio": "perturbation ratio",
@@ -141,14 +138,6 @@ def run_critical(
     return run_survey(spec, survey, store, fresh=fresh, progress=progress)
 
 
-def mesh_of(devices: int | None) -> Mesh:
-    """The devices; more of them than networks are no loss, and the same program serves."""
-    if devices is not None:
-        count("devices", devices)
-    keep_programs()
-    return Mesh(np.array(use_devices(devices)), ("device",))
-
-
 def run_survey(
     spec: Landscape,
     survey: Survey,
@@ -158,25 +147,10 @@ def run_survey(
     progress: bool,
 ) -> xr.Dataset:
     """Survey what a store has not yet, and return all that was asked for."""
-    path = None if store is None else places.place(store)
-    identity = identity_of(spec, survey)
-    if path is not None:
-        places.check(path, None if fresh else identity)
-    is_local = isinstance(path, Path)
-    with locked(path / ".lock") if is_local else contextlib.nullcontext():
-        if fresh and path is not None:
-            places.delete(path)
-        attributes = {"title": survey.title, "coordinates": " ".join([*OF_CELLS, *OF_ALL])}
-        stored = Store.create(path, identity, attributes)
-        _lay_out(stored, spec, survey)
-        _run(spec, stored, survey, progress=progress)
-        dataset = stored.dataset().isel(network=slice(0, spec.networks))
-        manifest = manifest_of(stored, spec)
-        dataset.attrs = as_attributes(manifest)
-        if path is None:
-            return dataset.load()
-        write_manifest(path, manifest)
-    return dataset
+    grid = grid_of(spec, survey)
+    return fill(
+        grid, store, lambda stored, _: _run(spec, stored, survey, progress=progress), fresh=fresh
+    )
 
 
 def open_landscape(store: str | Path) -> xr.Dataset:
@@ -185,35 +159,27 @@ def open_landscape(store: str | Path) -> xr.Dataset:
     Raises:
         ValueError: if there is no survey, or it cannot be read.
     """
-    opened = Store.open(places.place(store))
-    if "survey" not in opened.attributes["identity"]:
-        raise ValueError(f"store: what is in {str(store)!r} is no survey of landscapes")
-    dataset = opened.dataset()
-    dataset.attrs = as_attributes(manifest_of(opened))
-    return dataset
+    return open_grid(store, KIND, Landscape, "survey of landscapes")
 
 
-def identity_of(spec: Landscape, survey: Survey) -> dict[str, Any]:
-    """What must be the same for all of a store: all but the number of networks."""
-    fields = spec.to_dict()
-    del fields["networks"]
-    real = spec.real_examples
-    data = spec.data if real is None else real.digest
-    settings = {**survey.settings, "random numbers": random_mark()}
-    return {"survey": survey.title, **fields, "data": data, **settings}
-
-
-def manifest_of(store: Store, spec: Landscape | None = None) -> dict[str, Any]:
-    """All that a store says of itself; the specification is the last run's if none is given."""
-    runs = [note for note in store.notes().values() if "started" in note]
-    known = store.attributes
-    last = runs[-1]["landscape"] if runs else ""
-    return {
-        **{name: known[name] for name in ("title", "format", "identity")},
-        "landscape": last if spec is None else spec.to_toml(),
-        "seconds": sum(run["seconds"] for run in runs),
-        "runs": runs,
+def grid_of(spec: Landscape, survey: Survey) -> Grid:
+    """What a survey's dataset holds."""
+    columns = {
+        name: Column(text, [getattr(cell, name) for cell in spec.cells])
+        for name, text in OF_CELLS.items()
+    } | {
+        name: Column(text, [getattr(spec, name)] * len(spec.cells)) for name, text in OF_ALL.items()
     }
+    return Grid(
+        spec=spec,
+        networks=spec.networks,
+        kind=KIND,
+        title=survey.title,
+        columns=columns,
+        variables=survey.variables,
+        sizes=survey.sizes,
+        settings=survey.settings,
+    )
 
 
 def _run(spec: Landscape, stored: Store, survey: Survey, *, progress: bool) -> None:
@@ -242,38 +208,3 @@ def _run(spec: Landscape, stored: Store, survey: Survey, *, progress: bool) -> N
                 bar.update(len(networks))
                 seconds = round(time.perf_counter() - clock, 3)
                 stored.note(note["started"], {**note, "seconds": seconds, "ended": now()})
-
-
-def _lay_out(store: Store, spec: Landscape, survey: Survey) -> None:
-    """The arrays of a store, with its coordinates filled."""
-    networks = max(store.sizes("complete").get("network", 0), spec.networks)
-    sizes = {"cell": len(spec.cells), "network": networks, **survey.sizes}
-    columns = {name: [getattr(cell, name) for cell in spec.cells] for name in OF_CELLS} | {
-        name: [getattr(spec, name)] * len(spec.cells) for name in OF_ALL
-    }
-
-    def array(dims: tuple[str, ...], dtype: Any, attributes: dict[str, Any]) -> ArraySpec:
-        shape = tuple(sizes[dim] for dim in dims)
-        chunks = tuple(1 if dim in ("cell", "network") else sizes[dim] for dim in dims)
-        return ArraySpec(dims, shape, chunks, dtype, attributes)
-
-    coordinates = {
-        name: array(
-            ("cell",),
-            np.dtypes.StringDType() if isinstance(column[0], str) else np.array(column).dtype,
-            {"long_name": {**OF_CELLS, **OF_ALL}[name], "units": "1"},
-        )
-        for name, column in columns.items()
-    }
-    variables = {
-        name: array(
-            ("cell", "network", *variable.dims),
-            "float64" if variable.dtype == "float" else variable.dtype,
-            variable.attributes,
-        )
-        for name, variable in survey.variables.items()
-    }
-    meaning = {"long_name": "whether this cell and network were surveyed", "units": "1"}
-    store.lay_out({**coordinates, **variables})
-    store.write({name: np.array(column) for name, column in columns.items()}, {})
-    store.lay_out({"complete": array(("cell", "network"), "bool", meaning)})

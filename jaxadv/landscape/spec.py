@@ -57,8 +57,9 @@ class Landscape(Specification):
         max_steps: budget of steps per ascent.
         training_steps: steps of Adam that a network is trained for.
         learning_rate: Adam's.
-        data: sphere (norm exactly s·√dim), gaussian (entries N(0, s²)), digits, or FILE.npz with
-            arrays x (n, d) and y (n,). Labels are N(0, 1) where simulated, their signs for the
+        data: sphere (norm exactly s·√dim), gaussian (entries N(0, s²)), teacher (gaussian, with
+            labels ±1 from a small random network), digits, or FILE.npz with arrays x (n, d) and
+            y (n,). Labels are N(0, 1) where simulated without a teacher, their signs for the
             logistic loss.
         seed: all randomness comes from it.
 

@@ -23,6 +23,7 @@ from jaxadv.experiments.variables import Variable
 from jaxadv.landscape.maxima import Ends, climb, group, representatives
 from jaxadv.landscape.regularity import barrier, gradient_change, one_step, tangent_eigenvalues
 from jaxadv.landscape.spec import Cell, Landscape
+from jaxadv.learning.attack import Attack
 from jaxadv.learning.fit import fit
 from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.constraints import L2Ball
@@ -106,7 +107,7 @@ class Training(NamedTuple):
             labels,
             key,
             loss=self.loss,
-            ratio=ratio.astype(jnp.float32) if self.attacked else None,
+            attack=Attack(ratio.astype(jnp.float32)) if self.attacked else None,
             num_steps=self.num_steps,
             learning_rate=self.learning_rate,
         )

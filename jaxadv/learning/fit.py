@@ -3,59 +3,14 @@
 from typing import Any, TypeVar, cast
 
 import jax
-import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Key, ScalarLike
+from jaxtyping import Array, Float, Key
 
-from jaxadv.ascent.pga import PGA, ascend
-from jaxadv.ascent.steps import NormalizedStep
-from jaxadv.problems.constraints import L2Ball
+from jaxadv.learning.attack import Attack, robust_loss
 from jaxadv.problems.losses import Loss
 from jaxadv.problems.networks import Network
-from jaxadv.problems.norms import l2_norm
-from jaxadv.problems.problem import Problem
 
 N = TypeVar("N", bound=Network)
-ATTACK = PGA(NormalizedStep(0.25), tolerances=(1e-3,), max_steps=10)
-"""Ten steps, each a quarter of the radius long: across the ball and back."""
-
-
-def attack(
-    network: Network, x: Float[Array, " dim"], y: ScalarLike, ratio: ScalarLike, *, loss: Loss
-) -> Float[Array, " dim"]:
-    """The perturbation of one input that `ATTACK` finds from δ = 0, in the ball of radius ρ‖x‖."""
-    problem = Problem(network, x, y, L2Ball(ratio * l2_norm(x)), loss)
-    return ascend(problem, jnp.zeros_like(x), ATTACK).perturbation
-
-
-def robust_loss(
-    network: Network,
-    inputs: Float[Array, "example dim"],
-    labels: Float[Array, " example"],
-    ratio: ScalarLike | None,
-    *,
-    loss: Loss,
-) -> Float[Array, ""]:
-    """The mean loss on a batch, attacked by `attack`; without an attack where ``ratio`` is None.
-
-    Its gradient in the weights is that at the perturbations that were found, which are held fixed
-    (Danskin's theorem, exact at a maximum).
-
-    Example:
-        >>> import jaxadv as ja
-        >>> net = ja.init_two_layer(jax.random.key(0), dim=4, width=32)
-        >>> clean, robust = (
-        ...     robust_loss(net, jnp.eye(4), jnp.ones(4), ratio, loss=ja.quadratic)
-        ...     for ratio in (None, 0.1)
-        ... )
-        >>> bool(robust > clean)
-        True
-    """
-    if ratio is not None:
-        fixed = jax.lax.stop_gradient(network)
-        deltas = jax.vmap(lambda x, y: attack(fixed, x, y, ratio, loss=loss))(inputs, labels)
-        inputs = inputs + jax.lax.stop_gradient(deltas)
-    return jnp.mean(jax.vmap(loss)(jax.vmap(network)(inputs), labels))
 
 
 def fit(
@@ -65,7 +20,7 @@ def fit(
     key: Key[Array, ""],
     *,
     loss: Loss,
-    ratio: ScalarLike | None,
+    attack: Attack | None,
     num_steps: int,
     learning_rate: float,
     batch_size: int = 256,
@@ -78,7 +33,7 @@ def fit(
         labels: y.
         key: draws the batches, without replacement within one.
         loss: ℓ.
-        ratio: ρ of the attack; None for clean training.
+        attack: of each input of a batch; None for clean training.
         num_steps: of Adam.
         learning_rate: Adam's.
         batch_size: examples in a batch; all, where there are fewer.
@@ -89,8 +44,9 @@ def fit(
     Example:
         >>> import jaxadv as ja
         >>> net = ja.init_two_layer(jax.random.key(0), dim=4, width=32)
-        >>> data = jnp.eye(4), jnp.array([1.0, -1.0, 1.0, -1.0])
-        >>> settings = {"loss": ja.quadratic, "ratio": 0.1, "num_steps": 50, "learning_rate": 0.01}
+        >>> data = jax.numpy.eye(4), jax.numpy.array([1.0, -1.0, 1.0, -1.0])
+        >>> steps = {"num_steps": 50, "learning_rate": 0.01}
+        >>> settings = {"loss": ja.quadratic, "attack": None, **steps}
         >>> losses = fit(net, *data, jax.random.key(1), **settings)[1]
         >>> bool(losses[-1] < losses[0])
         True
@@ -104,7 +60,7 @@ def fit(
         network, state = carry
         rows = jax.random.permutation(key, len(labels))[:size]
         value, gradient = jax.value_and_grad(robust_loss)(
-            network, inputs[rows], labels[rows], ratio, loss=loss
+            network, inputs[rows], labels[rows], attack, loss=loss
         )
         updates, state = optimizer.update(gradient, state, network)
         return (cast(N, optax.apply_updates(cast(Any, network), updates)), state), value

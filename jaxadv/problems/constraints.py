@@ -140,6 +140,22 @@ class LInfBall:
         return jnp.asarray(self.radius) * jnp.sum(jnp.abs(gradient)) - delta @ gradient
 
 
+CONSTRAINTS = ("l2-ball", "l2-sphere", "linf-ball")
+"""Sets by name, `constraint_of`."""
+
+
+def constraint_of(name: str, circumradius: ScalarLike, dim: int) -> Constraint:
+    """The set of a name and circumradius: sets of one circumradius reach equally far.
+
+    Example:
+        >>> constraint_of("linf-ball", 2.0, dim=4)
+        LInfBall(radius=1.0)
+    """
+    if name == "linf-ball":
+        return LInfBall(circumradius / dim**0.5)
+    return {"l2-ball": L2Ball, "l2-sphere": L2Sphere}[name](circumradius)
+
+
 def _polar(delta: Float[Array, " dim"]) -> tuple[Float[Array, " dim"], Float[Array, ""]]:
     """δ/‖δ‖ (0 for δ = 0) and ‖δ‖, for one search of the largest entry and one sum."""
     unit = entry_scale(delta)

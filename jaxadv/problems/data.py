@@ -1,4 +1,4 @@
-"""Real inputs: handwritten digits, or a user's arrays, as directions that a sweep can scale."""
+"""Real inputs: digits, images, or a user's arrays, as directions that a sweep can scale."""
 
 import hashlib
 import importlib.util
@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+from jaxadv.problems.images import IMAGES, load_images
 from jaxadv.problems.names import suggest
 
 ARRAYS = "arrays x (n, d) and y (n,)"
-SIMULATED = ("sphere", "gaussian")
-"""Inputs that are drawn: uniform on a sphere, or normal."""
+SIMULATED = ("sphere", "gaussian", "teacher")
+"""Inputs that are drawn: uniform on a sphere, or normal; for a teacher normal, with its labels."""
+MOST_CLASSES = 1000
 LARGEST = 1e30
 """Of users' values: what can be squared in float64 and held in float32."""
 
@@ -23,11 +25,13 @@ class Examples:
 
     Attributes:
         directions: the inputs less their mean, each brought to norm √dim; float32.
-        labels: the labels as given; float32.
+        labels: the labels as given, ±1 for digits and images; float32.
+        classes: the number of each one's class, from 0; None where labels are no such numbers.
     """
 
     directions: Float[np.ndarray, "example dim"]
     labels: Float[np.ndarray, " example"]
+    classes: Int[np.ndarray, " example"] | None = None
 
     @property
     def dim(self) -> int:
@@ -41,13 +45,16 @@ class Examples:
         return hashlib.sha256(content).hexdigest()[:16]
 
 
-def load_examples(data: str) -> Examples | None:
+def load_examples(data: str, folder: str = "") -> Examples | None:
     """The examples that ``data`` names, or None for inputs that are simulated.
 
     Args:
-        data: ``"sphere"`` or ``"gaussian"`` (None is returned), ``"digits"`` (scikit-learn's 1,797
-            handwritten digits of 8×8 pixels, d = 64, labels +1 for odd and −1 for even), or the
-            path of an ``.npz`` file with arrays ``x`` (n, d) and ``y`` (n,).
+        data: ``"sphere"``, ``"gaussian"`` or ``"teacher"`` (None is returned), ``"digits"``
+            (scikit-learn's 1,797 handwritten digits of 8×8 pixels, d = 64, labels +1 for odd and −1
+            for even), ``"mnist"`` or ``"cifar10"`` (`load_images`; d = 784 and 3,072, labels +1 for
+            odd digits, and for what is no animal), or the path of an ``.npz`` file with arrays
+            ``x`` (n, d) and ``y`` (n,).
+        folder: where the files of mnist and cifar10 are.
 
     Raises:
         ValueError: if there is no such data, or it cannot be used; says why.
@@ -59,11 +66,16 @@ def load_examples(data: str) -> Examples | None:
     if data in SIMULATED:
         return None
     if data == "digits":
-        x, y = _digits()
+        x, classes = _digits()
+        y = signs(classes % 2 == 1)
+    elif data in IMAGES:
+        x, classes = load_images(data, folder)
+        y = signs(np.isin(classes, IMAGES[data]))
     elif data.endswith(".npz"):
         x, y = _read(data)
+        classes = _classes(y)
     else:
-        hint = suggest(data, (*SIMULATED, "digits"))
+        hint = suggest(data, (*SIMULATED, "digits", *IMAGES))
         raise ValueError(f"data: unknown {data!r}{hint}, or a file FILE.npz")
     centred = x - x.mean(axis=0)
     norms = np.linalg.norm(centred, axis=1, keepdims=True)
@@ -72,7 +84,18 @@ def load_examples(data: str) -> Examples | None:
         row = int(np.argmin(norms))
         raise ValueError(f"data: row {row} of {data!r} is the mean of all rows, without direction")
     directions = centred / norms * x.shape[1] ** 0.5
-    return Examples(directions.astype(np.float32), y.astype(np.float32))
+    return Examples(directions.astype(np.float32), y.astype(np.float32), classes)
+
+
+def signs(positive: np.ndarray) -> np.ndarray:
+    """1 where it holds, −1 elsewhere."""
+    return np.where(positive, 1.0, -1.0)
+
+
+def _classes(labels: np.ndarray) -> np.ndarray | None:
+    """Labels as numbers of classes, if they are such."""
+    are_whole = (labels == labels.round()) & (labels >= 0) & (labels < MOST_CLASSES)
+    return labels.astype(int) if are_whole.all() else None
 
 
 def _digits() -> tuple[np.ndarray, np.ndarray]:
@@ -81,7 +104,7 @@ def _digits() -> tuple[np.ndarray, np.ndarray]:
     from sklearn.datasets import load_digits  # noqa: PLC0415  an extra, and slow to import
 
     x, digit = load_digits(return_X_y=True)
-    return np.asarray(x), np.where(np.asarray(digit) % 2 == 1, 1.0, -1.0)
+    return np.asarray(x), np.asarray(digit)
 
 
 def _read(path: str) -> tuple[np.ndarray, np.ndarray]:

@@ -13,13 +13,13 @@ from jaxadv.pytrees import pytree, static
 
 @runtime_checkable
 class Network(Protocol):
-    """Any pytree that maps one input to one number; its leaves are its weights.
+    """Any pytree that maps one input to one number, or one for each class; leaves are weights.
 
     A network that has kinks should also have an attribute ``smooth = False``, so that `certify`
     does not trust its second derivatives; without the attribute it counts as smooth.
     """
 
-    def __call__(self, z: Float[Array, " dim"], /) -> Float[Array, ""]:
+    def __call__(self, z: Float[Array, " dim"], /) -> Float[Array, "*classes"]:
         """The output f(z)."""
         ...
 
@@ -30,7 +30,7 @@ class TwoLayer:
 
     Attributes:
         hidden: W, the rows w_r.
-        output: a.
+        output: a; with a column for each class where f has an output for each.
         activation: σ, elementwise; by default tanh.
 
     Example:
@@ -40,10 +40,10 @@ class TwoLayer:
     """
 
     hidden: Float[Array, "width dim"]
-    output: Float[Array, " width"]
+    output: Float[Array, "width *classes"]
     activation: Activation = static(default=ACTIVATIONS["tanh"])
 
-    def __call__(self, z: Float[Array, " dim"]) -> Float[Array, ""]:
+    def __call__(self, z: Float[Array, " dim"]) -> Float[Array, "*classes"]:
         """The output f(z)."""
         return self.activation(z @ self.hidden.T) @ self.output
 
@@ -60,7 +60,11 @@ class TwoLayer:
 
 
 def init_two_layer(
-    key: Key[Array, ""], dim: int, width: int, activation: str | Activation = "tanh"
+    key: Key[Array, ""],
+    dim: int,
+    width: int,
+    activation: str | Activation = "tanh",
+    classes: int | None = None,
 ) -> TwoLayer:
     """A random two-layer network: W_ij ~ N(0, 1/dim), a_r uniform on ±1/√width (THEORY 2).
 
@@ -72,6 +76,7 @@ def init_two_layer(
         dim: d, the input dimension.
         width: m, the number of hidden neurons.
         activation: one of `ACTIVATIONS`, ``"module:function"``, or a function.
+        classes: number of outputs, a vector; one output, a number, by default.
 
     Raises:
         ValueError: for an unknown name of an activation.
@@ -81,9 +86,10 @@ def init_two_layer(
         (8, 3)
     """
     hidden_key, output_key = jax.random.split(key)
+    shape = (width,) if classes is None else (width, classes)
     hidden = jax.random.normal(hidden_key, (width, dim), jnp.float32) / dim**0.5
     # `jax.random.rademacher` draws other signs when float64 is switched on.
-    positive = jax.random.bernoulli(output_key, jnp.float32(0.5), (width,))
+    positive = jax.random.bernoulli(output_key, jnp.float32(0.5), shape)
     output = jnp.where(positive, 1, -1).astype(jnp.float32) / width**0.5
     return TwoLayer(hidden, output, resolve("activation", activation, ACTIVATIONS))
 

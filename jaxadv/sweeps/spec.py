@@ -64,8 +64,9 @@ class Sweep(Specification):
         step_sizes: the step rule's parameter.
         tolerances: residuals at which steps are counted, descending; the last one ends a trial.
         max_steps: budget of steps per trial; counts beyond it are right-censored.
-        data: sphere (norm exactly s·√dim), gaussian (entries N(0, s²)), digits, or FILE.npz with
-            arrays x (n, d) and y (n,). Labels are N(0, 1) where simulated, their signs for the
+        data: sphere (norm exactly s·√dim), gaussian (entries N(0, s²)), teacher (gaussian, with
+            labels ±1 from a small random network), digits, or FILE.npz with arrays x (n, d) and
+            y (n,). Labels are N(0, 1) where simulated without a teacher, their signs for the
             logistic loss.
         seed: all randomness comes from it.
         precision: single or double; the random draws are the same in both.

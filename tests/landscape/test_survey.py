@@ -10,7 +10,7 @@ import xarray as xr
 
 import jaxadv as ja
 from jaxadv.experiments.draws import draw, key_of
-from jaxadv.landscape import runner, survey
+from jaxadv.landscape import survey
 from jaxadv.landscape.regularity import barrier, one_step, tangent_eigenvalues
 from jaxadv.landscape.survey import VARIABLES, RegularitySurvey
 from jaxadv.landscape.views import scene_of
@@ -178,7 +178,7 @@ def test_critical_points_are_of_random_networks_in_few_dimensions():
 def test_devices_are_asked_for_in_time():
     with pytest.raises(ValueError, match="devices: 0 must be"):
         ja.run_landscape(SMALL, devices=0)
-    assert runner.mesh_of(2).size == 2
+    assert mesh_of(2).size == 2
 
 
 @pytest.mark.slow

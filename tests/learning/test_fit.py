@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.learning.fit import attack, fit, robust_loss
+from jaxadv.learning.attack import Attack, robust_loss
+from jaxadv.learning.fit import fit
 from tests import reference
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -31,7 +32,7 @@ def gradients(hidden, output, inputs, labels):
 def test_clean_steps_are_numpys_adam():
     network, inputs, labels = small()
     fitted, losses = fit(
-        network, inputs, labels, jax.random.key(0), ratio=None, num_steps=5, **SETTINGS
+        network, inputs, labels, jax.random.key(0), attack=None, num_steps=5, **SETTINGS
     )
     weights = [np.array(network.hidden), np.array(network.output)]
     x, y = np.asarray(inputs), np.asarray(labels)
@@ -50,9 +51,10 @@ def test_clean_steps_are_numpys_adam():
 
 def test_the_robust_gradient_is_that_at_the_attacked_inputs():
     network, inputs, labels = small()
-    found = jax.grad(robust_loss)(network, inputs, labels, 0.2, loss=ja.quadratic)
+    found = jax.grad(robust_loss)(network, inputs, labels, Attack(0.2), loss=ja.quadratic)
     deltas = [
-        attack(network, x, y, 0.2, loss=ja.quadratic) for x, y in zip(inputs, labels, strict=True)
+        Attack(0.2)(network, x, y, loss=ja.quadratic).perturbation
+        for x, y in zip(inputs, labels, strict=True)
     ]
     moved = np.asarray(inputs) + np.array(deltas)
     wanted = gradients(
@@ -65,7 +67,7 @@ def test_the_robust_gradient_is_that_at_the_attacked_inputs():
 def test_the_attack_stays_in_its_ball_and_comes_close_to_the_best():
     network, inputs, labels = small(examples=20)
     for x, y in zip(inputs, labels, strict=True):
-        delta = attack(network, x, y, 0.2, loss=ja.quadratic)
+        delta = Attack(0.2)(network, x, y, loss=ja.quadratic).perturbation
         radius = 0.2 * float(jnp.linalg.norm(x))
         assert jnp.linalg.norm(delta) <= radius * (1 + 1e-12)
         problem = ja.Problem(network, x, y, ja.L2Ball(radius))
@@ -80,11 +82,11 @@ def test_the_attack_stays_in_its_ball_and_comes_close_to_the_best():
 def test_adversarial_training_lowers_the_robust_loss_more():
     network, inputs, labels = small(examples=40, width=32)
     fitted = [
-        fit(network, inputs, labels, jax.random.key(1), ratio=ratio, num_steps=200, **SETTINGS)[0]
-        for ratio in (None, 0.3)
+        fit(network, inputs, labels, jax.random.key(1), attack=attack, num_steps=200, **SETTINGS)[0]
+        for attack in (None, Attack(0.3))
     ]
     robust = [
-        float(robust_loss(net, inputs, labels, 0.3, loss=ja.quadratic))
+        float(robust_loss(net, inputs, labels, Attack(0.3), loss=ja.quadratic))
         for net in (network, *fitted)
     ]
     assert robust[2] < robust[0]
@@ -93,7 +95,7 @@ def test_adversarial_training_lowers_the_robust_loss_more():
 
 def test_batches_are_drawn_by_the_key_alone():
     network, inputs, labels = small(examples=30)
-    settings = {"ratio": 0.1, "num_steps": 4, "batch_size": 8, **SETTINGS}
+    settings = {"attack": Attack(0.1), "num_steps": 4, "batch_size": 8, **SETTINGS}
     one, two, other = (
         fit(network, inputs, labels, jax.random.key(seed), **settings)[1] for seed in (0, 0, 1)
     )

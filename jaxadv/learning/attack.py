@@ -1,0 +1,91 @@
+"""The adversary of training, and the loss that it leaves: the mean of max_{δ} ℓ(f(x + δ), y)."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, ScalarLike
+
+from jaxadv.ascent.pga import PGA, Solution, ascend
+from jaxadv.ascent.steps import NormalizedStep
+from jaxadv.problems.constraints import constraint_of
+from jaxadv.problems.losses import Loss
+from jaxadv.problems.networks import Network
+from jaxadv.problems.norms import l2_norm
+from jaxadv.problems.problem import Problem
+from jaxadv.pytrees import pytree, static
+
+
+@pytree
+class Attack:
+    """Projected gradient ascent on the perturbation of an input x, in a set of circumradius ρ‖x‖.
+
+    Attributes:
+        ratio: ρ.
+        pga: its steps; by default ten, each a quarter of the circumradius long: across an L2 ball
+            and back.
+        constraint: the set, one of `CONSTRAINTS`.
+
+    Example:
+        >>> import jaxadv as ja
+        >>> net = ja.init_two_layer(jax.random.key(0), dim=4, width=32)
+        >>> delta = Attack(0.5)(net, jnp.ones(4), 1.0, loss=ja.quadratic).perturbation
+        >>> round(float(l2_norm(delta)), 5)
+        1.0
+    """
+
+    ratio: ScalarLike
+    pga: PGA = PGA(NormalizedStep(0.25), tolerances=(1e-3,), max_steps=10)
+    constraint: str = static(default="l2-ball")
+
+    def problem(
+        self, network: Network, x: Float[Array, " dim"], y: ScalarLike, *, loss: Loss
+    ) -> Problem:
+        """What is maximised at one input."""
+        radius = self.ratio * l2_norm(x)
+        return Problem(network, x, y, constraint_of(self.constraint, radius, x.size), loss)
+
+    def __call__(
+        self, network: Network, x: Float[Array, " dim"], y: ScalarLike, *, loss: Loss
+    ) -> Solution:
+        """The ascent from δ = 0."""
+        return ascend(self.problem(network, x, y, loss=loss), jnp.zeros_like(x), self.pga)
+
+
+def mean_loss(
+    network: Network,
+    inputs: Float[Array, "example dim"],
+    labels: Float[Array, " example"],
+    *,
+    loss: Loss,
+) -> Float[Array, ""]:
+    """The mean of ℓ(f(x), y)."""
+    return jnp.mean(jax.vmap(loss)(jax.vmap(network)(inputs), labels))
+
+
+def robust_loss(
+    network: Network,
+    inputs: Float[Array, "example dim"],
+    labels: Float[Array, " example"],
+    attack: Attack | None,
+    *,
+    loss: Loss,
+) -> Float[Array, ""]:
+    """The mean loss on a batch at what the attack makes of it; as it is without an attack.
+
+    Its gradient in the weights is that at the perturbations that were found, which are held fixed
+    (Danskin's theorem, exact at a maximum).
+
+    Example:
+        >>> import jaxadv as ja
+        >>> net = ja.init_two_layer(jax.random.key(0), dim=4, width=32)
+        >>> clean, robust = (
+        ...     robust_loss(net, jnp.eye(4), jnp.ones(4), attack, loss=ja.quadratic)
+        ...     for attack in (None, Attack(0.1))
+        ... )
+        >>> bool(robust > clean)
+        True
+    """
+    if attack is not None:
+        fixed = jax.lax.stop_gradient(network)
+        ends = jax.vmap(lambda x, y: attack(fixed, x, y, loss=loss))(inputs, labels)
+        inputs = inputs + jax.lax.stop_gradient(ends.perturbation)
+    return mean_loss(network, inputs, labels, loss=loss)

@@ -1,0 +1,40 @@
+"""Optimisers by name: all of optax that are known by a learning rate, and users' own."""
+
+import inspect
+from collections.abc import Callable, Mapping
+
+import optax
+from jaxtyping import ScalarLike
+
+from jaxadv.problems.names import resolve
+
+Optimizer = Callable[[ScalarLike], optax.GradientTransformation]
+"""Made for a learning rate, which may be traced."""
+
+
+def _known() -> Mapping[str, Optimizer]:
+    """The functions of optax whose first parameter is a learning rate."""
+    found = {}
+    for name, function in inspect.getmembers(optax, inspect.isfunction):
+        parameters = list(inspect.signature(function).parameters)
+        is_public = not name.startswith(("_", "scale_by"))
+        if is_public and parameters[:1] == ["learning_rate"]:
+            found[name] = function
+    return found
+
+
+OPTIMIZERS = _known()
+"""By name."""
+
+
+def optimizer_of(name: str, learning_rate: ScalarLike) -> optax.GradientTransformation:
+    """The optimiser of a name, or of a reference "module:function(learning_rate)".
+
+    Raises:
+        ValueError: for an unknown name.
+
+    Example:
+        >>> optimizer_of("adam", 0.01).init(1.0)[0].count
+        Array(0, dtype=int32)
+    """
+    return resolve("optimizers", name, OPTIMIZERS)(learning_rate)

@@ -1,0 +1,53 @@
+"""How sharp the clean loss is in the weights: what bounds the steps of gradient descent."""
+
+from collections.abc import Callable
+
+import jax
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Float, PyTree
+
+from jaxadv.ascent.lanczos import extreme_ritz_values
+from jaxadv.problems.losses import Loss
+
+LANCZOS_ITERS = 32
+
+
+def sharpness(
+    outputs: Callable[[PyTree], Float[Array, "example *classes"]],
+    weights: PyTree[Float[Array, "..."]],
+    labels: Float[Array, " example"],
+    *,
+    loss: Loss,
+) -> Float[Array, ""]:
+    """λ₁, the largest eigenvalue of the Gauss-Newton matrix Jᵀ ℓ'' J/n of the mean loss (THEORY 7).
+
+    J has the derivatives of all outputs in the weights. For the quadratic loss ℓ'' = 1, and λ₁ is
+    the largest eigenvalue of the tangent kernel K/n = J Jᵀ/n: full-batch gradient descent is stable
+    where lr·λ₁ < 2. A Lanczos estimate, from below, from one fixed random vector.
+
+    Args:
+        outputs: from the weights to the outputs at all n examples.
+        weights: where.
+        labels: y.
+        loss: ℓ.
+
+    Example:
+        >>> from jaxadv import quadratic
+        >>> rows = jnp.array([[3.0, 0.0], [0.0, 1.0]])
+        >>> found = sharpness(lambda w: rows @ w, jnp.ones(2), jnp.zeros(2), loss=quadratic)
+        >>> round(float(found), 5)
+        4.5
+    """
+    flat, unravel = ravel_pytree(weights)
+    found, push = jax.linearize(lambda vector: outputs(unravel(vector)), flat)
+    pull = jax.linear_transpose(push, flat)
+
+    def product(vector: Float[Array, " weight"]) -> Float[Array, " weight"]:
+        slopes = jax.vmap(jax.grad(loss))
+        _, curved = jax.jvp(lambda found: slopes(found, labels), (found,), (push(vector),))
+        return pull(curved)[0] / len(labels)
+
+    generic = jax.random.normal(jax.random.key(0), flat.shape, flat.dtype)
+    with jax.default_matmul_precision("highest"):
+        top, _ = extreme_ritz_values(product, generic, min(LANCZOS_ITERS, flat.size))
+    return top.value

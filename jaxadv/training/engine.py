@@ -1,0 +1,181 @@
+"""Many runs at once: one program for all optimisers, scales, ratios and rates of some networks."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.sharding import Mesh
+from jaxtyping import Array, Int
+
+from jaxadv.devices import Device, on_devices
+from jaxadv.experiments.draws import Given, Source, Tag, draw, key_of
+from jaxadv.problems.activations import ACTIVATIONS
+from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES
+from jaxadv.problems.names import resolve
+from jaxadv.problems.networks import NETWORKS
+from jaxadv.training.evaluate import evaluate
+from jaxadv.training.run import Rules, Settings, advance, begin
+from jaxadv.training.spec import Training
+
+Runs = Any
+"""A `run.Run` with axes (network, cell), for each optimiser in the order of the cells."""
+ACCELERATOR_RUNS = 2**10
+"""On an accelerator, cells of a network that are side by side on a device."""
+
+
+class Shape(NamedTuple):
+    """What programs are compiled for, beside the numbers of networks and cells."""
+
+    source: Source
+    rules: Rules
+    optimizers: tuple[str, ...]
+    at_once: int
+
+
+class Engine:
+    """The programs of a specification.
+
+    Args:
+        spec: the specification.
+        mesh: the devices; a call works on as many networks.
+
+    Example:
+        >>> from jaxadv.experiments.layout import mesh_of
+        >>> spec = Training(scales=1.0, ratios=0.0, optimizers="adam", width=8, networks=1, steps=1)
+        >>> engine = Engine(spec, mesh_of(1))
+        >>> _, records = engine.advance(engine.begin([0]), [0], 0)  # doctest: +SKIP
+        >>> records["clean_loss"].shape  # (network, cell, split)  # doctest: +SKIP
+        (1, 2, 2)
+    """
+
+    def __init__(self, spec: Training, mesh: Mesh) -> None:
+        self.mesh = mesh
+        self._shape = shape_of(spec, mesh.devices.flat[0])
+        with jax.enable_x64(True):
+            self._shared = key_of(spec), given_of(spec)
+            self._settings = tuple(
+                settings_of(spec, optimizer) for optimizer in self._shape.optimizers
+            )
+
+    def begin(self, networks: Sequence[int]) -> Runs:
+        """All runs of some networks, before their first step."""
+        with jax.enable_x64(True):
+            return _programs(self._shape, self.mesh)[0](
+                self._rows(networks), *self._shared, self._settings
+            )
+
+    def advance(
+        self, runs: Runs, networks: Sequence[int], num_steps: int
+    ) -> tuple[Runs, dict[str, np.ndarray]]:
+        """The runs after so many steps, and their records, with axes (network, cell, …)."""
+        with jax.enable_x64(True):
+            runs, records = _programs(self._shape, self.mesh)[1](
+                (self._rows(networks), runs), *self._shared, self._settings, np.int32(num_steps)
+            )
+            return runs, {n: np.asarray(value)[: len(networks)] for n, value in records.items()}
+
+    def _rows(self, networks: Sequence[int]) -> Int[np.ndarray, " row"]:
+        """A last call with fewer networks repeats one: one shape, one compilation."""
+        return np.resize(np.asarray(networks, np.int32), self.mesh.size)
+
+
+@lru_cache(maxsize=32)
+def _programs(shape: Shape, mesh: Mesh) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """What begins runs, and what advances and then evaluates them; rows are networks."""
+    source, rules, at_once = shape.source, shape.rules, shape.at_once
+
+    def over_cells(function: Callable[..., Any], cells: Any) -> Any:
+        batch_size = None if at_once == 1 else at_once
+        return lax.map(lambda cell: function(*cell), cells, batch_size=batch_size)
+
+    def begin_all(index: Array, key: Array, given: Given, settings: Any) -> Runs:
+        draws = draw(source, index, key, given)
+        return tuple(
+            over_cells(
+                lambda one, name=name: begin(draws, one, optimizer=name, rules=rules), (own,)
+            )
+            for name, own in zip(shape.optimizers, settings, strict=True)
+        )
+
+    def advance_all(
+        row: Any, key: Array, given: Given, settings: Any, num_steps: Array
+    ) -> tuple[Runs, Any]:
+        index, runs = row
+        draws = draw(source, index, key, given)
+        batches = source.key_for(key, Tag.BATCH, index)
+        stepped = tuple(
+            over_cells(
+                lambda run, one, name=name: advance(
+                    run, draws, batches, one, num_steps, optimizer=name, rules=rules
+                ),
+                (own_runs, own),
+            )
+            for name, own_runs, own in zip(shape.optimizers, runs, settings, strict=True)
+        )
+        # Only the states of the optimisers differ in their structure: one evaluation serves all.
+        without = [dataclasses.replace(own_runs, optimizer=()) for own_runs in stepped]
+        every = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *without)
+        numbers = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *settings)
+        records = over_cells(lambda run, one: evaluate(run, draws, one, rules), (every, numbers))
+        return stepped, records
+
+    return (
+        jax.jit(lambda rows, *shared: on_devices(begin_all, mesh, rows, *shared)),
+        jax.jit(
+            lambda rows, *shared: on_devices(advance_all, mesh, rows, *shared), donate_argnums=0
+        ),
+    )
+
+
+def shape_of(spec: Training, device: Device) -> Shape:
+    """What the programs of a specification are compiled for."""
+    simulated = spec.real_examples is None
+    source = Source(
+        init=resolve("network", spec.network, NETWORKS),
+        dim=cast(int, spec.dim),
+        width=spec.width,
+        activation=resolve("activation", spec.activation, ACTIVATIONS),
+        data=cast(Any, spec.data) if simulated else "given",
+        signed=spec.loss == "logistic",
+        examples=spec.examples + spec.test_examples,
+        starts=spec.restarts,
+        dtype=spec.dtype,
+        classes=spec.classes,
+    )
+    rules = Rules(
+        loss=resolve("loss", spec.loss, LOSSES | LOSSES_OF_CLASSES),
+        layers=cast(Any, spec.layers),
+        batch=spec.batch,
+        examples=spec.examples,
+        pga=spec.attack,
+        strong=spec.strong_attack,
+        constraint=spec.constraint,
+    )
+    # A batch's activations fill the caches of a core.
+    at_once = 1 if device.platform == "cpu" else ACCELERATOR_RUNS
+    return Shape(source, rules, spec.optimizers, at_once)
+
+
+def given_of(spec: Training) -> Given:
+    """The real directions and labels, or classes; None where they are simulated."""
+    real = spec.real_examples
+    if real is None:
+        return None
+    if spec.classes is None or real.classes is None:
+        return real.directions, real.labels
+    return real.directions, real.classes.astype(np.float32)
+
+
+def settings_of(spec: Training, optimizer: str) -> Settings:
+    """The settings of an optimiser's runs, in the order of the cells."""
+    cells = [cell for cell in spec.cells if cell.optimizer == optimizer]
+    columns = ("scale", "ratio", "rate")
+    return Settings(
+        *(jnp.array([getattr(c, name) for c in cells], spec.dtype) for name in columns),
+        relative=jnp.array([cell.unit == "sharpness" for cell in cells]),
+    )

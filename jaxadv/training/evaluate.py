@@ -1,0 +1,220 @@
+"""What is recorded of a run: its losses and accuracies, its inner problems, its weights."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from jaxtyping import Array, Bool, Float
+
+from jaxadv.ascent.certificate import MAXIMA, certify
+from jaxadv.ascent.pga import PGA, ascend
+from jaxadv.ascent.stationarity import over
+from jaxadv.experiments.draws import Draws
+from jaxadv.experiments.variables import Variable
+from jaxadv.learning.attack import Attack, mean_loss
+from jaxadv.problems.constraints import L2Ball
+from jaxadv.problems.losses import Loss, margin
+from jaxadv.problems.networks import Network
+from jaxadv.problems.norms import l2_norm
+from jaxadv.pytrees import pytree
+from jaxadv.training.run import Rules, Run, Settings
+
+SPLITS = ("train", "test")
+NUM_PROBES = 8
+"""Training examples at which the inner problem is looked at."""
+PROBE_TOLERANCE = 1e-3
+PROBE_BUDGET = 300
+BY_SPLIT = ("evaluation", "split")
+BY_PROBE = ("evaluation", "probe")
+LOSS = "loss"
+OF_RUNS: Mapping[str, Variable] = {
+    "learning_rate": Variable("learning_rate", "learning rate", dims=()),
+    "sharpness": Variable("sharpness", "sharpness at initialisation", dims=()),
+    "chance_loss": Variable(
+        "chance_loss", "loss of the output 0 on training examples", LOSS, dims=()
+    ),
+    "diverged_step": Variable(
+        "diverged_step", "step that was not finite and was undone, -1 if none", "step", "int32",
+        dims=(),
+    ),
+}  # fmt: skip
+"""The variables of a run as a whole."""
+OF_EVALUATIONS: Mapping[str, Variable] = {
+    "clean_loss": Variable("clean_loss", "mean loss", LOSS, dims=BY_SPLIT),
+    "robust_loss": Variable(
+        "robust_loss", "mean loss under the strong attack", LOSS, dims=BY_SPLIT
+    ),
+    "clean_accuracy": Variable(
+        "clean_accuracy", "share that is classified right", dims=BY_SPLIT
+    ),
+    "robust_accuracy": Variable(
+        "robust_accuracy", "share that is classified right under all attacks", dims=BY_SPLIT
+    ),
+    "gradient_norm": Variable(
+        "gradient_norm", "norm of the robust loss's gradient in the weights", dims=("evaluation",)
+    ),
+    "distance": Variable(
+        "distance", "distance from the initial weights over their norm", dims=("evaluation",)
+    ),
+    "inner_steps": Variable(
+        "inner_steps", "steps of the inner ascent to its tolerance, or to the budget", "step",
+        "int32", dims=BY_PROBE,
+    ),
+    "inner_reached": Variable(
+        "inner_reached", "whether the inner ascent reached its tolerance", dtype="bool",
+        dims=BY_PROBE,
+    ),
+    "inner_certified": Variable(
+        "inner_certified", "1 if it ended in a certified maximum, 0 if not; NaN without "
+        "certificates", dims=BY_PROBE,
+    ),
+    "curvature_ratio": Variable(
+        "curvature_ratio", "largest tangent curvature over multiplier at its end", dims=BY_PROBE
+    ),
+}  # fmt: skip
+"""The variables of each evaluation."""
+
+
+@pytree
+class Worst:
+    """What the strong attacks make of one example.
+
+    Attributes:
+        loss: the largest that they found.
+        perturbation: where.
+        correct: whether the answer stayed right at every start and end of theirs.
+    """
+
+    loss: Float[Array, ""]
+    perturbation: Float[Array, " dim"]
+    correct: Bool[Array, ""]
+
+
+def worst(
+    attack: Attack,
+    network: Network,
+    x: Float[Array, " dim"],
+    y: Float[Array, ""],
+    starts: Float[Array, "start dim"],
+    *,
+    loss: Loss,
+) -> Worst:
+    """Attacks on one example: on the loss from 0 and from some starts, on the margin from 0.
+
+    Where the quadratic loss is largest the answer can be right: an output far beyond its label.
+    The attack on the margin goes for wrong answers alone.
+
+    Args:
+        attack: the adversary; its own start is 0.
+        network: f.
+        x: the input.
+        y: the label.
+        starts: further ones, in circumradii.
+        loss: ℓ.
+    """
+    problem = attack.problem(network, x, y, loss=loss)
+    circumradius = attack.ratio * l2_norm(x)
+    every = jnp.concatenate([jnp.zeros_like(x)[None], circumradius * starts])
+    ends = jax.vmap(lambda start: ascend(problem, start, attack.pga))(every)
+    wrong = dataclasses.replace(problem, loss=margin)
+    astray = ascend(wrong, jnp.zeros_like(x), attack.pga)
+    # Some ascents end lower than they began: all that was found counts.
+    points = jnp.concatenate([
+        ends.perturbation,
+        jax.vmap(problem.constraint.project)(every),
+        astray.perturbation[None],
+    ])  # fmt: skip
+    losses = jax.vmap(problem.objective)(points)
+    best = jnp.argmax(losses)
+    ahead = jax.vmap(wrong.objective)(points)
+    return Worst(losses[best], points[best], (ahead < 0).all())
+
+
+def evaluate(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict[str, Array]:
+    """The records of a run where it is now: `OF_EVALUATIONS`, and those of `OF_RUNS`.
+
+    Networks are evaluated on the test examples, the last of the draws, and on as many of the
+    first.
+    """
+    size = len(draws.label) - rules.examples
+    attack = rules.attack(settings, rules.strong)
+    by_split = (name for name, variable in OF_EVALUATIONS.items() if variable.dims == BY_SPLIT)
+    records: dict[str, list[Array]] = {name: [] for name in by_split}
+    inputs = settings.scale * draws.direction
+    perturbations = jnp.zeros_like(inputs[:size])
+    with jax.default_matmul_precision("highest"):
+        for name, rows in (("train", slice(0, size)), ("test", slice(rules.examples, None))):
+            x, y = inputs[rows], draws.label[rows]
+            outputs = jax.vmap(run.network)(x)
+            found = jax.vmap(
+                lambda x, y, starts: worst(attack, run.network, x, y, starts, loss=rules.loss)
+            )(x, y, draws.start[rows])
+            records["clean_loss"].append(jnp.mean(jax.vmap(rules.loss)(outputs, y)))
+            records["clean_accuracy"].append(jnp.mean(jax.vmap(margin)(outputs, y) < 0))
+            records["robust_loss"].append(jnp.mean(found.loss))
+            records["robust_accuracy"].append(jnp.mean(found.correct))
+            if name == "train":
+                perturbations = found.perturbation
+        return {
+            **{name: jnp.stack(values) for name, values in records.items()},
+            **_of_weights(run, draws, inputs[:size] + perturbations, rules),
+            **_of_probes(run, draws, settings, rules),
+            "learning_rate": run.learning_rate,
+            "sharpness": run.sharpness,
+            "chance_loss": jnp.mean(
+                jax.vmap(lambda y: rules.loss(jnp.zeros_like(outputs[0]), y))(
+                    draws.label[: rules.examples]
+                )
+            ),
+            "diverged_step": run.diverged_step,
+        }
+
+
+def _of_weights(
+    run: Run, draws: Draws, attacked: Float[Array, "example dim"], rules: Rules
+) -> dict[str, Array]:
+    """The gradient in the weights, and how far they have come."""
+    weights = rules.weights(run.network)
+
+    def loss_of(weights: object) -> Float[Array, ""]:
+        network = rules.network(run.network, weights)
+        return mean_loss(network, attacked, draws.label[: len(attacked)], loss=rules.loss)
+
+    gradient, now, start = (
+        ravel_pytree(tree)[0]
+        for tree in (jax.grad(loss_of)(weights), weights, rules.weights(draws.network))
+    )
+    return {
+        "gradient_norm": l2_norm(gradient),
+        "distance": over(l2_norm(now - start), l2_norm(start)),
+    }
+
+
+def _of_probes(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict[str, Array]:
+    """The inner problem at a few training examples, with the step rule that training uses."""
+    attack = rules.attack(settings, PGA(rules.pga.step, (PROBE_TOLERANCE,), PROBE_BUDGET))
+
+    def probe(x: Float[Array, " dim"], y: Float[Array, ""]) -> dict[str, Array]:
+        end = attack(run.network, x, y, loss=rules.loss)
+        problem = attack.problem(run.network, x, y, loss=rules.loss)
+        certified = ratio = nan = jnp.full((), jnp.nan, x.dtype)
+        if isinstance(problem.constraint, L2Ball):
+            certificate = certify(
+                problem, end.perturbation, step_size=end.step_size, tolerance=PROBE_TOLERANCE,
+                gradient_scale=end.gradient_scale,
+            )  # fmt: skip
+            is_maximum = jnp.isin(certificate.kind, jnp.array(MAXIMA)).astype(x.dtype)
+            # Without an attack there is no inner problem.
+            certified = jnp.where(settings.ratio > 0, is_maximum, nan)
+            ratio = certificate.curvature_ratio
+        return {
+            "inner_steps": end.num_steps[-1],
+            "inner_reached": end.reached[-1],
+            "inner_certified": certified,
+            "curvature_ratio": ratio,
+        }
+
+    probes = slice(0, min(NUM_PROBES, rules.examples))
+    return jax.vmap(probe)(settings.scale * draws.direction[probes], draws.label[probes])

@@ -1,0 +1,282 @@
+"""What adversarial training at many scales is: a frozen specification, and its grid of runs."""
+
+import functools
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from jaxadv.ascent.pga import PGA
+from jaxadv.ascent.steps import STEP_RULES, NormalizedStep
+from jaxadv.experiments.fields import (
+    SMALLEST,
+    choice,
+    count,
+    function_name,
+    grid,
+    non_negative,
+    positive,
+    try_on_shapes,
+    whole,
+)
+from jaxadv.experiments.specification import Specification
+from jaxadv.learning.optimizers import OPTIMIZERS, optimizer_of
+from jaxadv.problems.activations import ACTIVATIONS
+from jaxadv.problems.constraints import CONSTRAINTS
+from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES
+from jaxadv.problems.names import resolve
+from jaxadv.problems.networks import NETWORKS
+
+DEFAULT_DIM = 32
+UNITS = ("absolute", "sharpness")
+"""Of learning rates: as they are, or over λ₁."""
+OF_SHARPNESS = "sgd"
+"""The optimiser whose rates mean something in units of the sharpness (THEORY 7)."""
+EVALUATIONS_PER_DECADE = 8
+EARLY = 10
+"""Up to this step the networks are evaluated after each."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of the grid.
+
+    Attributes:
+        optimizer: its name.
+        ratio: ρ; 0 is clean training.
+        unit: of the rate, one of `UNITS`.
+        rate: the learning rate, or its product with λ₁.
+        scale: s.
+    """
+
+    optimizer: str
+    ratio: float
+    unit: str
+    rate: float
+    scale: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(Specification):
+    """Adversarial training of many networks, at several input scales, ratios and learning rates.
+
+    min over the weights of the mean of max_{δ} ℓ(f(x + δ), y) over the training examples
+    (THEORY 7). The grid is the product of optimizers, ratios, rates and scales. Networks,
+    examples, labels and batches are the same in every cell. A single value may stand for a
+    tuple of one.
+
+    Attributes:
+        scales: input scales s; the inputs have norm s·√dim.
+        ratios: perturbation ratios ρ, the set's circumradius over the input's norm; 0 is clean
+            training, the control.
+        optimizers: names of optax's optimisers, or a user's module:function(learning_rate).
+        rates: learning rates.
+        sharpness_rates: learning rates of sgd in units of 1/λ₁, λ₁ the sharpness that is measured
+            at initialisation (gradient descent on the clean loss is stable there below 2).
+        steps: of the optimiser.
+        batch: examples in a batch, drawn with replacement for each step; 0 for all in every step.
+        layers: which weights are trained: hidden or both.
+        attack_steps: budget of the inner ascent, from 0.
+        attack_tolerance: residual at which it ends earlier; 0 for never.
+        attack_step: its step rule: constant (step size), normalized (fraction of the circumradius)
+            or inverse-curvature (multiple of 1/|curvature| at the start).
+        attack_step_size: the step rule's parameter.
+        constraint: the set of perturbations: l2-ball, l2-sphere or linf-ball.
+        strong_steps: steps, each a tenth of the circumradius, of the attack that robust losses and
+            accuracies are measured with.
+        restarts: its random starts, beside the one from 0.
+        dim: input dimension d; by default the data's own, or 32 where the data is simulated.
+        width: number m of hidden neurons.
+        networks: seeds, the independent units of every statistic: each has a random network and
+            examples of its own.
+        examples: training examples.
+        test_examples: held-out examples; losses and accuracies are measured on these, and on as
+            many of the training examples.
+        network: two-layer, or a user's module:function(key, dim, width, activation[, classes]).
+        activation: identity, tanh, erf, sigmoid, softplus, gelu, silu, sin, relu, or a user's
+            module:function.
+        loss: quadratic or logistic (labels ±1), cross-entropy (classes), or a user's
+            module:function(output, label).
+        data: teacher (normal inputs, labels ±1 from a small random network), sphere or gaussian
+            (random labels), digits, mnist, cifar10, or FILE.npz with arrays x (n, d) and y (n,).
+        data_dir: the folder with the files of mnist (IDX or mnist.npz) or cifar10 (data_batch_*.bin
+            or cifar10.npz).
+        seed: all randomness comes from it.
+        precision: single or double; the random draws are the same.
+
+    Raises:
+        ValueError, TypeError: for a field that cannot be used; names the field, its value and what
+            is allowed.
+
+    Example:
+        >>> spec = Training(scales=(0.1, 1.0), optimizers="adam", rates=0.01, ratios=0.1)
+        >>> len(spec.cells), spec.evaluations[-1]
+        (2, 200)
+    """
+
+    experiment: ClassVar[str] = "training"
+
+    scales: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
+    ratios: tuple[float, ...] = (0.0, 0.1)
+    optimizers: tuple[str, ...] = ("sgd", "adam")
+    rates: tuple[float, ...] = (0.01, 0.1)
+    sharpness_rates: tuple[float, ...] = (0.25,)
+    steps: int = 200
+    batch: int = 0
+    layers: str = "hidden"
+    attack_steps: int = 20
+    attack_tolerance: float = 0.0
+    attack_step: str = "normalized"
+    attack_step_size: float = 0.25
+    constraint: str = "l2-ball"
+    strong_steps: int = 50
+    restarts: int = 1
+    dim: int | None = None
+    width: int = 128
+    networks: int = 4
+    examples: int = 256
+    test_examples: int = 128
+    network: str = "two-layer"
+    activation: str = "tanh"
+    loss: str = "quadratic"
+    data: str = "teacher"
+    data_dir: str = ""
+    seed: int = 0
+    precision: Literal["single", "double"] = "single"
+
+    def __post_init__(self) -> None:
+        self._set("scales", grid("scales", self.scales, positive))
+        self._set("ratios", grid("ratios", self.ratios, non_negative))
+        self._set("rates", grid("rates", self.rates, positive, least=0))
+        self._set(
+            "sharpness_rates", grid("sharpness_rates", self.sharpness_rates, positive, least=0)
+        )
+        self._set("optimizers", grid("optimizers", self.optimizers, _optimizer))
+        self._set("attack_step_size", positive("attack_step_size", self.attack_step_size))
+        self._set("attack_tolerance", non_negative("attack_tolerance", self.attack_tolerance))
+        for field in (
+            "steps", "attack_steps", "strong_steps", "width", "networks", "examples",
+            "test_examples",
+        ):  # fmt: skip
+            self._set(field, count(field, getattr(self, field)))
+        for field in ("batch", "restarts"):
+            self._set(field, whole(field, getattr(self, field), least=0))
+        self._set("seed", whole("seed", self.seed, least=0, most=2**32 - 1))
+        for field, table in (
+            ("activation", ACTIVATIONS), ("loss", LOSSES | LOSSES_OF_CLASSES),
+            ("network", NETWORKS),
+        ):  # fmt: skip
+            self._set(field, function_name(field, getattr(self, field), table))
+        for field, allowed in (
+            ("layers", ("hidden", "both")), ("attack_step", tuple(STEP_RULES)),
+            ("constraint", CONSTRAINTS), ("precision", ("single", "double")),
+        ):  # fmt: skip
+            choice(field, getattr(self, field), allowed)
+        self._check_data()
+        self._check_functions((self.activation,), (self.loss,), self.classes)
+        self._check_layers()
+        if not self.cells:
+            raise ValueError(
+                f"rates: none, and sharpness_rates are for {OF_SHARPNESS} alone; give a rate"
+            )
+
+    def _check_data(self) -> None:
+        """Settle ``dim``, and refuse what the data cannot give."""
+        data = self.real_examples
+        own = DEFAULT_DIM if data is None else data.dim
+        self._set("dim", own if self.dim is None else whole("dim", self.dim, least=2))
+        if data is not None and self.dim != own:
+            raise ValueError(f"dim: {self.dim} does not fit data {self.data!r}, d = {own}")
+        needed = self.examples + self.test_examples
+        if data is not None and needed > len(data.labels):
+            raise ValueError(
+                f"examples: {self.examples} and {self.test_examples} test_examples are {needed}, "
+                f"but data {self.data!r} has {len(data.labels)}"
+            )
+        if self.loss in LOSSES_OF_CLASSES and (data is None or data.classes is None):
+            raise ValueError(
+                f"loss: {self.loss} needs data with classes (digits, mnist, cifar10, or an .npz "
+                f"file whose y are whole numbers from 0), not {self.data!r}"
+            )
+        if data is not None and self.loss == "logistic" and not set(data.labels) <= {-1.0, 1.0}:
+            raise ValueError(f"loss: logistic needs labels -1 and 1, data {self.data!r} has others")
+
+    def _check_layers(self) -> None:
+        """Refuse to train the hidden weights of a network that calls none so."""
+        init = resolve("network", self.network, NETWORKS)
+        more = {} if self.classes is None else {"classes": self.classes}
+        shapes = jax.eval_shape(
+            lambda: init(jax.random.key(0), dim=2, width=2, activation=jnp.tanh, **more)
+        )
+        if self.layers == "hidden" and not hasattr(shapes, "hidden"):
+            raise ValueError(
+                f"layers: {self.network!r} has no weights of the name 'hidden'; give both"
+            )
+
+    @property
+    def classes(self) -> int | None:
+        """How many outputs the networks have; None for one, a number."""
+        data = self.real_examples
+        if self.loss not in LOSSES_OF_CLASSES or data is None or data.classes is None:
+            return None
+        return int(data.classes.max()) + 1
+
+    @functools.cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """All cells, those of one optimiser together."""
+        rates = [("absolute", rate) for rate in self.rates]
+        relative = [("sharpness", rate) for rate in self.sharpness_rates]
+        return tuple(
+            Cell(optimizer, ratio, unit, rate, scale)
+            for optimizer, ratio in itertools.product(self.optimizers, self.ratios)
+            for unit, rate in rates + relative * (optimizer == OF_SHARPNESS)
+            for scale in self.scales
+        )
+
+    @property
+    def evaluations(self) -> tuple[int, ...]:
+        """The steps after which networks are evaluated: 0 to 10, then 8 in each decade, the last.
+
+        Example:
+            >>> Training(steps=30).evaluations[8:]
+            (8, 9, 10, 13, 18, 24, 30)
+        """
+        last = math.ceil(EVALUATIONS_PER_DECADE * math.log10(self.steps))
+        later = (round(10 ** (k / EVALUATIONS_PER_DECADE)) for k in range(last + 1))
+        every = {*range(EARLY + 1), *(step for step in later if step > EARLY), self.steps}
+        return tuple(sorted(step for step in every if step <= self.steps))
+
+    @property
+    def attack(self) -> PGA:
+        """The settings of the inner ascent."""
+        rule = STEP_RULES[self.attack_step](self.attack_step_size)
+        return PGA(rule, (self.attack_tolerance or SMALLEST,), self.attack_steps)
+
+    @property
+    def strong_attack(self) -> PGA:
+        """The settings of the ascents by which robust losses and accuracies are measured."""
+        return PGA(NormalizedStep(0.1), (SMALLEST,), self.strong_steps)
+
+    @property
+    def dtype(self) -> str:
+        """Of all floats but those of certificates, which are double."""
+        return "float64" if self.precision == "double" else "float32"
+
+
+def _optimizer(field: str, value: Any) -> str:
+    """The name of an optimiser that works with gradients alone."""
+    name = function_name(field, value, OPTIMIZERS)
+    vector = jax.ShapeDtypeStruct((2,), jnp.float32)
+    number = jax.ShapeDtypeStruct((), jnp.float32)
+
+    def updates(gradient: Array, rate: Array) -> Any:
+        optimizer = optimizer_of(name, rate)
+        return optimizer.update(gradient, optimizer.init(gradient), gradient)[0]
+
+    what = "map a learning rate to an optimiser that takes gradients alone"
+    try_on_shapes(field, name, updates, vector, what, vector, number)
+    return name

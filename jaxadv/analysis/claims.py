@@ -5,12 +5,12 @@ and predictions are ours.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import xarray as xr
 
 from jaxadv.analysis.agreement import Agreement
-from jaxadv.analysis.cells import Domain, finished_networks
+from jaxadv.analysis.cells import Domain
+from jaxadv.analysis.judgements import Claim, Judgement, judge
 from jaxadv.analysis.rules import (
     EndsAreMaxima,
     Exponent,
@@ -18,80 +18,8 @@ from jaxadv.analysis.rules import (
     PolynomialGrowth,
     RisesWithScale,
 )
-from jaxadv.analysis.verdicts import Finding, Rule, Verdict, verdict
-
-MOST_AGAINST = 0.05
-"""Of the decided findings: so many exceptions a claim may have."""
-LEAST_DECIDED = 0.5
-"""Of all findings."""
-OVERALL = (
-    f"A rule holds if at least {LEAST_DECIDED:.0%} of its findings are decided, and at most "
-    f"{MOST_AGAINST:.0%} of those speak against it; it fails if more do. A claim is supported if "
-    "all its rules hold, not supported if any fails, and else inconclusive."
-)
-"""How findings become one verdict."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A claim, how we read it, and what decides it.
-
-    Attributes:
-        name: by which it is cited.
-        title: in a few words.
-        paper: what the paper's abstract says; empty for predictions of our own.
-        reading: what we take it to mean, or what we predict.
-        rules: each gives findings; all must hold.
-        limits: what a verdict does not say.
-        where: settings of the cells that it speaks of; all, if empty.
-    """
-
-    name: str
-    title: str
-    paper: str
-    reading: str
-    rules: tuple[Rule, ...]
-    limits: str
-    where: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Ruling:
-    """A rule with its findings, each with the name of the sweep that it is from."""
-
-    rule: Rule
-    findings: tuple[tuple[str, Finding], ...]
-
-    def count(self, verdict: Verdict) -> int:
-        """How many findings have a verdict."""
-        return sum(finding.verdict == verdict for _, finding in self.findings)
-
-    @property
-    def verdict(self) -> Verdict:
-        """Whether the rule holds: `OVERALL`."""
-        against = self.count(Verdict.NOT_SUPPORTED)
-        decided = against + self.count(Verdict.SUPPORTED)
-        if not decided or decided < LEAST_DECIDED * len(self.findings):
-            return Verdict.INCONCLUSIVE
-        few = against <= MOST_AGAINST * decided
-        return Verdict.SUPPORTED if few else Verdict.NOT_SUPPORTED
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """A claim with what its rules found."""
-
-    claim: Claim
-    rulings: tuple[Ruling, ...]
-
-    @property
-    def verdict(self) -> Verdict:
-        """The verdict on the claim: `OVERALL`."""
-        verdicts = {ruling.verdict for ruling in self.rulings}
-        return verdict(
-            supported=verdicts == {Verdict.SUPPORTED}, against=Verdict.NOT_SUPPORTED in verdicts
-        )
-
+from jaxadv.analysis.training_rules import FasterAtSmallerScale
+from jaxadv.analysis.trainings import COMPARISONS, PHASES, Quantity
 
 POLYNOMIAL = (
     "Projected gradient ascent finds a local maximum of the non-concave problem, for a two-layer "
@@ -107,7 +35,7 @@ ONE_MEASURE = (
     "number of maxima, nor the way to them."
 )
 LOSS = "loss"
-CLAIMS = (
+OF_SWEEPS = (
     Claim(
         "C1-dim", "steps grow polynomially with the dimension", POLYNOMIAL,
         "The median number of steps to the tightest tolerance grows as a power of d.",
@@ -227,51 +155,72 @@ CLAIMS = (
         "Measured between the last two tolerances, where other eigenvalues may still count.",
     ),
 )  # fmt: skip
+FASTER = (
+    "In the initial phase of adversarial training, a smaller input scale leads to faster "
+    "convergence."
+)
+THE_RATE_DECIDES = (
+    "How learning rates are compared decides much: one common rate, each scale's best of those "
+    "that were run, the same rate in units of 1/λ₁; all three must agree. At larger scales the "
+    "loss begins higher, for the attack gains more there; the claims of the share that is left "
+    "leave that out."
+)
+
+
+def _of_training(
+    name: str, title: str, reading: str, quantities: Sequence[Quantity]
+) -> list[Claim]:
+    """One reading of C2 in each phase: with every comparison of rates."""
+    return [
+        Claim(
+            name.format(phase.name),
+            f"{title}, {phase.text}",
+            FASTER,
+            reading,
+            tuple(
+                FasterAtSmallerScale(quantity, comparison, phase)
+                for quantity in quantities
+                for comparison in COMPARISONS
+            ),
+            THE_RATE_DECIDES,
+            experiment="training",
+        )
+        for phase in PHASES
+    ]
+
+
+OF_TRAINING = (
+    *_of_training(
+        "C2-{}",
+        "adversarial training is faster at a smaller scale",
+        "On the same network and examples, the robust loss is lower at the smaller scale at the "
+        "end of the phase, and falls to a target in fewer steps within it.",
+        ("loss", "steps"),
+    ),
+    *_of_training(
+        "C2-{}-share",
+        "more of the robust loss is gone at a smaller scale",
+        "On the same network and examples, less of the robust loss at the start is left at the "
+        "smaller scale at the end of the phase.",
+        ("share",),
+    ),
+)
+CLAIMS = OF_SWEEPS + OF_TRAINING
 """All claims, in the order of the report."""
 
 
-def judge(claim: Claim, datasets: Mapping[str, xr.Dataset]) -> Judgement:
-    """All findings on a claim.
-
-    Args:
-        claim: the claim.
-        datasets: finished sweeps by name.
-
-    Raises:
-        ValueError: as `cells.finished_networks`.
+def claims_on(datasets: Mapping[str, xr.Dataset]) -> Sequence[Claim]:
+    """The claims on such experiments as these are; of sweeps, if there are none at all.
 
     Example:
-        >>> judge(CLAIMS[0], {}).verdict.value
-        'inconclusive'
+        >>> claims_on({})[0].name
+        'C1-dim'
     """
-    parts = {
-        name: _where(finished_networks(dataset), claim.where) for name, dataset in datasets.items()
-    }
-    return Judgement(
-        claim,
-        tuple(
-            Ruling(
-                rule,
-                tuple(
-                    (name, found)
-                    for name, part in parts.items()
-                    if part.sizes["cell"]
-                    for found in rule.findings(part)
-                ),
-            )
-            for rule in claim.rules
-        ),
-    )
+    kinds = {claim.experiment for claim in CLAIMS}
+    present = {kind for kind in kinds for dataset in datasets.values() if kind in dataset.attrs}
+    return [claim for claim in CLAIMS if claim.experiment in (present or {"sweep"})]
 
 
 def judge_all(datasets: Mapping[str, xr.Dataset]) -> Sequence[Judgement]:
-    """The judgements on all `CLAIMS`."""
-    return [judge(claim, datasets) for claim in CLAIMS]
-
-
-def _where(dataset: xr.Dataset, settings: Mapping[str, str]) -> xr.Dataset:
-    """The cells with some settings."""
-    keep = xr.ones_like(dataset.scale, bool)
-    for name, value in settings.items():
-        keep &= dataset[name] == value
-    return dataset.isel(cell=keep.values)
+    """The judgements on all `claims_on` these experiments."""
+    return [judge(claim, datasets) for claim in claims_on(datasets)]

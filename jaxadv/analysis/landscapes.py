@@ -12,9 +12,9 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from jaxadv.analysis.cells import cells, finished_networks, predictor
-from jaxadv.analysis.estimates import LEVEL, Estimate, median, network_medians
+from jaxadv.analysis.estimates import Estimate, median, network_medians
 from jaxadv.analysis.fits import paired
-from jaxadv.analysis.verdicts import LEAST_NETWORKS, Verdict, verdict
+from jaxadv.analysis.verdicts import Verdict, sign_test
 
 Values = Float[np.ndarray, "network example"]
 CELL = ("training", "ratio", "scale")
@@ -204,12 +204,7 @@ def directions(dataset: xr.Dataset, name: str) -> Iterator[Direction]:
         medians = [network_medians(quantity.of(dataset.isel(cell=row))) for row in (one, other)]
         test = paired(*medians)
         worse, better = (test.larger, test.smaller)[:: 1 if quantity.rises else -1]
-        chances = (test.p_larger, test.p_smaller)[:: 1 if quantity.rises else -1]
-        decisive = worse + better >= LEAST_NETWORKS
-        found = verdict(
-            supported=decisive and chances[0] < (1 - LEVEL) / 2,
-            against=decisive and chances[1] < (1 - LEVEL) / 2,
-        )
+        found = sign_test(test, larger=quantity.rises)
         training, ratio, scale = keys[one]
         yield Direction(
             training, ratio, scale, keys[other][2], worse, better, test.difference, found

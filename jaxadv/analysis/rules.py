@@ -28,7 +28,7 @@ from jaxadv.analysis.estimates import LEVEL, median, network_medians, share
 from jaxadv.analysis.fits import LEAST_SIZES, growth, paired
 from jaxadv.analysis.lines import Along, Line, lines
 from jaxadv.analysis.survival import step_counts
-from jaxadv.analysis.verdicts import LEAST_NETWORKS, Finding, Number, Verdict, verdict
+from jaxadv.analysis.verdicts import LEAST_NETWORKS, Finding, Number, Verdict, sign_test, verdict
 from jaxadv.ascent.certificate import Kind
 
 TRIALS = ("example", "start")
@@ -284,8 +284,6 @@ class RisesWithScale:
                 np.where(r, x, np.inf) for r, x in zip(reached, (first, second), strict=True)
             )
         test = paired(network_medians(first), network_medians(second))
-        decisive = test.larger + test.smaller >= LEAST_NETWORKS
-        level = (1 - LEVEL) / 2
         numbers: dict[str, Number] = {
             "κ₀ at the larger": predictor,
             "networks with more": test.larger,
@@ -293,11 +291,4 @@ class RisesWithScale:
             **({"median difference": test.difference} if ends else {"median ratio": test.ratio}),
         }
         scales = f"{right.scale.item():g} against {left.scale.item():g}"
-        return Finding(
-            settings_of(left) | {"scale": scales},
-            numbers,
-            verdict(
-                supported=decisive and test.p_larger < level,
-                against=decisive and test.p_smaller < level,
-            ),
-        )
+        return Finding(settings_of(left) | {"scale": scales}, numbers, sign_test(test))

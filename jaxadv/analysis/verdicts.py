@@ -7,7 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import xarray as xr
 
-from jaxadv.analysis.estimates import Estimate
+from jaxadv.analysis.estimates import LEVEL, Estimate
+from jaxadv.analysis.fits import Paired
 
 LEAST_NETWORKS = 30
 """With fewer, nothing is concluded: the percentiles of a bootstrap would mean little."""
@@ -26,6 +27,21 @@ def verdict(*, supported: bool, against: bool) -> Verdict:
     if supported:
         return Verdict.SUPPORTED
     return Verdict.NOT_SUPPORTED if against else Verdict.INCONCLUSIVE
+
+
+def sign_test(test: Paired, *, larger: bool = True) -> Verdict:
+    """Whether one side is surely the larger: the two-sided sign test, of enough that differ.
+
+    Args:
+        test: of pairs of numbers.
+        larger: whether the claim is that the second ones are larger; else that they are smaller.
+    """
+    chances = (test.p_larger, test.p_smaller)[:: 1 if larger else -1]
+    decisive = test.larger + test.smaller >= LEAST_NETWORKS
+    level = (1 - LEVEL) / 2
+    return verdict(
+        supported=decisive and chances[0] < level, against=decisive and chances[1] < level
+    )
 
 
 Number = Estimate | float | int

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from jaxadv.analysis.claims import CLAIMS, Claim, Judgement, Ruling, judge
+from jaxadv.analysis.claims import CLAIMS
+from jaxadv.analysis.judgements import Claim, Judgement, Ruling, judge
 from jaxadv.analysis.verdicts import Finding, Rule, Verdict, verdict
 from tests.analysis.synthetic import along, synthetic
 

@@ -26,6 +26,7 @@ from jaxadv.analysis.plots import trainings as plots
 from jaxadv.analysis.plots.style import STYLE
 from jaxadv.analysis.report import Figure
 from jaxadv.analysis.training_report import caption_of
+from jaxadv.analysis.trainings import Comparison
 from jaxadv.cli import Option
 from jaxadv.stores.places import Place, place
 
@@ -44,6 +45,11 @@ OPTIONS = {
     "devices": Option("how many devices to use; by default all, on a CPU one for each core", "N"),
 }
 
+RATES: dict[str, tuple[str, tuple[Comparison, ...], str]] = {
+    "absolute": ("", ("common", "best"), "at common rates, and at each scale's best"),
+    "sharpness": ("-sharpness", ("sharpness",), "at rates in units of 1/λ₁"),
+}
+"""By unit: how figures are called, what they compare, and that in words."""
 Drawing = tuple[str, str, Callable[[], matplotlib.figure.Figure]]
 
 
@@ -89,20 +95,22 @@ def write(path: Place, text: str) -> None:
 def drawings(dataset: xr.Dataset) -> Iterator[Drawing]:
     """The figures: file, caption, and what draws it."""
     medians = caption_of(dataset, "medians with 95% intervals")
-    over = "of adversarial training at the largest ρ"
     for optimizer in dict.fromkeys(dataset.optimizer.values.tolist()):
-        text = (
-            f"Robust loss over that of the output 0 against the step, with {optimizer}: with a "
-            "common rate, with each scale's best, and with one in units of 1/λ₁; of several rates "
-            "that with the lowest loss at the end over all scales."
-        )
-        yield f"curves-{optimizer}", text, partial(plots.plot_curves, dataset, optimizer, medians)
+        own = dataset.isel(cell=dataset.optimizer.values == optimizer)
+        for unit, (suffix, comparisons, how) in RATES.items():
+            if unit in own.unit.values:
+                line, name = f"{optimizer}; {medians}", f"{optimizer}{suffix}"
+                text = f"Robust loss against the step, with {optimizer} {how}; 1 is the output 0."
+                yield f"curves-{name}", text, partial(plots.plot_curves, own, comparisons, line)
+                text = f"Steps to three targets against the scale, with {optimizer} {how}."
+                yield f"steps-{name}", text, partial(plots.plot_steps_to, own, comparisons, line)
         text = f"The inner problem during training with {optimizer}, at each scale's best rate."
-        draw = partial(plots.plot_inner, dataset, optimizer, medians)
+        draw = partial(plots.plot_inner, own, f"{optimizer}; {medians}")
         yield f"inner-{optimizer}", text, draw
-    text = f"Steps to three targets against the scale, {over}; the dotted line is the last step."
-    yield "steps", text, partial(plots.plot_steps_to, dataset, medians)
-    text = f"Robust loss at the end by rate and scale, {over}; the line is lr·λ₁ = 2."
+    text = (
+        "Robust loss at the end of adversarial training, over that of the output 0, by rate and "
+        "scale; the line is lr·λ₁ = 2."
+    )
     line = caption_of(dataset, "medians; black line: lr·λ₁ = 2")
     yield "rates", text, partial(plots.plot_rates, dataset, line)
 

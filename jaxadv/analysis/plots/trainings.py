@@ -8,14 +8,13 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 
 from jaxadv.analysis.estimates import Estimate, median, quantiles, replicates
 from jaxadv.analysis.plots.style import colour, points
 from jaxadv.analysis.trainings import (
-    COMPARISONS,
     TARGETS,
     Comparison,
     Series,
@@ -24,6 +23,7 @@ from jaxadv.analysis.trainings import (
     series,
     steps_to,
 )
+from jaxadv.training.spec import OF_SHARPNESS
 
 WIDTH = 8.0
 """In inches, 800 pixels."""
@@ -31,103 +31,93 @@ LINEAR = 10
 """Steps up to this one are on a linear axis, as far as they are evaluated one by one."""
 STABLE = 2.0
 """lr·λ₁ beyond which gradient descent on the clean loss is not stable."""
+DARK = 0.6
+"""Losses above are on dark ground."""
+LEAST_RATIO = 1e-3
+"""Where the axis of curvature ratios ends; below, the landscape is as good as linear."""
+MOST_RATES = 4
 RATIOS = {True: "clean (control)", False: "adversarial, ρ = {:g}"}
 
 
-def curves_of(
-    dataset: xr.Dataset, optimizer: str, comparison: Comparison
-) -> dict[float, tuple[str, Series]]:
-    """For each ratio the series that is drawn, and what its rates are called.
+def columns_of(dataset: xr.Dataset, comparison: Comparison) -> list[tuple[str, list[Series]]]:
+    """What is side by side: titles, each with a series for every ratio, the attacked ones first.
 
-    Of several rates that with the lowest median robust loss at the end, over all scales.
+    The single rates, at most four of them, or each scale's best.
     """
-    every = dataset.isel(cell=dataset.optimizer.values == optimizer)
-    end = int(every.evaluation[-1])
-    losses = robust_losses(every).sel(evaluation=end).values
-    by_ratio: dict[float, list[Series]] = {}
-    for each in series(every, losses, comparison, end):
-        by_ratio.setdefault(each.settings["ratio"], []).append(each)
-    attacked = max(by_ratio, default=0.0)
-    if not by_ratio:
-        return {}
-    chosen = int(np.argmin([np.median(each.values, axis=1).mean() for each in by_ratio[attacked]]))
-    return {
-        ratio: (_title(comparison, some[chosen].settings.get("rate")), some[chosen])
-        for ratio, some in sorted(by_ratio.items(), reverse=True)
-    }
+    end = int(dataset.evaluation[-1])
+    values = robust_losses(dataset).sel(evaluation=end).values
+    by_rate: dict[float | None, list[Series]] = {}
+    for each in series(dataset, values, comparison, end):
+        by_rate.setdefault(each.settings.get("rate"), []).append(each)
+    rates = list(by_rate)
+    rows = np.unique(np.linspace(0, len(rates) - 1, min(len(rates), MOST_RATES)).round())
+    return [
+        (_title(comparison, rates[row]), sorted(by_rate[rates[row]], key=_by_ratio))
+        for row in rows.astype(int)
+    ]
 
 
-def plot_curves(dataset: xr.Dataset, optimizer: str, caption: str) -> Figure:
-    """The robust loss against the step: a line for each scale, a column for each comparison.
+def plot_curves(dataset: xr.Dataset, comparisons: Sequence[Comparison], caption: str) -> Figure:
+    """The robust loss against the step: a line for each scale, a column for each rate.
 
     Medians over networks with 95% intervals, over the loss of the output 0; a row for each ratio.
+
+    Args:
+        dataset: the cells of one optimiser.
+        comparisons: whose columns are drawn.
+        caption: a small line above all.
     """
-    own = dataset.isel(cell=dataset.optimizer.values == optimizer)
-    found = {name: curves_of(dataset, optimizer, name) for name in COMPARISONS}
-    found = {name: by_ratio for name, by_ratio in found.items() if by_ratio}
-    ratios = sorted({ratio for by_ratio in found.values() for ratio in by_ratio}, reverse=True)
+    columns = [column for name in comparisons for column in columns_of(dataset, name)]
+    lines = len(columns[0][1])
     figure, axes = plt.subplots(
-        len(ratios), len(found), figsize=(WIDTH, 2.4 * len(ratios) + 0.7), squeeze=False,
-        sharex=True, sharey=True,
+        lines, len(columns), figsize=(WIDTH, 2.3 * lines + 0.9), squeeze=False,
+        sharex=True, sharey="row",
     )  # fmt: skip
-    values = (robust_losses(own) / own.chance_loss).transpose("cell", "network", "evaluation")
-    for column, by_ratio in enumerate(found.values()):
-        for row, ratio in enumerate(ratios):
-            title, chosen = by_ratio[ratio]
-            place = axes[row, column]
-            _lines(place, values, chosen)
-            if row == 0:
-                place.set_title(title, fontsize=9)
-            if column == 0:
-                place.set_ylabel(RATIOS[ratio == 0].format(ratio), fontsize=9)
-    for place in axes.flat:
-        _steps_axis(place, int(dataset.evaluation[-1]))
-        place.axhline(1, color="0.6", lw=0.8, ls=":")
-        place.set(yscale="log")
-        place.label_outer()
+    losses = (robust_losses(dataset) / dataset.chance_loss).transpose("cell", "network", ...)
+    for column, (title, every) in enumerate(columns):
+        for row, each in enumerate(every):
+            place, ratio = axes[row, column], each.settings["ratio"]
+            _lines(place, losses, each)
+            _steps_axis(place, int(dataset.evaluation[-1]))
+            place.axhline(1, color="0.6", lw=0.8, ls=":")
+            place.set(yscale="log")
+            place.set_ylabel(RATIOS[ratio == 0].format(ratio), fontsize=9)
+            place.label_outer()
+        axes[0, column].set_title(title, fontsize=9)
     _legend(figure, axes[0, 0], "input scale")
     figure.suptitle(caption, fontsize=9, x=0.01, ha="left", color="0.35")
     return figure
 
 
-def plot_steps_to(dataset: xr.Dataset, caption: str) -> Figure:
-    """Steps to three targets against the scale, of adversarial training.
+def plot_steps_to(dataset: xr.Dataset, comparisons: Sequence[Comparison], caption: str) -> Figure:
+    """Steps to three targets against the scale, of adversarial training at the largest ratio.
 
     Medians over networks with 95% intervals; an arrow where an interval has no end, nothing where
-    the median is beyond the steps that were taken.
+    the median is beyond the last step (dotted).
     """
-    attacked = dataset.isel(cell=dataset.ratio.values == dataset.ratio.values.max())
-    optimizers = list(dict.fromkeys(attacked.optimizer.values.tolist()))
-    end = int(attacked.evaluation[-1])
+    columns = [column for name in comparisons for column in columns_of(dataset, name)]
+    end = int(dataset.evaluation[-1])
     figure, axes = plt.subplots(
-        len(optimizers), len(COMPARISONS), figsize=(WIDTH, 2.3 * len(optimizers) + 0.7),
-        squeeze=False, sharex=True, sharey=True,
-    )  # fmt: skip
-    for row, optimizer in enumerate(optimizers):
-        own = attacked.isel(cell=attacked.optimizer.values == optimizer)
-        for column, comparison in enumerate(COMPARISONS):
-            place = axes[row, column]
-            found = list(curves_of(own, optimizer, comparison).values())
-            if not found:
-                place.set_axis_off()
-                continue
-            title, chosen = found[0]
-            for index, target in enumerate(TARGETS):
-                values = steps_to(own, target, end)
-                _targets(place, values, chosen, index, f"{target:g}")
-            place.set(xscale="log", yscale="symlog", ylim=(0, 1.6 * end))
-            place.axhline(end, color="0.6", lw=0.8, ls=":")
-            place.set_title(title, fontsize=9)
-            place.tick_params(labelsize=8)
-            place.set_xlabel("input scale s", fontsize=9)
-        axes[row, 0].set_ylabel(f"{optimizer}: steps", fontsize=9)
-    _legend(figure, axes[0, 0], "robust loss over that of the output 0")
+        1, len(columns), figsize=(WIDTH, 3.3), squeeze=False, sharex=True, sharey=True
+    )
+    for place, (title, every) in zip(axes[0], columns, strict=True):
+        for index, target in enumerate(TARGETS):
+            _targets(place, steps_to(dataset, target, end), every[0], index, f"{target:g}")
+        place.set(xscale="log", yscale="symlog", ylim=(0, 1.6 * end))
+        place.set_yticks(*_ticks(end))
+        place.axhline(end, color="0.6", lw=0.8, ls=":")
+        place.set_title(title, fontsize=9)
+        place.set_xlabel("input scale s", fontsize=9)
+        place.set_ylabel("steps to the target", fontsize=9)
+        place.tick_params(labelsize=8)
+        place.label_outer()
+    _legend(figure, axes[0, 0], "target: robust loss over that of the output 0")
     figure.suptitle(caption, fontsize=9, x=0.01, ha="left", color="0.35")
     return figure
 
 
 def plot_rates(dataset: xr.Dataset, caption: str) -> Figure:
-    """The robust loss at the end by learning rate and scale, in both units; black: lr·λ₁ = 2.
+    """The robust loss at the end by learning rate and scale, in both units; line: lr·λ₁ = 2.
 
     Medians over networks, of adversarial training, over the loss of the output 0; crossed out where
     most runs diverged.
@@ -142,27 +132,28 @@ def plot_rates(dataset: xr.Dataset, caption: str) -> Figure:
         own = attacked.isel(
             cell=(attacked.optimizer.values == optimizer) & (attacked.unit.values == unit)
         )
-        losses = (robust_losses(own) / own.chance_loss).isel(evaluation=-1)
-        image = _heat_map(place, own, losses.transpose("cell", "network"), unit)
+        image = _heat_map(place, own, "learning rate" if unit == "absolute" else "lr·λ₁")
+        if optimizer == OF_SHARPNESS:
+            scales = np.unique(own.scale.values)
+            sharp = [float(own.sharpness[own.scale.values == s].median()) for s in scales]
+            limit = STABLE / np.array(sharp) if unit == "absolute" else np.full(len(scales), STABLE)
+            place.plot(scales, limit, color="black", lw=1.5)
         place.set_title(optimizer, fontsize=9)
     assert image is not None
-    bar = figure.colorbar(image, ax=axes, shrink=0.9, extend="max")
-    bar.set_label("robust loss at the end, over that of the output 0", fontsize=9)
-    bar.ax.tick_params(labelsize=8)
+    bar = figure.colorbar(image, ax=axes, shrink=0.9, extend="max", ticks=[0.1, 0.3, 1, 3])
+    bar.ax.set_yticklabels(["0.1", "0.3", "1", "3"], fontsize=8)
+    bar.set_label("robust loss at the end", fontsize=9)
     figure.suptitle(caption, fontsize=9, x=0.01, ha="left", color="0.35")
     return figure
 
 
-def plot_inner(dataset: xr.Dataset, optimizer: str, caption: str) -> Figure:
+def plot_inner(dataset: xr.Dataset, caption: str) -> Figure:
     """How the inner problem changes with training, at each scale's best rate.
 
     Its curvature ratio where ascent ends, the steps that ascent needs, and the share of certified
     maxima: medians (for the share means) over networks and examples with 95% intervals.
     """
-    attacked = dataset.isel(
-        cell=(dataset.ratio.values == dataset.ratio.values.max())
-        & (dataset.optimizer.values == optimizer)
-    )
+    attacked = dataset.isel(cell=dataset.ratio.values == dataset.ratio.values.max())
     everything = np.ones(attacked.sizes["cell"], bool)
     chosen = best_cells(attacked, everything, int(attacked.evaluation[-1]))
     figure, axes = plt.subplots(1, 3, figsize=(WIDTH, 3.1), sharex=True)
@@ -185,7 +176,7 @@ def plot_inner(dataset: xr.Dataset, optimizer: str, caption: str) -> Figure:
             _band(place, attacked.evaluation.values, found, hue, f"{scale:g}")
         place.set_title(title, fontsize=9)
         _steps_axis(place, int(attacked.evaluation[-1]))
-    axes[0].set(yscale="log")
+    axes[0].set(yscale="log", ylim=(LEAST_RATIO, 2))
     axes[1].set(yscale="log")
     axes[2].set(ylim=(-0.03, 1.03))
     _legend(figure, axes[0], "input scale")
@@ -195,9 +186,9 @@ def plot_inner(dataset: xr.Dataset, optimizer: str, caption: str) -> Figure:
 
 def _title(comparison: Comparison, rate: float | None) -> str:
     return {
-        "common": f"one common rate, {rate or 0:g}",
-        "best": COMPARISONS["best"],
-        "sharpness": f"the same lr·λ₁ = {rate or 0:g}",
+        "common": f"rate {rate or 0:g}",
+        "best": "best rates",
+        "sharpness": f"lr·λ₁ = {rate or 0:g}",
     }[comparison]
 
 
@@ -246,48 +237,58 @@ def _targets(axes: Axes, values: np.ndarray, chosen: Series, index: int, label: 
     )  # fmt: skip
 
 
-def _heat_map(axes: Axes, own: xr.Dataset, losses: xr.DataArray, unit: str) -> AxesImage:
+def _heat_map(axes: Axes, own: xr.Dataset, label: str) -> QuadMesh:
     rates, scales = np.unique(own.rate.values), np.unique(own.scale.values)
-    table = np.full((len(rates), len(scales)), math.nan)
-    bound = np.full(len(scales), math.nan)
+    losses = (robust_losses(own) / own.chance_loss).isel(evaluation=-1)
     once = np.ones((1, own.sizes["network"]), int)
-    for cell in range(own.sizes["cell"]):
-        row = int(np.searchsorted(rates, own.rate.values[cell]))
-        column = int(np.searchsorted(scales, own.scale.values[cell]))
-        table[row, column] = quantiles(losses.values[cell][:, None], 0.5, once).item()
-        bound[column] = STABLE / float(own.sharpness[cell].median())
-        if (own.diverged_step[cell] >= 0).mean() > 0.5:
-            axes.plot(column, row, "x", color="white", ms=9)
-    image = axes.imshow(
-        table, cmap="viridis_r", norm=LogNorm(0.1, 5), origin="lower", aspect="auto"
+    table = np.full((len(rates), len(scales)), math.nan)
+    axes.set(xscale="log", yscale="log")
+    for cell, values in enumerate(losses.transpose("cell", "network").values):
+        rate, scale = own.rate.values[cell], own.scale.values[cell]
+        loss = quantiles(values[:, None], 0.5, once).item()
+        table[np.searchsorted(rates, rate), np.searchsorted(scales, scale)] = loss
+        diverged = (own.diverged_step[cell] >= 0).mean() > 0.5
+        axes.text(
+            scale, rate, "×" if diverged else f"{loss:.2g}", ha="center", va="center", fontsize=8,
+            color="white" if loss > DARK else "black",
+        )  # fmt: skip
+    image = axes.pcolormesh(
+        _edges(scales), _edges(rates), table, cmap="viridis_r", norm=LogNorm(0.1, 5)
     )
-    for (row, column), value in np.ndenumerate(table):
-        if math.isfinite(value):
-            pale = value > 0.6
-            axes.text(
-                column, row, f"{value:.2g}", ha="center", va="center", fontsize=8,
-                color="white" if pale else "black",
-            )  # fmt: skip
-    axes.set_xticks(range(len(scales)), [f"{scale:g}" for scale in scales], fontsize=8)
-    axes.set_yticks(range(len(rates)), [f"{rate:g}" for rate in rates], fontsize=8)
+    axes.set_xticks(scales, [f"{scale:g}" for scale in scales], fontsize=8)
+    axes.set_yticks(rates, [f"{rate:g}" for rate in rates], fontsize=8)
+    axes.minorticks_off()
     axes.set_xlabel("input scale s", fontsize=9)
-    axes.set_ylabel("learning rate" if unit == "absolute" else "lr·λ₁", fontsize=9)
-    # Rows are rates at distances of their own: the line runs where it would between them.
-    limit = bound if unit == "absolute" else np.full(len(scales), STABLE)
-    height = np.interp(np.log(limit), np.log(rates), np.arange(len(rates)), left=-0.5,
-                       right=len(rates) - 0.5)  # fmt: skip
-    axes.plot(np.arange(len(scales)), height, color="black", lw=1.5, drawstyle="steps-mid")
+    axes.set_ylabel(label, fontsize=9)
+    axes.set_ylim(*_edges(rates)[[0, -1]])
     axes.spines[:].set_visible(False)
     return image
 
 
+def _edges(centres: Float[np.ndarray, " value"]) -> Float[np.ndarray, " edge"]:
+    """Edges of cells around values on a logarithmic axis."""
+    logs = np.log(centres)
+    if len(logs) == 1:
+        return np.exp(logs + np.array([-0.5, 0.5]))
+    between = (logs[1:] + logs[:-1]) / 2
+    return np.exp([2 * logs[0] - between[0], *between, 2 * logs[-1] - between[-1]])
+
+
 def _steps_axis(axes: Axes, last: int) -> None:
     axes.set_xscale("symlog", linthresh=LINEAR, linscale=1)
-    ticks = [step for step in (0, 10, 100, 1000, 10_000) if step <= last]
-    axes.set_xticks(ticks, [str(step) for step in ticks], fontsize=8)
+    axes.set_xticks(*_ticks(last))
     axes.set_xlim(0, last)
     axes.tick_params(labelsize=8)
     axes.set_xlabel("step", fontsize=9)
+
+
+def _ticks(last: int) -> tuple[list[int], list[str]]:
+    ticks = [step for step in (0, 10, 100, 1000, 10_000) if step <= last]
+    return ticks, [str(step) for step in ticks]
+
+
+def _by_ratio(each: Series) -> float:
+    return -each.settings["ratio"]
 
 
 def _legend(figure: Figure, axes: Axes, title: str) -> None:

@@ -74,7 +74,7 @@ class Checkpoint:
                     return begun, 0
                 values = [kept[f"arr_{index}"] for index in range(len(leaves))]
                 evaluations = int(kept["evaluations"])
-        except (ValueError, KeyError, OSError, zipfile.BadZipFile):
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile):
             # Damaged: what was under way begins anew.
             return begun, 0
         back = [_like(value, leaf) for value, leaf in zip(values, leaves, strict=True)]
@@ -94,5 +94,9 @@ def _plain(leaf: Array) -> np.ndarray:
     return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
 
 
-def _like(value: np.ndarray, leaf: Array) -> Any:
-    return jax.random.wrap_key_data(jax.numpy.asarray(value)) if _is_key(leaf) else value
+def _like(value: np.ndarray, leaf: Array) -> Array:
+    """The value where the leaf is, so that the same program takes it."""
+    with jax.enable_x64(True):
+        array = jax.numpy.asarray(value)
+        array = jax.random.wrap_key_data(array) if _is_key(leaf) else array
+        return jax.device_put(array, leaf.sharding)

@@ -75,7 +75,7 @@ class Engine:
         """The runs after so many steps, and their records, with axes (network, cell, …)."""
         with jax.enable_x64(True):
             runs, records = _programs(self._shape, self.mesh)[1](
-                (self._rows(networks), runs), *self._shared, self._settings, np.int32(num_steps)
+                runs, self._rows(networks), *self._shared, self._settings, np.int32(num_steps)
             )
             return runs, {n: np.asarray(value)[: len(networks)] for n, value in records.items()}
 
@@ -127,7 +127,8 @@ def _programs(shape: Shape, mesh: Mesh) -> tuple[Callable[..., Any], Callable[..
     return (
         jax.jit(lambda rows, *shared: on_devices(begin_all, mesh, rows, *shared)),
         jax.jit(
-            lambda rows, *shared: on_devices(advance_all, mesh, rows, *shared), donate_argnums=0
+            lambda runs, indices, *shared: on_devices(advance_all, mesh, (indices, runs), *shared),
+            donate_argnums=0,
         ),
     )
 

@@ -83,10 +83,10 @@ class Run:
 
     network: Network
     optimizer: Any
-    learning_rate: Float[Array, ""]
-    sharpness: Float[Array, ""]
-    steps: Int[Array, ""]
-    diverged_step: Int[Array, ""]
+    learning_rate: Float[Array, "*cell"]
+    sharpness: Float[Array, "*cell"]
+    steps: Int[Array, "*cell"]
+    diverged_step: Int[Array, "*cell"]
 
 
 def begin(draws: Draws, settings: Settings, *, optimizer: str, rules: Rules) -> Run:

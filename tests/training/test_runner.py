@@ -1,0 +1,209 @@
+"""Experiments as a whole: many runs are so many single ones, and a stop changes no curve."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import xarray as xr
+
+import jaxadv as ja
+from jaxadv.experiments.layout import mesh_of
+from jaxadv.stores.store import Store
+from jaxadv.training import engine as engines
+from jaxadv.training.checkpoint import FILE
+from jaxadv.training.evaluate import OF_EVALUATIONS, OF_RUNS, worst
+from jaxadv.training.run import Settings
+
+TINY = ja.Training(
+    scales=(0.3, 3.0), ratios=(0.0, 0.2), optimizers=("sgd", "adam"), rates=(0.1,),
+    sharpness_rates=(0.5,), steps=3, dim=4, width=8, networks=2, examples=6, test_examples=4,
+    strong_steps=20, precision="double",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return ja.run_training(TINY, devices=1, progress=False)
+
+
+def assert_same(found, wanted):
+    for name in {**OF_RUNS, **OF_EVALUATIONS}:
+        np.testing.assert_array_equal(found[name], wanted[name], err_msg=name)
+
+
+def test_every_variable_says_what_it_is(whole):
+    for name, variable in {**OF_RUNS, **OF_EVALUATIONS}.items():
+        assert whole[name].attrs["long_name"] == variable.long_name
+        assert whole[name].dims == ("cell", "network", *variable.dims)
+    assert whole.evaluation.values.tolist() == [0, 1, 2, 3]
+    assert bool(whole.complete.all())
+    assert set(whole.split.values) == {"train", "test"}
+
+
+@pytest.mark.slow
+def test_a_run_among_many_is_the_run_of_a_specification_of_its_own(whole):
+    for row in (2, 7, 11):
+        cell = TINY.cells[row]
+        spec = dataclasses.replace(
+            TINY,
+            scales=cell.scale,
+            ratios=cell.ratio,
+            optimizers=cell.optimizer,
+            rates=cell.rate if cell.unit == "absolute" else (),
+            sharpness_rates=cell.rate if cell.unit == "sharpness" else (),
+        )
+        engine = engines.Engine(spec, mesh_of(1))
+        _, records = engine.advance(engine.begin([1]), [1], 3)
+        for name in OF_EVALUATIONS:
+            np.testing.assert_allclose(
+                records[name][0, 0].astype(float),
+                whole[name].values[row, 1, -1].astype(float),
+                rtol=1e-9, atol=1e-12, err_msg=f"{name} {cell}",
+            )  # fmt: skip
+
+
+def test_runs_side_by_side_in_a_batch_are_those_alone(whole, monkeypatch):
+    """Within 1e-9, in double precision: five at once under vmap, and one after the other."""
+    usual = engines.shape_of
+    monkeypatch.setattr(
+        engines, "shape_of", lambda spec, device: usual(spec, device)._replace(at_once=5)
+    )
+    engine = engines.Engine(TINY, mesh_of(2))
+    _, records = engine.advance(engine.begin([0, 1]), [0, 1], 3)
+    for name in OF_EVALUATIONS:
+        found = np.swapaxes(records[name], 0, 1).astype(float)
+        np.testing.assert_allclose(
+            found, whole[name].values[:, :, -1].astype(float), rtol=1e-9, atol=1e-12, err_msg=name
+        )
+
+
+class Killed(BaseException):
+    """What a kill is to the program."""
+
+
+@pytest.mark.parametrize("writes", [0, 5, 9])
+def test_a_run_that_was_killed_goes_on_to_the_same_curves(whole, tmp_path, monkeypatch, writes):
+    """Killed after some writes to the store, wherever that is."""
+    usual, left = Store.write, [writes + 2]
+
+    def write(self, values, block):
+        if left[0] == 0:
+            raise Killed
+        left[0] -= 1
+        usual(self, values, block)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "write", write)
+        with pytest.raises(Killed):
+            ja.run_training(TINY, tmp_path / "run", devices=1, progress=False)
+    found = ja.run_training(TINY, tmp_path / "run", devices=1, progress=False)
+    assert_same(found.load(), whole)
+    assert not (tmp_path / "run" / FILE).exists()
+
+
+def test_a_resumed_run_does_not_begin_anew(tmp_path, monkeypatch):
+    steps = []
+    usual = engines.Engine.advance
+
+    def advance(self, runs, networks, num_steps):
+        steps.append(num_steps)
+        if len(steps) == 3:
+            raise Killed
+        return usual(self, runs, networks, num_steps)
+
+    monkeypatch.setattr(engines.Engine, "advance", advance)
+    with pytest.raises(Killed):
+        ja.run_training(TINY, tmp_path / "run", devices=1, progress=False)
+    assert (tmp_path / "run" / FILE).exists()
+    steps.append(None)
+    ja.run_training(TINY, tmp_path / "run", devices=1, progress=False)
+    # The network that was under way, and then the other one.
+    assert steps == [0, 1, 1, None, 1, 1, 0, 1, 1, 1]
+
+
+@pytest.mark.parametrize("harm", ["fresh", "damage", "foreign"])
+def test_a_checkpoint_that_does_not_fit_is_not_taken(whole, tmp_path, monkeypatch, harm):
+    usual, calls = engines.Engine.advance, []
+
+    def advance(self, runs, networks, num_steps):
+        calls.append(num_steps)
+        if len(calls) == 3:
+            raise Killed
+        return usual(self, runs, networks, num_steps)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engines.Engine, "advance", advance)
+        with pytest.raises(Killed):
+            ja.run_training(TINY, tmp_path / "run", devices=1, progress=False)
+    file = tmp_path / "run" / FILE
+    if harm == "damage":
+        file.write_bytes(file.read_bytes()[:100])
+    elif harm == "foreign":
+        file.write_bytes(b"")
+    found = ja.run_training(
+        TINY, tmp_path / "run", fresh=harm == "fresh", devices=1, progress=False
+    )
+    assert_same(found.load(), whole)
+
+
+@pytest.mark.slow
+def test_other_numbers_of_devices_give_the_same(whole):
+    assert_same(ja.run_training(TINY, devices=3, progress=False), whole)
+
+
+def test_networks_can_be_added(whole, tmp_path):
+    one = dataclasses.replace(TINY, networks=1)
+    ja.run_training(one, tmp_path / "run", devices=1, progress=False)
+    found = ja.run_training(TINY, tmp_path / "run", devices=1, progress=False)
+    assert_same(found.load(), whole)
+    opened = ja.open_training(tmp_path / "run")
+    assert isinstance(opened, xr.Dataset)
+    assert "adam" in opened.attrs["training"]
+
+
+def test_another_experiment_is_refused(tmp_path):
+    one = dataclasses.replace(TINY, networks=1)
+    ja.run_training(one, tmp_path / "run", devices=1, progress=False)
+    with pytest.raises(ValueError, match="seed 0, not 1"):
+        ja.run_training(dataclasses.replace(TINY, seed=1), tmp_path / "run", progress=False)
+    with pytest.raises(ValueError, match="no survey of landscapes"):
+        ja.open_landscape(tmp_path / "run")
+
+
+def test_the_strong_attack_finds_more_than_a_sample(whole):
+    """No sampled perturbation is worse than what the evaluation found."""
+    rng = np.random.default_rng(0)
+    with jax.enable_x64(True):
+        shape = engines.shape_of(TINY, mesh_of(1).devices.flat[0])
+        network = ja.init_two_layer(jax.random.key(0), dim=4, width=8)
+        network = jax.tree.map(lambda leaf: leaf.astype("float64"), network)
+        numbers = (jnp.asarray(number) for number in (3.0, 0.2, 0.1))
+        attack = shape.rules.attack(
+            Settings(*numbers, relative=jnp.asarray(False)), shape.rules.strong
+        )
+        for _ in range(5):
+            x, y = jnp.asarray(3 * rng.normal(size=4)), jnp.asarray(rng.choice([-1.0, 1.0]))
+            starts = jnp.asarray(rng.normal(size=(3, 4)) / 4)
+            found = worst(attack, network, x, y, starts, loss=ja.quadratic)
+            points = rng.normal(size=(2000, 4))
+            radius = 0.2 * np.linalg.norm(x)
+            points *= radius / np.linalg.norm(points, axis=1, keepdims=True)
+            outputs = jax.vmap(network)(x[None] + points)
+            assert float(found.loss) >= 0.999 * float(jnp.max(0.5 * (outputs - y) ** 2))
+            assert np.linalg.norm(found.perturbation) <= radius * (1 + 1e-9)
+            if not bool((jnp.sign(outputs) == y).all()):
+                assert not bool(found.correct)
+
+
+def test_losses_are_those_of_the_network_and_robust_ones_are_larger(whole):
+    clean = whole.sel(evaluation=3).isel(cell=whole.ratio.values == 0)
+    np.testing.assert_allclose(clean.clean_loss, clean.robust_loss, rtol=1e-12)
+    np.testing.assert_array_equal(clean.clean_accuracy, clean.robust_accuracy)
+    attacked = whole.isel(cell=whole.ratio.values > 0)
+    assert bool((attacked.robust_loss > attacked.clean_loss).all())
+    assert bool((attacked.robust_accuracy <= attacked.clean_accuracy).all())
+    start = whole.sel(evaluation=0)
+    assert bool((start.distance == 0).all())
+    np.testing.assert_allclose(whole.chance_loss, 0.5)

@@ -1,4 +1,4 @@
-"""Turn stored sweeps into verdicts on the paper's claims: report.md, report.json and figures.
+"""Turn stored experiments into verdicts on the paper's claims: report.md, report.json and figures.
 
 Example:
     python scripts/report.py results/claims --run scripts/configs
@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
+import matplotlib.figure
 import matplotlib.pyplot as plt
 import tyro
 import xarray as xr
@@ -24,19 +25,23 @@ from tqdm import tqdm
 
 import jaxadv as ja
 from jaxadv import cli
-from jaxadv.analysis import report
+from jaxadv.analysis import report, training_figures
 from jaxadv.analysis.cells import finished_networks, typical
-from jaxadv.analysis.claims import CLAIMS, judge
+from jaxadv.analysis.claims import claims_on
+from jaxadv.analysis.judgements import judge
 from jaxadv.analysis.lines import Along
 from jaxadv.analysis.plots import growth, theory
 from jaxadv.analysis.plots import sweeps as plots
 from jaxadv.analysis.plots.style import STYLE
 from jaxadv.analysis.report import Figure
 from jaxadv.stores.places import DATA
+from jaxadv.stores.store import Store
 from jaxadv.sweeps.traces import run_traces
+from jaxadv.training.runner import KIND
 
-DESCRIPTION = """Turn stored sweeps into verdicts on the paper's claims: a report, its findings as
-JSON, and figures. Example: python scripts/report.py results/claims --run scripts/configs"""
+DESCRIPTION = """Turn stored experiments, sweeps and trainings, into verdicts on the paper's
+claims: a report, its findings as JSON, and figures.
+Example: python scripts/report.py results/claims --run scripts/configs"""
 QUICK_NETWORKS = 40
 LEAST_VALUES = 3
 """Of a setting, for a figure along it."""
@@ -47,6 +52,10 @@ CLAIM_OF: dict[Along, str] = {
     "scale": "C3-steps",
 }
 """Where steps against a setting are shown."""
+CLAIM_OF_FIGURE = {
+    "curves": "C2-first", "steps": "C2-early", "inner": "C2-late", "rates": "C2-late",
+}  # fmt: skip
+"""Where figures of training are shown, by how their names begin."""
 STEPS: dict[Along, str] = {
     "dim": "Steps against the dimension: medians (filled), 99% (open), power laws (lines) and the "
     "mean field (crosses).",
@@ -84,7 +93,7 @@ AXES = {
     "step_sizes": "step_size",
 }
 """The grid axes of a sweep but for the scales, and the coordinates of its cells."""
-Drawing = tuple[Figure, Callable[[Axes], Axes]]
+Drawing = tuple[Figure, Callable[[], matplotlib.figure.Figure]]
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -95,12 +104,15 @@ def main(args: Sequence[str] | None = None) -> None:
         cli.stop_at_once(f"stopped; what {folder} has is kept, and {cli.command()} goes on")
         if options.run:
             run_sweeps(Path(options.run), folder, quick=options.quick)
-        datasets = open_sweeps(folder)
+        datasets = open_experiments(folder)
         judgements = [
-            judge(claim, datasets) for claim in tqdm(CLAIMS, desc="judging", unit="claim")
+            judge(claim, datasets)
+            for claim in tqdm(claims_on(datasets), desc="judging", unit="claim")
         ]
         figures: dict[str, list[Figure]] = {}
-        for claim, (figure, draw) in tqdm(list(drawings(datasets)), desc="drawing", unit="figure"):
+        for claim, (figure, draw) in tqdm(
+            list(drawings(folder, datasets)), desc="drawing", unit="figure"
+        ):
             save(folder / figure.file, draw)
             figures.setdefault(claim, []).append(figure)
         command = f"python scripts/report.py {folder.as_posix()}"
@@ -118,7 +130,8 @@ class Options:
     """What the command line says."""
 
     folder: Annotated[Path, tyro.conf.Positional]
-    """a sweep's folder, or one with the folders of several; the report goes there"""
+    """the folder of a sweep or training experiment, or one with the folders of several; the report
+    goes there"""
     run: Annotated[str, tyro.conf.arg(metavar="PATH")] = ""
     """first run the sweeps that the TOML files of this folder describe, each into a folder of its
     own; what is there already is not run again"""
@@ -139,13 +152,13 @@ def run_sweeps(configs: Path, folder: Path, *, quick: bool) -> None:
         ja.run_sweep(dataclasses.replace(sweep, networks=networks), folder / name)
 
 
-def open_sweeps(folder: Path) -> dict[str, xr.Dataset]:
-    """The sweeps of a folder by name, read into memory."""
+def open_experiments(folder: Path) -> dict[str, xr.Dataset]:
+    """The sweeps and training experiments of a folder by name, read into memory."""
     places = [folder, *sorted(path for path in folder.glob("*") if path.is_dir())]
     stores = [path for path in places if (path / DATA).exists()]
     if not stores:
         raise ValueError(f"folder: no sweep in {str(folder)!r}; --run scripts/configs runs some")
-    datasets = {path.resolve().name: ja.open_sweep(path) for path in stores}
+    datasets = {path.resolve().name: open_experiment(path) for path in stores}
     begun = [name for name, dataset in datasets.items() if dataset.complete.all("cell").any()]
     for name in datasets.keys() - set(begun):
         print(f"left out: {name}, of which no network was run in every cell yet")
@@ -154,27 +167,46 @@ def open_sweeps(folder: Path) -> dict[str, xr.Dataset]:
     return {name: finished_networks(datasets[name]).load() for name in begun}
 
 
-def drawings(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Drawing]]:
-    """What can be drawn of these sweeps, with the claim that it belongs to."""
+def open_experiment(path: Path) -> xr.Dataset:
+    """A sweep, or a training experiment."""
+    is_training = KIND in Store.open(path).attributes["identity"]
+    return ja.open_training(path) if is_training else ja.open_sweep(path)
+
+
+def drawings(folder: Path, datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Drawing]]:
+    """What can be drawn of these experiments, with the claim that it belongs to."""
+    place = {name: f"{name}/" if (folder / name).is_dir() else "" for name in datasets}
+    sweeps = {name: dataset for name, dataset in datasets.items() if "sweep" in dataset.attrs}
+    if sweeps:
+        yield from drawings_of_sweeps(sweeps)
+    for name in (name for name in datasets if name not in sweeps):
+        for figure, text, draw in training_figures.drawings(datasets[name]):
+            claim = CLAIM_OF_FIGURE[figure.partition("-")[0]]
+            # Where the experiment's own report has them, too.
+            yield claim, (Figure(f"{place[name]}{figure}.png", f"{text} Experiment {name}."), draw)
+
+
+def drawings_of_sweeps(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Drawing]]:
+    """What can be drawn of sweeps."""
     for along, claim in CLAIM_OF.items():
         for name, dataset in richest(datasets, along).items():
             by = "ratio" if along == "scale" else "scale"
             figure = Figure(f"steps-{along}-{name}.png", f"{STEPS[along]} Sweep {name}.")
             draw = partial(growth.plot_growth, dataset=dataset, along=along, by=by)
-            yield claim, (figure, draw)
+            yield claim, (figure, alone(draw))
     for name, dataset in richest(datasets, "width").items():
         figure = Figure(f"failures-{name}.png", f"Failures against the width. Sweep {name}.")
-        yield "C1-probability", (figure, partial(growth.plot_failures, dataset=dataset))
+        yield "C1-probability", (figure, alone(partial(growth.plot_failures, dataset=dataset)))
     for name, dataset in richest(datasets, "scale").items():
         figure = Figure(f"survival-{name}.png", f"Share of trials still running. Sweep {name}.")
         family = typical(dataset, ("scale",))
-        yield "C3-steps", (figure, partial(plots.plot_steps, dataset=family))
+        yield "C3-steps", (figure, alone(partial(plots.plot_steps, dataset=family)))
         figure = Figure(f"curvature-{name}.png", f"Curvature at the maxima. Sweep {name}.")
-        yield "C3-curvature", (figure, partial(theory.plot_regularity, dataset=dataset))
+        yield "C3-curvature", (figure, alone(partial(theory.plot_regularity, dataset=dataset)))
     for name, dataset in list(richest(datasets, "tolerance").items())[:1]:
         yield "M2-tolerance", drawing_of_traces(name, dataset)
     for claim, (file, text, plot) in OF_ALL.items():
-        yield claim, (Figure(file, text), partial(plot, datasets=datasets))
+        yield claim, (Figure(file, text), alone(partial(plot, datasets=datasets)))
 
 
 def richest(datasets: Mapping[str, xr.Dataset], along: Along) -> dict[str, xr.Dataset]:
@@ -196,14 +228,24 @@ def drawing_of_traces(name: str, dataset: xr.Dataset) -> Drawing:
     longest = int(family.num_steps.max())
     traces = run_traces(sweep, max_steps=longest).assign_coords(family.coords)
     figure = Figure(f"residuals-{name}.png", f"Residuals against the step. Sweep {name}.")
-    return figure, partial(plots.plot_residuals, traces=traces)
+    return figure, alone(partial(plots.plot_residuals, traces=traces))
 
 
-def save(path: Path, draw: Callable[[Axes], Axes]) -> None:
-    """Draw on axes of their own, and save."""
-    with mpl.rc_context(STYLE):
+def alone(draw: Callable[[Axes], Axes]) -> Callable[[], matplotlib.figure.Figure]:
+    """What draws a figure of one panel."""
+
+    def figure() -> matplotlib.figure.Figure:
         figure, axes = plt.subplots()
         draw(axes)
+        return figure
+
+    return figure
+
+
+def save(path: Path, draw: Callable[[], matplotlib.figure.Figure]) -> None:
+    """Draw and save a figure."""
+    with mpl.rc_context(STYLE):
+        figure = draw()
         figure.savefig(path)
         plt.close(figure)
 

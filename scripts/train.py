@@ -9,10 +9,8 @@ import matplotlib as mpl
 mpl.use("Agg")
 
 import io
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Sequence
 
-import matplotlib.figure
 import matplotlib.pyplot as plt
 import xarray as xr
 
@@ -22,11 +20,9 @@ from jaxadv.analysis import training_report
 from jaxadv.analysis.cells import finished_networks
 from jaxadv.analysis.claims import claims_on
 from jaxadv.analysis.judgements import judge
-from jaxadv.analysis.plots import trainings as plots
 from jaxadv.analysis.plots.style import STYLE
 from jaxadv.analysis.report import Figure
-from jaxadv.analysis.training_report import caption_of
-from jaxadv.analysis.trainings import Comparison
+from jaxadv.analysis.training_figures import drawings
 from jaxadv.cli import Option
 from jaxadv.stores.places import Place, place
 
@@ -44,13 +40,6 @@ OPTIONS = {
     "fresh": Option("delete what the store holds, and begin anew"),
     "devices": Option("how many devices to use; by default all, on a CPU one for each core", "N"),
 }
-
-RATES: dict[str, tuple[str, tuple[Comparison, ...], str]] = {
-    "absolute": ("", ("common", "best"), "at common rates, and at each scale's best"),
-    "sharpness": ("-sharpness", ("sharpness",), "at rates in units of 1/λ₁"),
-}
-"""By unit: how figures are called, what they compare, and that in words."""
-Drawing = tuple[str, str, Callable[[], matplotlib.figure.Figure]]
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -90,29 +79,6 @@ def write(path: Place, text: str) -> None:
     """Write a text, and say where."""
     path.write_text(text, encoding="utf-8")
     print(path, flush=True)
-
-
-def drawings(dataset: xr.Dataset) -> Iterator[Drawing]:
-    """The figures: file, caption, and what draws it."""
-    medians = caption_of(dataset, "medians with 95% intervals")
-    for optimizer in dict.fromkeys(dataset.optimizer.values.tolist()):
-        own = dataset.isel(cell=dataset.optimizer.values == optimizer)
-        for unit, (suffix, comparisons, how) in RATES.items():
-            if unit in own.unit.values:
-                line, name = f"{optimizer}; {medians}", f"{optimizer}{suffix}"
-                text = f"Robust loss against the step, with {optimizer} {how}; 1 is the output 0."
-                yield f"curves-{name}", text, partial(plots.plot_curves, own, comparisons, line)
-                text = f"Steps to three targets against the scale, with {optimizer} {how}."
-                yield f"steps-{name}", text, partial(plots.plot_steps_to, own, comparisons, line)
-        text = f"The inner problem during training with {optimizer}, at each scale's best rate."
-        draw = partial(plots.plot_inner, own, f"{optimizer}; {medians}")
-        yield f"inner-{optimizer}", text, draw
-    text = (
-        "Robust loss at the end of adversarial training, over that of the output 0, by rate and "
-        "scale; the line is lr·λ₁ = 2."
-    )
-    line = caption_of(dataset, "medians; black line: lr·λ₁ = 2")
-    yield "rates", text, partial(plots.plot_rates, dataset, line)
 
 
 if __name__ == "__main__":

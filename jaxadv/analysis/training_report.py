@@ -37,6 +37,9 @@ VERDICTS = f"""\
 For every two neighbouring scales: on how many networks there is more of it at the larger scale, and
 on how many less. **yes** and **no** are verdicts on "a smaller scale is faster", by the two-sided
 sign test at 5% of at least {LEAST_NETWORKS} networks that differ. Adversarial training alone."""
+CONTROL = """\
+The same counts where nothing attacks: an order of the scales that is there as well is not the
+attack's doing."""
 ENDS = """\
 At each scale's best rate, after the last step: medians over networks, training examples before the
 slash, held-out ones behind it."""
@@ -87,7 +90,8 @@ def as_markdown(
         _what_was_run(finished),
         "## Is a smaller scale faster?",
         VERDICTS,
-        *_verdicts(finished),
+        *_verdicts(finished, attacked=True),
+        *_control(finished),
         "## Figures",
         *(f"![{figure.caption}]({figure.file})\n\n*{figure.caption}*" for figure in figures),
         "## Numbers",
@@ -126,7 +130,15 @@ def _what_was_run(dataset: xr.Dataset) -> str:
     )
 
 
-def _verdicts(dataset: xr.Dataset) -> Iterator[str]:
+def _control(dataset: xr.Dataset) -> Iterator[str]:
+    """The same for clean training, if there is any."""
+    if (dataset.ratio == 0).any():
+        yield "### The control: clean training"
+        yield CONTROL
+        yield from _verdicts(dataset, attacked=False)
+
+
+def _verdicts(dataset: xr.Dataset, *, attacked: bool) -> Iterator[str]:
     """A table for each phase."""
     for phase in PHASES:
         end = phase.end(dataset)
@@ -136,7 +148,7 @@ def _verdicts(dataset: xr.Dataset) -> Iterator[str]:
         rows, head = [], []
         for comparison in COMPARISONS:
             for quantity, title in QUANTITIES.items():
-                rule = FasterAtSmallerScale(quantity, comparison, phase)
+                rule = FasterAtSmallerScale(quantity, comparison, phase, attacked)
                 by_series: dict[str, dict[str, str]] = {}
                 for finding in rule.findings(dataset):
                     settings = finding.settings

@@ -28,11 +28,13 @@ class FasterAtSmallerScale:
         quantity: what is smaller where it does.
         comparison: of the learning rates.
         phase: of training.
+        attacked: whether training is adversarial; the claim is on that, the other is the control.
     """
 
     quantity: Quantity
     comparison: Comparison
     phase: Phase
+    attacked: bool = True
 
     @property
     def text(self) -> str:
@@ -55,7 +57,7 @@ class FasterAtSmallerScale:
             return
         values = measured(dataset, self.quantity, self.phase, end)
         for each in series(dataset, values, self.comparison, end):
-            if each.settings["ratio"] == 0:
+            if (each.settings["ratio"] > 0) != self.attacked:
                 continue
             for one, other in itertools.pairwise(range(len(each.scales))):
                 test = paired(each.values[one], each.values[other])

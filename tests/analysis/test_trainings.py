@@ -10,6 +10,7 @@ from jaxadv.analysis import training_report
 from jaxadv.analysis.claims import CLAIMS, claims_on, judge_all
 from jaxadv.analysis.judgements import judge
 from jaxadv.analysis.plots import trainings as plots
+from jaxadv.analysis.plots.rates import plot_rates
 from jaxadv.analysis.report import as_markdown
 from jaxadv.analysis.training_rules import FasterAtSmallerScale
 from jaxadv.analysis.trainings import (
@@ -65,6 +66,8 @@ def test_clean_training_is_no_evidence_on_attacks():
     rule = FasterAtSmallerScale("loss", "common", PHASES[0])
     assert {finding.settings["ratio"] for finding in rule.findings(dataset)} == {0.1}
     assert len(list(rule.findings(dataset))) == 2 * 2  # two rates, two pairs of scales
+    control = FasterAtSmallerScale("loss", "common", PHASES[0], attacked=False)
+    assert {finding.settings["ratio"] for finding in control.findings(dataset)} == {0.0}
 
 
 def test_steps_to_a_target_are_the_first_and_censored_where_there_are_none():
@@ -165,7 +168,7 @@ def test_figures_show_every_scale_and_rate():
     assert all(len(axes.lines) == 3 + 1 for axes in figure.axes)
     figure = plots.plot_steps_to(own, ("sharpness",), "a caption")
     assert len(figure.axes) == 1
-    figure = plots.plot_rates(dataset, "a caption")
+    figure = plot_rates(dataset, "a caption")
     titles = [axes.get_title() for axes in figure.axes[:3]]
     assert titles == ["sgd", "sgd", "adam"]
     texts = {text.get_text() for axes in figure.axes[:3] for text in axes.texts}

@@ -28,6 +28,7 @@ from growth import grow
 from jax.sharding import PartitionSpec as P
 from rivals import RIVALS, Batch, missing
 from tqdm import tqdm
+from training_speed import measure_training
 
 import jaxadv as ja
 from jaxadv import cli, devices
@@ -49,12 +50,14 @@ class Options:
         quick: fewer steps (a budget of 2,000 instead of 20,000) and one round: under two minutes.
         rounds: how often each way is timed, in turns; medians are reported.
         growth: measure time and memory against trials, dim, width and devices instead.
+        training: measure a hundred runs of training, at once and one after the other, instead.
         folder: where the JSON, the table and the figure go.
     """
 
     quick: bool = False
     rounds: int = 3
     growth: bool = False
+    training: bool = False
     folder: str = "results/benchmarks"
 
 
@@ -64,18 +67,20 @@ def main() -> None:
         options = cli.ask(Options, __doc__ or "")
     if options.rounds < 1:
         cli.fail(f"rounds: {options.rounds} must be 1 or more")
-    if options.growth:
-        measured, text = grow(quick=options.quick)
+    other = {"growth": (options.growth, grow), "training": (options.training, measure_training)}
+    asked = [name for name, (is_asked, _) in other.items() if is_asked]
+    if asked:
+        measured, text = other[asked[0]][1](quick=options.quick)
         measured["machine"] = _machine(devices.use_devices())
     else:
         measured, text = compare(options)
     print(text)
-    name = _device_name() + ("-growth" if options.growth else "") + "-quick" * options.quick
+    name = "-".join([_device_name(), *asked[:1], *["quick"] * options.quick])
     folder = Path(options.folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
     (folder / f"{name}.txt").write_text(text + "\n", encoding="utf-8")
-    if not options.growth:
+    if not asked:
         draw(measured, folder / f"{name}.png")
     print(folder / f"{name}.json")
 

@@ -1,12 +1,13 @@
 # make sweep: the default sweep · make test: all tests · make lint · make soak: kills, full disks
 # make landscapes: the landscapes of results/landscape, in an hour or two, resumes
+# make trainings: the trainings of results/training and the report on them, in an hour, resumes
 # make report: the claims, in an hour or two, resumes · make report QUICK=--quick
 # make figures: results/ anew, but for the report · make benchmark
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: sweep test soak lint report landscapes figures benchmark
+.PHONY: sweep test soak lint report landscapes trainings figures benchmark
 
 sweep: $(VENV)/ready
 	$(BIN)/python scripts/sweep.py --scales 0.1,1,10
@@ -28,6 +29,11 @@ report: $(VENV)/ready
 landscapes: $(VENV)/ready-dev
 	$(BIN)/python scripts/landscape.py --config scripts/landscapes/random.toml --critical 100 --ascents 100000 --store results/landscape/random
 	$(BIN)/python scripts/landscape.py --config scripts/landscapes/digits.toml --store results/landscape/digits
+
+trainings: $(VENV)/ready-dev
+	$(BIN)/python scripts/train.py --config scripts/trainings/digits.toml --store results/training/digits
+	$(BIN)/python scripts/train.py --config scripts/trainings/teacher.toml --store results/training/teacher
+	$(BIN)/python scripts/report.py results/training
 
 figures: $(VENV)/ready-dev
 	$(BIN)/python scripts/sweep.py --scales 0.1,1,10 --store results/default

@@ -86,7 +86,7 @@ class Rules(NamedTuple):
     certify_lanes: int
 
 
-class Training(NamedTuple):
+class Pretraining(NamedTuple):
     """How networks are trained before they are looked at; ``attacked`` tells clean from robust."""
 
     attacked: bool
@@ -175,7 +175,7 @@ class RegularitySurvey:
 
 @lru_cache(maxsize=32)
 def compiled(
-    source: Source, training: Training | None, rules: Rules, mesh: Mesh
+    source: Source, training: Pretraining | None, rules: Rules, mesh: Mesh
 ) -> Callable[..., dict[str, Array]]:
     """The program that surveys some networks, a row of records for each."""
 
@@ -201,18 +201,18 @@ def source_of(spec: Landscape) -> Source:
     )
 
 
-def training_of(spec: Landscape, cell: Cell) -> Training | None:
+def training_of(spec: Landscape, cell: Cell) -> Pretraining | None:
     """How a cell's networks are trained; None if they are not."""
     if cell.training == "none":
         return None
     loss = resolve("loss", spec.loss, LOSSES)
     attacked = cell.training == "adversarial"
-    return Training(attacked, spec.training_steps, spec.learning_rate, loss)
+    return Pretraining(attacked, spec.training_steps, spec.learning_rate, loss)
 
 
 def draw_trained(  # noqa: PLR0917  shared rows of `on_devices` are positional
     source: Source,
-    training: Training | None,
+    training: Pretraining | None,
     index: IntLike,
     key: Key[Array, ""],
     given: Given,
@@ -229,7 +229,7 @@ def draw_trained(  # noqa: PLR0917  shared rows of `on_devices` are positional
 
 
 def _one_network(
-    source: Source, training: Training | None, rules: Rules, index: Int[Array, ""], *shared: Any
+    source: Source, training: Pretraining | None, rules: Rules, index: Int[Array, ""], *shared: Any
 ) -> dict[str, Array]:
     """The records of one network in one cell."""
     drawn = draw_trained(source, training, index, *shared)

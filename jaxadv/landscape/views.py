@@ -25,7 +25,7 @@ from jaxadv.experiments.layout import usual_lanes
 from jaxadv.landscape.maxima import climb, group, representatives
 from jaxadv.landscape.regularity import angle_between, great_circle
 from jaxadv.landscape.spec import Cell, Landscape
-from jaxadv.landscape.survey import Training, draw_trained, source_of, training_of
+from jaxadv.landscape.survey import Pretraining, draw_trained, source_of, training_of
 from jaxadv.problems.losses import LOSSES, Loss
 from jaxadv.problems.names import resolve
 from jaxadv.problems.problem import Problem
@@ -52,7 +52,7 @@ def scene_of(spec: Landscape, cell: Cell) -> Scene:
 
 
 @functools.lru_cache(maxsize=8)
-def _scene(source: Source, training: Training | None, loss: Loss) -> Callable[..., Scene]:
+def _scene(source: Source, training: Pretraining | None, loss: Loss) -> Callable[..., Scene]:
     def program(*shared: Any) -> Scene:
         drawn = draw_trained(source, training, *shared)
         return Scene(drawn.problem(0, loss), drawn.starts(0))

@@ -9,13 +9,11 @@ import matplotlib as mpl
 mpl.use("Agg")
 
 import dataclasses
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
 import matplotlib.figure
-import matplotlib.pyplot as plt
 import pandas as pd
 import xarray as xr
 
@@ -26,7 +24,7 @@ from jaxadv.analysis.landscape_report import caption_of
 from jaxadv.analysis.plots import landscapes as plots
 from jaxadv.analysis.plots import spheres as sphere_plots
 from jaxadv.analysis.plots.panels import panels
-from jaxadv.analysis.plots.style import STYLE
+from jaxadv.analysis.plots.style import save
 from jaxadv.analysis.report import Figure
 from jaxadv.cli import Option
 from jaxadv.landscape import spheres, views
@@ -122,12 +120,7 @@ def report(spec: ja.Landscape, extent: Extent, dataset: xr.Dataset, folder: Plac
     write(folder / "numbers.csv", table.to_csv(index=False))
     figures = []
     for name, caption, draw in drawings(spec, extent, dataset, table):
-        with mpl.rc_context(STYLE):
-            figure = draw()
-            picture = io.BytesIO()
-            figure.savefig(picture)
-            plt.close(figure)
-        (folder / f"{name}.png").write_bytes(picture.getvalue())
+        save(folder / f"{name}.png", draw)
         figures.append(Figure(f"{name}.png", caption))
         print(folder / f"{name}.png", flush=True)
     again = cli.command(without=["--fresh"])

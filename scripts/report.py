@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Annotated
 
 import matplotlib.figure
-import matplotlib.pyplot as plt
 import tyro
 import xarray as xr
 from matplotlib.axes import Axes
@@ -32,7 +31,7 @@ from jaxadv.analysis.judgements import judge
 from jaxadv.analysis.lines import Along
 from jaxadv.analysis.plots import growth, theory
 from jaxadv.analysis.plots import sweeps as plots
-from jaxadv.analysis.plots.style import STYLE
+from jaxadv.analysis.plots.style import alone, save
 from jaxadv.analysis.report import Figure
 from jaxadv.stores.places import DATA
 from jaxadv.stores.store import Store
@@ -229,25 +228,6 @@ def drawing_of_traces(name: str, dataset: xr.Dataset) -> Drawing:
     traces = run_traces(sweep, max_steps=longest).assign_coords(family.coords)
     figure = Figure(f"residuals-{name}.png", f"Residuals against the step. Sweep {name}.")
     return figure, alone(partial(plots.plot_residuals, traces=traces))
-
-
-def alone(draw: Callable[[Axes], Axes]) -> Callable[[], matplotlib.figure.Figure]:
-    """What draws a figure of one panel."""
-
-    def figure() -> matplotlib.figure.Figure:
-        figure, axes = plt.subplots()
-        draw(axes)
-        return figure
-
-    return figure
-
-
-def save(path: Path, draw: Callable[[], matplotlib.figure.Figure]) -> None:
-    """Draw and save a figure."""
-    with mpl.rc_context(STYLE):
-        figure = draw()
-        figure.savefig(path)
-        plt.close(figure)
 
 
 if __name__ == "__main__":

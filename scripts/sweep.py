@@ -8,20 +8,18 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
-import matplotlib.pyplot as plt
 import xarray as xr
 
 import jaxadv as ja
 from jaxadv import cli
 from jaxadv.analysis import cells, summary
 from jaxadv.analysis.plots import sweeps as plots
-from jaxadv.analysis.plots.style import STYLE
+from jaxadv.analysis.plots.style import alone, save
 from jaxadv.cli import Option
 from jaxadv.stores.places import Place, place
 from jaxadv.sweeps.traces import run_traces
@@ -116,14 +114,8 @@ def draw(dataset: xr.Dataset, sweep: ja.Sweep, folder: Place) -> list[Place]:
     for name, (plot, source) in drawings.items():
         for settings, family in cells.families(source):
             label = "".join(f"-{key}-{value}" for key, value in settings.items()).replace(":", ".")
-            with mpl.rc_context(STYLE):
-                figure, axes = plt.subplots()
-                plot(axes, family)
-                paths.append(folder / f"{name}{label}.png")
-                picture = io.BytesIO()
-                figure.savefig(picture)
-                paths[-1].write_bytes(picture.getvalue())
-                plt.close(figure)
+            paths.append(folder / f"{name}{label}.png")
+            save(paths[-1], alone(lambda axes, plot=plot, family=family: plot(axes, family)))
     return paths
 
 

@@ -8,10 +8,8 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 
-import io
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import xarray as xr
 
 import jaxadv as ja
@@ -20,7 +18,7 @@ from jaxadv.analysis import training_report
 from jaxadv.analysis.cells import finished_networks
 from jaxadv.analysis.claims import claims_on
 from jaxadv.analysis.judgements import judge
-from jaxadv.analysis.plots.style import STYLE
+from jaxadv.analysis.plots.style import save
 from jaxadv.analysis.report import Figure
 from jaxadv.analysis.training_figures import drawings
 from jaxadv.cli import Option
@@ -60,12 +58,7 @@ def report(dataset: xr.Dataset, folder: Place) -> None:
     write(folder / "numbers.csv", table.to_csv(index=False))
     figures = []
     for name, caption, draw in drawings(dataset):
-        with mpl.rc_context(STYLE):
-            figure = draw()
-            picture = io.BytesIO()
-            figure.savefig(picture)
-            plt.close(figure)
-        (folder / f"{name}.png").write_bytes(picture.getvalue())
+        save(folder / f"{name}.png", draw)
         figures.append(Figure(f"{name}.png", caption))
         print(folder / f"{name}.png", flush=True)
     again = cli.command(without=["--fresh"])

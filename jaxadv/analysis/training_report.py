@@ -15,9 +15,9 @@ from jaxadv.analysis.trainings import (
     COMPARISONS,
     PHASES,
     QUANTITIES,
-    Comparison,
     best_cells,
     measured,
+    named,
     series,
 )
 from jaxadv.analysis.verdicts import LEAST_NETWORKS, Verdict
@@ -152,7 +152,7 @@ def _verdicts(dataset: xr.Dataset, *, attacked: bool) -> Iterator[str]:
                 by_series: dict[str, dict[str, str]] = {}
                 for finding in rule.findings(dataset):
                     settings = finding.settings
-                    name = f"{settings['optimizer']}, {_named(comparison, settings.get('rate'))}"
+                    name = f"{settings['optimizer']}, {named(comparison, settings.get('rate'))}"
                     counts = list(finding.numbers.values())[:2]
                     text = f"{counts[0]}:{counts[1]}"
                     if finding.verdict != Verdict.INCONCLUSIVE:
@@ -185,7 +185,7 @@ def _numbers(table: pd.DataFrame, dataset: xr.Dataset) -> Iterator[str]:
             )
             lines = own.set_index("scale")
             cells = [Estimate(*lines.loc[scale, ["value", "low", "high"]]) for scale in scales]
-            name = f"{optimizer}, {_named(comparison, rate)}"
+            name = f"{optimizer}, {named(comparison, rate)}"
             rows.append([name, f"{ratio:g}", *(show(cell) for cell in cells)])
         yield f"**Robust loss after {phase.end(dataset)} steps**"
         yield markdown_table(["", "ρ", *(f"s = {scale:g}" for scale in scales)], rows)
@@ -216,12 +216,3 @@ def _ends(dataset: xr.Dataset) -> Iterator[str]:
         ["", "ρ", "s", "rate", "clean loss", "robust loss", "clean accuracy", "robust accuracy",
          "distance", "inner steps", "inner curvature ratio"], rows,
     )  # fmt: skip
-
-
-def _named(comparison: Comparison, rate: float | None) -> str:
-    """A comparison, with its rate if it is of one."""
-    return {
-        "common": f"rate {rate or 0:g}",
-        "best": "best rates",
-        "sharpness": f"lr·λ₁ = {rate or 0:g}",
-    }[comparison]

@@ -91,6 +91,20 @@ def measured(
     return after if quantity == "loss" else after / losses.sel(evaluation=0).values
 
 
+def named(comparison: Comparison, rate: float | None) -> str:
+    """A comparison, with its rate if it is of one.
+
+    Example:
+        >>> named("sharpness", 0.3)
+        'lr·λ₁ = 0.3'
+    """
+    return {
+        "common": f"rate {rate or 0:g}",
+        "best": "best rates",
+        "sharpness": f"lr·λ₁ = {rate or 0:g}",
+    }[comparison]
+
+
 @dataclass(frozen=True)
 class Series:
     """A quantity at each scale, for the same networks, with learning rates that are comparable.

@@ -1,13 +1,17 @@
 """How all figures look."""
 
-from collections.abc import Iterable, Sequence
+import io
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from jaxadv.analysis.estimates import Estimate
+from jaxadv.stores.places import Place
 
 STYLE: dict[Any, Any] = {
     "figure.figsize": (8, 4.6),
@@ -30,6 +34,27 @@ LABELS = {
     "tolerance": "1/tolerance",
     "ratio": "perturbation ratio ρ",
 }
+
+
+def save(path: Place, draw: Callable[[], Figure]) -> None:
+    """Draw a figure in `STYLE` and write it, whole, to a folder or an address."""
+    with mpl.rc_context(STYLE):
+        figure = draw()
+        picture = io.BytesIO()
+        figure.savefig(picture)
+        plt.close(figure)
+    path.write_bytes(picture.getvalue())
+
+
+def alone(draw: Callable[[Axes], Axes]) -> Callable[[], Figure]:
+    """What draws a figure of one panel."""
+
+    def figure() -> Figure:
+        figure, axes = plt.subplots()
+        draw(axes)
+        return figure
+
+    return figure
 
 
 def colour(index: int, number: int) -> tuple[float, float, float, float]:

@@ -17,6 +17,7 @@ from jaxadv.analysis.trainings import (
     Comparison,
     Series,
     best_cells,
+    named,
     robust_losses,
     series,
     steps_to,
@@ -45,7 +46,7 @@ def columns_of(dataset: xr.Dataset, comparison: Comparison) -> list[tuple[str, l
     rates = list(by_rate)
     rows = np.unique(np.linspace(0, len(rates) - 1, min(len(rates), MOST_RATES)).round())
     return [
-        (_title(comparison, rates[row]), sorted(by_rate[rates[row]], key=_by_ratio))
+        (named(comparison, rates[row]), sorted(by_rate[rates[row]], key=_by_ratio))
         for row in rows.astype(int)
     ]
 
@@ -144,14 +145,6 @@ def plot_inner(dataset: xr.Dataset, caption: str) -> Figure:
     _legend(figure, axes[0], "input scale")
     figure.suptitle(caption, fontsize=9, x=0.01, ha="left", color="0.35")
     return figure
-
-
-def _title(comparison: Comparison, rate: float | None) -> str:
-    return {
-        "common": f"rate {rate or 0:g}",
-        "best": "best rates",
-        "sharpness": f"lr·λ₁ = {rate or 0:g}",
-    }[comparison]
 
 
 def _lines(axes: Axes, values: xr.DataArray, chosen: Series) -> None:

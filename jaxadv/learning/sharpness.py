@@ -33,8 +33,9 @@ def sharpness(
 
     Example:
         >>> from jaxadv import quadratic
-        >>> rows = jnp.array([[3.0, 0.0], [0.0, 1.0]])
-        >>> found = sharpness(lambda w: rows @ w, jnp.ones(2), jnp.zeros(2), loss=quadratic)
+        >>> rows = jax.numpy.array([[3.0, 0.0], [0.0, 1.0]])
+        >>> zeros = jax.numpy.zeros(2)
+        >>> found = sharpness(lambda w: rows @ w, zeros, zeros, loss=quadratic)
         >>> round(float(found), 5)
         4.5
     """

@@ -10,6 +10,7 @@ import xarray as xr
 
 import jaxadv as ja
 from jaxadv.experiments.draws import draw, key_of
+from jaxadv.experiments.layout import mesh_of
 from jaxadv.landscape import survey
 from jaxadv.landscape.regularity import barrier, one_step, tangent_eigenvalues
 from jaxadv.landscape.survey import VARIABLES, RegularitySurvey

@@ -61,7 +61,13 @@ def numpys(network, x, y, slope_of, is_wrong, *, starts=5, steps=100):
     return right.mean()
 
 
-@pytest.mark.parametrize("attack", [None, Attack(RATIO)], ids=["clean", "adversarial"])
+@pytest.mark.parametrize(
+    "attack",
+    [
+        pytest.param(None, marks=pytest.mark.slow, id="clean"),
+        pytest.param(Attack(RATIO), id="adversarial"),
+    ],
+)
 def test_the_robust_accuracy_on_digits_is_that_of_another_attack(attack):
     network, x, y = trained(ja.quadratic, None, attack=attack)
     found = ours(network, x, y, ja.quadratic)

@@ -210,7 +210,9 @@ def _ends(dataset: xr.Dataset) -> Iterator[str]:
                 str(optimizer), f"{ratio:g}", f"{dataset.scale.values[cells[0]]:g}",
                 middle(last.learning_rate),
                 *(" / ".join(middle(last[name].sel(split=s)) for s in SPLITS) for name in columns),
-                middle(last.distance), middle(last.inner_steps), middle(last.curvature_ratio),
+                middle(last.distance),
+                # Without an attack there is no inner problem.
+                *([middle(last.inner_steps), middle(last.curvature_ratio)] if ratio else ["", ""]),
             ])  # fmt: skip
     yield markdown_table(
         ["", "ρ", "s", "rate", "clean loss", "robust loss", "clean accuracy", "robust accuracy",

@@ -208,7 +208,7 @@ def _of_probes(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict
             is_maximum = jnp.isin(certificate.kind, jnp.array(MAXIMA)).astype(x.dtype)
             # Without an attack there is no inner problem.
             certified = jnp.where(settings.ratio > 0, is_maximum, nan)
-            ratio = certificate.curvature_ratio
+            ratio = jnp.where(settings.ratio > 0, certificate.curvature_ratio, nan)
         return {
             "inner_steps": end.num_steps[-1],
             "inner_reached": end.reached[-1],

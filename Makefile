@@ -1,6 +1,6 @@
 # make sweep: the default sweep · make test: all tests · make lint · make soak: kills, full disks
 # make landscapes: the landscapes of results/landscape, in an hour or two, resumes
-# make trainings: the trainings of results/training and the report on them, in an hour, resumes
+# make trainings: the trainings of results/training and the report on them, in an hour or two, resumes
 # make report: the claims, in an hour or two, resumes · make report QUICK=--quick
 # make figures: results/ anew, but for the report · make benchmark
 PYTHON ?= python3

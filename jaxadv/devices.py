@@ -129,14 +129,23 @@ def on_devices(
     """
 
     def local(rows: Any, *shared: Any) -> Any:
-        batch_size = None if at_once == 1 else at_once
-        return lax.map(lambda row: function(row, *shared), rows, batch_size=batch_size)
+        return in_batches(lambda row: function(row, *shared), rows, at_once)
 
     specs = (P("device"), *(P() for _ in shared))
     # No check of varying axes: the loops end at different times on different devices.
     return jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=P("device"), check_vma=False)(
         rows, *shared
     )
+
+
+def in_batches(function: Callable[[Any], R], rows: Any, at_once: int) -> R:
+    """``function(row)`` for each row of ``rows``, so many side by side, the others after them.
+
+    Example:
+        >>> in_batches(lambda row: 2 * row, jax.numpy.arange(3), at_once=2).tolist()
+        [0, 2, 4]
+    """
+    return lax.map(function, rows, batch_size=None if at_once == 1 else at_once)
 
 
 def _num_cores() -> int:

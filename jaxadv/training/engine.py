@@ -8,11 +8,10 @@ from typing import Any, NamedTuple, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jax.sharding import Mesh
 from jaxtyping import Array, Int
 
-from jaxadv.devices import Device, on_devices
+from jaxadv.devices import Device, in_batches, on_devices
 from jaxadv.experiments.draws import Given, Source, Tag, draw, key_of
 from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES
@@ -65,7 +64,7 @@ class Engine:
     def begin(self, networks: Sequence[int]) -> Runs:
         """All runs of some networks, before their first step."""
         with jax.enable_x64(True):
-            return _programs(self._shape, self.mesh)[0](
+            return _programs(self._shape, self.mesh).begin(
                 self._rows(networks), *self._shared, self._settings
             )
 
@@ -74,7 +73,7 @@ class Engine:
     ) -> tuple[Runs, dict[str, np.ndarray]]:
         """The runs after so many steps, and their records, with axes (network, cell, …)."""
         with jax.enable_x64(True):
-            runs, records = _programs(self._shape, self.mesh)[1](
+            runs, records = _programs(self._shape, self.mesh).advance(
                 runs, self._rows(networks), *self._shared, self._settings, np.int32(num_steps)
             )
             return runs, {n: np.asarray(value)[: len(networks)] for n, value in records.items()}
@@ -84,20 +83,23 @@ class Engine:
         return np.resize(np.asarray(networks, np.int32), self.mesh.size)
 
 
-@lru_cache(maxsize=32)
-def _programs(shape: Shape, mesh: Mesh) -> tuple[Callable[..., Any], Callable[..., Any]]:
+class Programs(NamedTuple):
     """What begins runs, and what advances and then evaluates them; rows are networks."""
-    source, rules, at_once = shape.source, shape.rules, shape.at_once
 
-    def over_cells(function: Callable[..., Any], cells: Any) -> Any:
-        batch_size = None if at_once == 1 else at_once
-        return lax.map(lambda cell: function(*cell), cells, batch_size=batch_size)
+    begin: Callable[..., Any]
+    advance: Callable[..., Any]
+
+
+@lru_cache(maxsize=32)
+def _programs(shape: Shape, mesh: Mesh) -> Programs:
+    """The programs of a shape."""
+    source, rules, at_once = shape.source, shape.rules, shape.at_once
 
     def begin_all(index: Array, key: Array, given: Given, settings: Any) -> Runs:
         draws = draw(source, index, key, given)
         return tuple(
-            over_cells(
-                lambda one, name=name: begin(draws, one, optimizer=name, rules=rules), (own,)
+            in_batches(
+                lambda one, name=name: begin(draws, one, optimizer=name, rules=rules), own, at_once
             )
             for name, own in zip(shape.optimizers, settings, strict=True)
         )
@@ -109,11 +111,12 @@ def _programs(shape: Shape, mesh: Mesh) -> tuple[Callable[..., Any], Callable[..
         draws = draw(source, index, key, given)
         batches = source.key_for(key, Tag.BATCH, index)
         stepped = tuple(
-            over_cells(
-                lambda run, one, name=name: advance(
-                    run, draws, batches, one, num_steps, optimizer=name, rules=rules
+            in_batches(
+                lambda cell, name=name: advance(
+                    cell[0], draws, batches, cell[1], num_steps, optimizer=name, rules=rules
                 ),
                 (own_runs, own),
+                at_once,
             )
             for name, own_runs, own in zip(shape.optimizers, runs, settings, strict=True)
         )
@@ -121,12 +124,14 @@ def _programs(shape: Shape, mesh: Mesh) -> tuple[Callable[..., Any], Callable[..
         without = [dataclasses.replace(own_runs, optimizer=()) for own_runs in stepped]
         every = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *without)
         numbers = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *settings)
-        records = over_cells(lambda run, one: evaluate(run, draws, one, rules), (every, numbers))
+        records = in_batches(
+            lambda cell: evaluate(cell[0], draws, cell[1], rules), (every, numbers), at_once
+        )
         return stepped, records
 
-    return (
-        jax.jit(lambda rows, *shared: on_devices(begin_all, mesh, rows, *shared)),
-        jax.jit(
+    return Programs(
+        begin=jax.jit(lambda rows, *shared: on_devices(begin_all, mesh, rows, *shared)),
+        advance=jax.jit(
             lambda runs, indices, *shared: on_devices(advance_all, mesh, (indices, runs), *shared),
             donate_argnums=0,
         ),
@@ -157,7 +162,7 @@ def shape_of(spec: Training, device: Device) -> Shape:
         strong=spec.strong_attack,
         constraint=spec.constraint,
     )
-    # A batch's activations fill the caches of a core.
+    # The products of one run keep a core busy: side by side, runs were no faster there.
     at_once = 1 if device.platform == "cpu" else ACCELERATOR_RUNS
     return Shape(source, rules, spec.optimizers, at_once)
 

@@ -11,7 +11,7 @@ import enum
 import functools
 import hashlib
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, Self, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -19,8 +19,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
 from jaxadv.experiments.specification import Specification
-from jaxadv.problems.activations import Activation
-from jaxadv.problems.networks import Network, init_two_layer
+from jaxadv.problems.activations import ACTIVATIONS, Activation
+from jaxadv.problems.names import resolve
+from jaxadv.problems.networks import NETWORKS, Network, init_two_layer
 from jaxadv.problems.norms import l2_norm
 from jaxadv.pytrees import pytree
 
@@ -75,6 +76,34 @@ class Source(NamedTuple):
     starts: int
     dtype: str
     classes: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        spec: Specification,
+        activation: str,
+        *,
+        dim: int,
+        width: int,
+        signed: bool,
+        examples: int,
+        starts: int,
+        dtype: str,
+        classes: int | None = None,
+    ) -> Self:
+        """The source of an experiment's networks and data, for one activation and shape."""
+        return cls(
+            init=resolve("network", spec.network, NETWORKS),
+            dim=dim,
+            width=width,
+            activation=resolve("activation", activation, ACTIVATIONS),
+            data=cast(Any, spec.data) if spec.real_examples is None else "given",
+            signed=signed,
+            examples=examples,
+            starts=starts,
+            dtype=dtype,
+            classes=classes,
+        )
 
     def draw(self, index: IntLike, key: Key[Array, ""], given: Given) -> Draws:
         """What is random about network ``index``.

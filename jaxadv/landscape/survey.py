@@ -25,11 +25,10 @@ from jaxadv.landscape.regularity import barrier, gradient_change, one_step, tang
 from jaxadv.landscape.spec import Cell, Landscape
 from jaxadv.learning.attack import Attack
 from jaxadv.learning.fit import fit
-from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.constraints import L2Ball
 from jaxadv.problems.losses import LOSSES, Loss
 from jaxadv.problems.names import resolve
-from jaxadv.problems.networks import NETWORKS, Network
+from jaxadv.problems.networks import Network
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
 
@@ -187,13 +186,11 @@ def compiled(
 
 def source_of(spec: Landscape) -> Source:
     """How networks, inputs and starts are drawn: as those of a sweep are."""
-    simulated = spec.real_examples is None
-    return Source(
-        init=resolve("network", spec.network, NETWORKS),
+    return Source.of(
+        spec,
+        spec.activation,
         dim=cast(int, spec.dim),
         width=spec.width,
-        activation=resolve("activation", spec.activation, ACTIVATIONS),
-        data=cast(Any, spec.data) if simulated else "given",
         signed=spec.loss == "logistic",
         examples=spec.examples,
         starts=spec.starts,

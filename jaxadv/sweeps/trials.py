@@ -1,7 +1,7 @@
 """From a sweep's specification to its single trials: the draws at a cell's settings."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,11 +10,10 @@ from jaxtyping import Array, Float
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.steps import STEP_RULES
 from jaxadv.experiments.draws import AnyArray, Draws, IntLike, Source
-from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.constraints import L2Ball
 from jaxadv.problems.losses import LOSSES, Loss
 from jaxadv.problems.names import resolve
-from jaxadv.problems.networks import NETWORKS, Network
+from jaxadv.problems.networks import Network
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import pytree
@@ -58,13 +57,11 @@ class Rules(NamedTuple):
 
 def source_of(sweep: Sweep, group: Group) -> Source:
     """How a group's trials are drawn."""
-    simulated = sweep.real_examples is None
-    return Source(
-        init=resolve("network", sweep.network, NETWORKS),
+    return Source.of(
+        sweep,
+        group.activation,
         dim=group.dim,
         width=group.width,
-        activation=resolve("activations", group.activation, ACTIVATIONS),
-        data=cast(Any, sweep.data) if simulated else "given",
         signed=group.loss == "logistic",
         examples=sweep.examples,
         starts=sweep.starts,

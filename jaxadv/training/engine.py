@@ -13,10 +13,8 @@ from jaxtyping import Array, Int
 
 from jaxadv.devices import Device, in_batches, on_devices
 from jaxadv.experiments.draws import Given, Source, Tag, draw, key_of
-from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES
 from jaxadv.problems.names import resolve
-from jaxadv.problems.networks import NETWORKS
 from jaxadv.training.evaluate import evaluate
 from jaxadv.training.run import Rules, Settings, advance, begin
 from jaxadv.training.spec import Training
@@ -140,13 +138,11 @@ def _programs(shape: Shape, mesh: Mesh) -> Programs:
 
 def shape_of(spec: Training, device: Device) -> Shape:
     """What the programs of a specification are compiled for."""
-    simulated = spec.real_examples is None
-    source = Source(
-        init=resolve("network", spec.network, NETWORKS),
+    source = Source.of(
+        spec,
+        spec.activation,
         dim=cast(int, spec.dim),
         width=spec.width,
-        activation=resolve("activation", spec.activation, ACTIVATIONS),
-        data=cast(Any, spec.data) if simulated else "given",
         signed=spec.loss == "logistic",
         examples=spec.examples + spec.test_examples,
         starts=spec.restarts,

@@ -11,7 +11,7 @@ import enum
 import functools
 import hashlib
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, Self, TypeVar, cast
+from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
@@ -90,7 +90,7 @@ class Source(NamedTuple):
         starts: int,
         dtype: str,
         classes: int | None = None,
-    ) -> Self:
+    ) -> "Source":
         """The source of an experiment's networks and data, for one activation and shape."""
         return cls(
             init=resolve("network", spec.network, NETWORKS),

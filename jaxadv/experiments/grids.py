@@ -24,10 +24,11 @@ from jaxadv.stores.store import ArraySpec, Store
 
 @dataclass(frozen=True)
 class Column:
-    """A coordinate on ``cell``: what it is, and its value in each cell."""
+    """A coordinate: what it is, its values along its dimension, and their unit."""
 
     long_name: str
     values: Sequence[Any]
+    units: str = "1"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Grid:
         columns: the coordinates on ``cell`` by name.
         variables: by name.
         sizes: of the variables' dimensions, but for cell and network.
-        points: coordinates on other dimensions, by the dimension that they are named like.
+        points: coordinates on other dimensions, by the name of the dimension.
         float_dtype: of variables whose type is "float".
         settings: what the values depend on beside the specification.
         single: the dimensions along which a chunk of a variable holds one value.
@@ -55,7 +56,7 @@ class Grid:
     columns: Mapping[str, Column]
     variables: Mapping[str, Variable]
     sizes: Mapping[str, int]
-    points: Mapping[str, tuple[Variable, Sequence[Any]]] = field(default_factory=dict)
+    points: Mapping[str, Column] = field(default_factory=dict)
     float_dtype: str = "float64"
     settings: Mapping[str, Any] = field(default_factory=dict)
     single: tuple[str, ...] = ("cell", "network")
@@ -157,16 +158,13 @@ def _lay_out(store: Store, grid: Grid) -> None:
         return ArraySpec(dims, shape, chunks, dtype, attributes)
 
     coordinates, values = {}, {}
-    for name, column in grid.columns.items():
+    for name, column in {**grid.columns, **grid.points}.items():
         values[name] = np.array(column.values)
         is_text = isinstance(column.values[0], str)
         dtype = np.dtypes.StringDType() if is_text else values[name].dtype
-        meaning = {"long_name": column.long_name, "units": "1"}
-        coordinates[name] = array(("cell",), dtype, meaning, ())
-    for name, (variable, points) in grid.points.items():
-        values[name] = np.array(points)
-        dtype = np.dtypes.StringDType() if isinstance(points[0], str) else values[name].dtype
-        coordinates[name] = array((name,), dtype, variable.attributes, ())
+        meaning = {"long_name": column.long_name, "units": column.units}
+        dim = name if name in grid.points else "cell"
+        coordinates[name] = array((dim,), dtype, meaning, ())
     variables = {
         name: array(
             ("cell", "network", *variable.dims),

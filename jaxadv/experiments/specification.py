@@ -17,7 +17,7 @@ from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.data import Examples, load_examples
 from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES
 from jaxadv.problems.names import resolve, suggest
-from jaxadv.problems.networks import NETWORKS
+from jaxadv.problems.networks import NETWORKS, Network
 
 
 class Specification:
@@ -66,15 +66,19 @@ class Specification:
             )
 
         def output(z: Array) -> Array:
-            init = resolve("network", self.network, NETWORKS)
-            more = {} if classes is None else {"classes": classes}
-            return init(jax.random.key(0), dim=2, width=2, activation=jnp.tanh, **more)(z)
+            return self._smallest_network(classes)(z)
 
         settings, result = "key, dim, width, activation", "a scalar"
         if classes is not None:
             settings, result = f"{settings}, classes", "as many numbers as there are classes"
         what = f"map ({settings}) to a network that maps an input to {result}"
         try_on_shapes("network", self.network, output, outputs, what, pair)
+
+    def _smallest_network(self, classes: int | None) -> Network:
+        """A network of the kind, for a look at its shapes."""
+        init = resolve("network", self.network, NETWORKS)
+        more = {} if classes is None else {"classes": classes}
+        return init(jax.random.key(0), dim=2, width=2, activation=jnp.tanh, **more)
 
     def _check_examples(self, losses: tuple[str, ...]) -> None:
         """Refuse what the data cannot give."""

@@ -12,7 +12,6 @@ from tqdm.auto import tqdm
 from jaxadv.experiments.grids import Column, Grid, fill, open_grid
 from jaxadv.experiments.layout import mesh_of
 from jaxadv.experiments.manifest import describe_process, now
-from jaxadv.experiments.variables import Variable
 from jaxadv.stores.places import Place
 from jaxadv.stores.store import Store
 from jaxadv.training.checkpoint import Checkpoint
@@ -95,8 +94,8 @@ def grid_of(spec: Training) -> Grid:
         for name, text in OF_CELLS.items()
     } | {name: Column(text, [getattr(spec, name)] * len(cells)) for name, text in OF_ALL.items()}
     points = {
-        "evaluation": (Variable("", "steps before the evaluation", "step"), spec.evaluations),
-        "split": (Variable("", "which examples"), SPLITS),
+        "evaluation": Column("steps before the evaluation", spec.evaluations, "step"),
+        "split": Column("which examples", SPLITS),
     }
     return Grid(
         spec=spec,

@@ -28,7 +28,6 @@ from jaxadv.learning.optimizers import OPTIMIZERS, optimizer_of
 from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.constraints import CONSTRAINTS
 from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES
-from jaxadv.problems.names import resolve
 from jaxadv.problems.networks import NETWORKS
 
 DEFAULT_DIM = 32
@@ -202,16 +201,11 @@ class Training(Specification):
                 f"loss: {self.loss} needs data with classes (digits, mnist, cifar10, or an .npz "
                 f"file whose y are whole numbers from 0), not {self.data!r}"
             )
-        if data is not None and self.loss == "logistic" and not set(data.labels) <= {-1.0, 1.0}:
-            raise ValueError(f"loss: logistic needs labels -1 and 1, data {self.data!r} has others")
+        self._check_examples((self.loss,))
 
     def _check_layers(self) -> None:
         """Refuse to train the hidden weights of a network that calls none so."""
-        init = resolve("network", self.network, NETWORKS)
-        more = {} if self.classes is None else {"classes": self.classes}
-        shapes = jax.eval_shape(
-            lambda: init(jax.random.key(0), dim=2, width=2, activation=jnp.tanh, **more)
-        )
+        shapes = jax.eval_shape(lambda: self._smallest_network(self.classes))
         if self.layers == "hidden" and not hasattr(shapes, "hidden"):
             raise ValueError(
                 f"layers: {self.network!r} has no weights of the name 'hidden'; give both"
@@ -228,12 +222,14 @@ class Training(Specification):
     @functools.cached_property
     def cells(self) -> tuple[Cell, ...]:
         """All cells, those of one optimiser together."""
-        rates = [("absolute", rate) for rate in self.rates]
-        relative = [("sharpness", rate) for rate in self.sharpness_rates]
+        absolute, relative = (
+            [(unit, rate) for rate in rates]
+            for unit, rates in zip(UNITS, (self.rates, self.sharpness_rates), strict=True)
+        )
         return tuple(
             Cell(optimizer, ratio, unit, rate, scale)
             for optimizer, ratio in itertools.product(self.optimizers, self.ratios)
-            for unit, rate in rates + relative * (optimizer == OF_SHARPNESS)
+            for unit, rate in absolute + relative * (optimizer == OF_SHARPNESS)
             for scale in self.scales
         )
 

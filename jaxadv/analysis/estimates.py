@@ -113,6 +113,22 @@ def median(values: Float[np.ndarray, "network trial"]) -> Estimate:
     return estimate(quantiles(values, 0.5, replicates(len(values))))
 
 
+def mean(values: Float[np.ndarray, "network trial"]) -> Estimate:
+    """The mean over networks of each one's mean of the values that are not NaN.
+
+    Networks without such a value are left out.
+
+    Example:
+        >>> mean(np.array([[1.0, 3.0], [4.0, math.nan], [math.nan, math.nan]])).value
+        3.0
+    """
+    known = ~np.isnan(values).all(axis=1)
+    if not known.any():
+        return Estimate(math.nan, math.nan, math.nan)
+    weights = replicates(int(known.sum()))
+    return estimate(weights @ np.nanmean(values[known], axis=1) / weights.sum(axis=1))
+
+
 def network_medians(values: Float[np.ndarray, "network trial"]) -> Float[np.ndarray, " network"]:
     """Each network's own median of the values that are not NaN; NaN where it has none.
 

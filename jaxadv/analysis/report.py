@@ -33,11 +33,12 @@ is the network: intervals, in brackets, are 95% percentiles of 1,000 resamples o
 shares Clopper and Pearson's. Networks are random and not trained; those of one shape (d, m) are the
 same in all sweeps with one seed, so that their findings are not independent."""
 OF_TRAINING = """\
-The rules were written before any of these runs had been looked at, after a prototype with one seed.
-The independent unit is the network, with examples of its own; the same networks and examples serve
-all scales, so that their differences are paired. Intervals, in brackets, are 95% percentiles of
-1,000 resamples of networks. A run that never reached the target, or diverged, counts as slower than
-any that did; two of them are a tie."""
+The rules were written after a prototype with one seed and a trial of the program on digits with two
+networks, three scales and few rates, before any other run had been looked at. The independent unit
+is the network, with examples of its own; the same networks and examples serve all scales, so that
+their differences are paired. Intervals, in brackets, are 95% percentiles of 1,000 resamples of
+networks. A run that never reached the target, or diverged, counts as slower than any that did; two
+of them are a tie."""
 
 
 @dataclass(frozen=True)

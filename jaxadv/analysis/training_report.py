@@ -1,5 +1,6 @@
 """A training experiment in words and tables: Markdown for people."""
 
+import itertools
 import tomllib
 from collections.abc import Iterator, Sequence
 
@@ -57,18 +58,18 @@ def tabulate(dataset: xr.Dataset) -> pd.DataFrame:
     finished, rows = finished_networks(dataset), []
     for phase in PHASES:
         end = phase.end(finished)
-        for quantity in QUANTITIES if end is not None else ():
-            assert end is not None
+        if end is None:
+            continue
+        for quantity, comparison in itertools.product(QUANTITIES, COMPARISONS):
             values = measured(finished, quantity, phase, end)
-            for comparison in COMPARISONS:
-                for each in series(finished, values, comparison, end):
-                    for scale, found in zip(each.scales, each.values, strict=True):
-                        middle = median(found[:, None])
-                        rows.append(
-                            {"comparison": comparison, "rate": np.nan, **each.settings}
-                            | {"scale": float(scale), "phase": phase.name, "quantity": quantity}
-                            | {"value": middle.value, "low": middle.low, "high": middle.high}
-                        )
+            for each in series(finished, values, comparison, end):
+                for scale, found in zip(each.scales, each.values, strict=True):
+                    middle = median(found[:, None])
+                    rows.append(
+                        {"comparison": comparison, "rate": np.nan, **each.settings}
+                        | {"scale": float(scale), "phase": phase.name, "quantity": quantity}
+                        | {"value": middle.value, "low": middle.low, "high": middle.high}
+                    )
     return pd.DataFrame(rows)
 
 

@@ -113,7 +113,7 @@ class Series:
         settings: optimiser, ratio, and the rate, if it is one.
         scales: ascending.
         values: of each network.
-        rates: the learning rates of each network, in the unit of the comparison.
+        cells: which cell of the dataset each value is from.
     """
 
     settings: dict[str, Any]

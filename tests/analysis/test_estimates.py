@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
-from jaxadv.analysis.estimates import Estimate, estimate, median, quantiles, replicates, share
+from jaxadv.analysis.estimates import Estimate, estimate, mean, median, quantiles, replicates, share
 from jaxadv.analysis.survival import steps_quantiles
 
 TRUE_MEDIAN = math.ceil(math.exp(5))
@@ -71,6 +71,18 @@ def test_what_is_not_known_has_no_median():
     assert all(math.isnan(value) for value in (found.value, found.low, found.high))
     # A network without any known value may be all that is drawn.
     assert median(np.array([[1.0], [np.nan]])) == Estimate(1.0, 1.0, 1.0)
+
+
+def test_means_are_of_networks_and_their_intervals_too():
+    """As wide as the normal one of the networks' means, not of the single values."""
+    rng = np.random.default_rng(0)
+    of_networks = rng.normal(size=(200, 1))
+    found = mean(of_networks + 0.1 * rng.normal(size=(200, 50)))
+    assert abs(found.value - of_networks.mean()) < 0.01
+    half = 1.96 * of_networks.std() / math.sqrt(200)
+    np.testing.assert_allclose(
+        [found.low, found.high], [found.value - half, found.value + half], atol=0.03
+    )
 
 
 def test_shares_have_clopper_and_pearsons_interval():

@@ -11,11 +11,10 @@ from matplotlib.figure import Figure
 
 from jaxadv.analysis.cells import cells
 from jaxadv.analysis.landscapes import NETWORKS, kappa_0
+from jaxadv.analysis.plots.style import WIDTH
 
 REGULAR, ROUGH, UNKNOWN = "#0072B2", "#D55E00", "0.45"
 """Of Okabe and Ito's colours: κ₀ below 1, above 1, and where there is none."""
-WIDTH = 8.0
-"""In inches, 800 pixels."""
 LEAST_HEIGHT = 1.5
 """Of a panel."""
 MOST_SCALES = 4

@@ -12,7 +12,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from jaxadv.analysis.estimates import quantiles
-from jaxadv.analysis.plots.trainings import WIDTH
+from jaxadv.analysis.plots.style import WIDTH
 from jaxadv.analysis.trainings import robust_losses
 from jaxadv.training.spec import OF_SHARPNESS
 

@@ -13,8 +13,10 @@ from matplotlib.figure import Figure
 from jaxadv.analysis.estimates import Estimate
 from jaxadv.stores.places import Place
 
+WIDTH = 8.0
+"""In inches, 800 pixels."""
 STYLE: dict[Any, Any] = {
-    "figure.figsize": (8, 4.6),
+    "figure.figsize": (WIDTH, 4.6),
     "figure.dpi": 100,
     "savefig.dpi": 100,
     "figure.constrained_layout.use": True,

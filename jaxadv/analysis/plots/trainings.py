@@ -6,12 +6,11 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jaxadv.analysis.estimates import Estimate, median, replicates
-from jaxadv.analysis.plots.style import colour, points
+from jaxadv.analysis.estimates import Estimate, mean, median
+from jaxadv.analysis.plots.style import WIDTH, colour, points
 from jaxadv.analysis.trainings import (
     TARGETS,
     Comparison,
@@ -23,8 +22,6 @@ from jaxadv.analysis.trainings import (
     steps_to,
 )
 
-WIDTH = 8.0
-"""In inches, 800 pixels."""
 LINEAR = 10
 """Steps up to this one are on a linear axis, as far as they are evaluated one by one."""
 LEAST_RATIO = 1e-3
@@ -134,8 +131,9 @@ def plot_inner(dataset: xr.Dataset, caption: str) -> Figure:
             own = values.values[cells, np.arange(values.sizes["network"])].astype(float)
             hue = colour(index, len(chosen))
             scale = float(attacked.scale.values[cells[0]])
-            means = name == "inner_certified"
-            found = [_middle(own[:, step], means=means) for step in range(own.shape[1])]
+            # Of zeros and ones.
+            middle = mean if name == "inner_certified" else median
+            found = [middle(own[:, step]) for step in range(own.shape[1])]
             _band(place, attacked.evaluation.values, found, hue, f"{scale:g}")
         place.set_title(title, fontsize=9)
         _steps_axis(place, int(attacked.evaluation[-1]))
@@ -151,7 +149,7 @@ def _lines(axes: Axes, values: xr.DataArray, chosen: Series) -> None:
     networks = np.arange(values.sizes["network"])
     for index, cells in enumerate(chosen.cells):
         own = values.values[cells, networks]
-        found = [_middle(own[:, [step]]) for step in range(own.shape[1])]
+        found = [median(own[:, [step]]) for step in range(own.shape[1])]
         hue = colour(index, len(chosen.cells))
         _band(axes, values.evaluation.values, found, hue, f"{chosen.scales[index]:g}")
 
@@ -167,17 +165,6 @@ def _band(
     axes.fill_between(
         steps, low, np.where(np.isfinite(high), high, middle), color=hue, alpha=0.2, lw=0
     )
-
-
-def _middle(values: Float[np.ndarray, "network value"], *, means: bool = False) -> Estimate:
-    """The median over networks and their values, or the mean, with its interval."""
-    if not means:
-        return median(values)
-    of_networks = np.nanmean(values, axis=1)
-    weights = replicates(len(of_networks))
-    every = weights @ of_networks / weights.sum(axis=1)
-    low, high = np.quantile(every[1:], [0.025, 0.975])
-    return Estimate(float(every[0]), float(low), float(high))
 
 
 def _targets(axes: Axes, values: np.ndarray, chosen: Series, index: int, label: str) -> None:

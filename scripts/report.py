@@ -33,10 +33,11 @@ from jaxadv.analysis.plots import growth, theory
 from jaxadv.analysis.plots import sweeps as plots
 from jaxadv.analysis.plots.style import alone, save
 from jaxadv.analysis.report import Figure
+from jaxadv.landscape.runner import KIND as OF_LANDSCAPES
 from jaxadv.stores.places import DATA
 from jaxadv.stores.store import Store
 from jaxadv.sweeps.traces import run_traces
-from jaxadv.training.runner import KIND
+from jaxadv.training.runner import KIND as OF_TRAININGS
 
 DESCRIPTION = """Turn stored experiments, sweeps and trainings, into verdicts on the paper's
 claims: a report, its findings as JSON, and figures.
@@ -154,22 +155,22 @@ def run_sweeps(configs: Path, folder: Path, *, quick: bool) -> None:
 def open_experiments(folder: Path) -> dict[str, xr.Dataset]:
     """The sweeps and training experiments of a folder by name, read into memory."""
     places = [folder, *sorted(path for path in folder.glob("*") if path.is_dir())]
-    stores = [path for path in places if (path / DATA).exists()]
-    if not stores:
+    datasets = {}
+    for path in (path for path in places if (path / DATA).exists()):
+        identity, name = Store.open(path).attributes["identity"], path.resolve().name
+        if OF_LANDSCAPES in identity:
+            print(f"left out: {name}, a landscape, on which there are no claims")
+        else:
+            opened = ja.open_training if OF_TRAININGS in identity else ja.open_sweep
+            datasets[name] = opened(path)
+    if not datasets:
         raise ValueError(f"folder: no sweep in {str(folder)!r}; --run scripts/configs runs some")
-    datasets = {path.resolve().name: open_experiment(path) for path in stores}
     begun = [name for name, dataset in datasets.items() if dataset.complete.all("cell").any()]
     for name in datasets.keys() - set(begun):
         print(f"left out: {name}, of which no network was run in every cell yet")
     if not begun:
         raise ValueError(f"folder: no finished networks in {str(folder)!r}; run the sweeps again")
     return {name: finished_networks(datasets[name]).load() for name in begun}
-
-
-def open_experiment(path: Path) -> xr.Dataset:
-    """A sweep, or a training experiment."""
-    is_training = KIND in Store.open(path).attributes["identity"]
-    return ja.open_training(path) if is_training else ja.open_sweep(path)
 
 
 def drawings(folder: Path, datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Drawing]]:

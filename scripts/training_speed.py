@@ -32,14 +32,14 @@ def measure_training(*, quick: bool) -> tuple[dict[str, Any], str]:
     for size, change in sizes.items():
         spec = dataclasses.replace(GRID, **change)
         rows[size] = {name: timed(way(spec)) for name, way in WAYS.items()}
-    lines = [f"{'100 runs of 50 steps':<50}{'s':>8}{'relative':>10}"]
+    lines = [f"{'100 runs of 50 steps':<58}{'s':>8}{'relative':>10}"]
     for size, times in rows.items():
         whole, alone = (
             times[f"{name}, all at once"] for name in ("run_training", "training alone")
         )
         for name, seconds in times.items():
             unit = whole if name.startswith("run_training") else alone
-            lines.append(f"{f'{size}: {name}':<58}{seconds:>8.2f}{seconds / unit:>8.1f}")
+            lines.append(f"{f'{size}: {name}':<58}{seconds:>8.2f}{seconds / unit:>10.1f}")
     return {"grid": GRID.to_dict(), "small": SMALL, "seconds": rows}, "\n".join(lines)
 
 

@@ -6,19 +6,23 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-SCRIPT = Path(__file__).parent.parent / "scripts" / "train.py"
+SCRIPTS = Path(__file__).parent.parent / "scripts"
 TINY = [
     "--scales", "0.3,3", "--rates", "0.1", "--dim", "4", "--width", "8", "--networks", "2",
     "--examples", "6", "--test-examples", "4", "--steps", "3", "--strong-steps", "20",
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("train_script", SCRIPT)
+def load(name):
+    spec = importlib.util.spec_from_file_location(f"{name}_script", SCRIPTS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def script():
+    return load("train")
 
 
 @pytest.fixture
@@ -27,7 +31,7 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_it_writes_figures_a_table_and_a_report(script, here, capsys):
+def test_it_writes_figures_a_table_and_a_report_and_claims_are_judged_on_it(script, here, capsys):
     script.main([*TINY, "--store", "run"])
     figures = [
         "curves-sgd", "steps-sgd", "curves-sgd-sharpness", "steps-sgd-sharpness", "inner-sgd",
@@ -44,6 +48,12 @@ def test_it_writes_figures_a_table_and_a_report(script, here, capsys):
     # Three steps are neither of the first phases.
     assert "**To the end**" in text
     assert "**In the first 10 steps**" not in text
+
+    load("report").main(["."])
+    report = (here / "report.md").read_text()
+    assert "### C2-late" in report
+    assert "(run/curves-sgd.png)" in report
+    assert "C1-dim" not in report
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ def test_another_experiment_is_refused(tmp_path):
         ja.open_landscape(tmp_path / "run")
 
 
-def test_the_strong_attack_finds_more_than_a_sample(whole):
+def test_the_strong_attack_finds_more_than_a_sample():
     """No sampled perturbation is worse than what the evaluation found."""
     rng = np.random.default_rng(0)
     with jax.enable_x64(True):

@@ -22,13 +22,10 @@ def test_all_phases_are_evaluated():
 
 
 def test_fingerprints_do_not_tell_where_data_lies(tmp_path):
-    rng = np.random.default_rng(0)
+    pixels = np.random.default_rng(0).random((400, 784))
     for place in ("a", "b"):
         (tmp_path / place).mkdir()
-        np.savez(
-            tmp_path / place / "mnist.npz", x=rng.random((400, 784)) * 0 + np.arange(784) % 7
-            + np.arange(400)[:, None] % 11, y=np.arange(400) % 10,
-        )  # fmt: skip
+        np.savez(tmp_path / place / "mnist.npz", x=pixels, y=np.arange(400) % 10)
     specs = [ja.Training(data="mnist", data_dir=str(tmp_path / place)) for place in ("a", "b")]
     assert specs[0].fingerprint == specs[1].fingerprint != ja.Training().fingerprint
 

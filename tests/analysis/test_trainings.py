@@ -178,4 +178,7 @@ def test_figures_show_every_scale_and_rate():
     assert not figure.axes[2].lines
     figure = plots.plot_inner(own, "a caption")
     assert len(figure.axes) == 3
+    unknown = own.assign(curvature_ratio=own.curvature_ratio * np.nan)
+    figure = plots.plot_inner(unknown, "a caption")
+    assert "no certificates" in figure.axes[0].texts[0].get_text()
     plt.close("all")

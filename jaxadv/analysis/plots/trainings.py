@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxadv.analysis.estimates import Estimate, mean, median
-from jaxadv.analysis.plots.style import WIDTH, colour, points
+from jaxadv.analysis.plots.style import WIDTH, colour, empty, points
 from jaxadv.analysis.trainings import (
     TARGETS,
     Comparison,
@@ -137,10 +137,12 @@ def plot_inner(dataset: xr.Dataset, caption: str) -> Figure:
             _band(place, attacked.evaluation.values, found, hue, f"{scale:g}")
         place.set_title(title, fontsize=9)
         _steps_axis(place, int(attacked.evaluation[-1]))
+        if values.isnull().all():
+            empty(place, "no attack on an L2 set,\nno certificates")
     axes[0].set(yscale="log", ylim=(LEAST_RATIO, 2))
     axes[1].set(yscale="log")
     axes[2].set(ylim=(-0.03, 1.03))
-    _legend(figure, axes[0], "input scale")
+    _legend(figure, axes[1], "input scale")
     figure.suptitle(caption, fontsize=9, x=0.01, ha="left", color="0.35")
     return figure
 

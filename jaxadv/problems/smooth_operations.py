@@ -113,7 +113,8 @@ def shape_of(value: Any) -> tuple[int, ...]:
     return getattr(value.aval, "shape", ())
 
 
-def _all_of(values: Iterable[Any], kind: Any, bits: int = 0) -> bool:
+def is_of(values: Iterable[Any], kind: Any, bits: int = 0) -> bool:
+    """Whether all these variables or literals are numbers of a kind, with so many bits or more."""
     dtypes = [value.aval.dtype for value in values]
     return all(jnp.issubdtype(dtype, kind) and 8 * dtype.itemsize >= bits for dtype in dtypes)
 
@@ -174,7 +175,7 @@ def _is_idle(_: JaxprEqn, facts: Sequence[Fact]) -> bool:
 
 
 def _keeps_precision(equation: JaxprEqn, _: Sequence[Fact]) -> bool:
-    return _all_of((*equation.invars, *equation.outvars), jnp.inexact, bits=32)
+    return is_of((*equation.invars, *equation.outvars), jnp.inexact, bits=32)
 
 
 def _always(*_: Any) -> bool:
@@ -211,12 +212,12 @@ OF_REAL: dict[str, Condition] = OF_COMPLEX | {
 
 def is_analytic(equation: JaxprEqn, facts: Sequence[Fact]) -> bool:
     """Whether an operation is analytic at all operands of which these facts hold."""
-    is_complex = any(_all_of([value], jnp.complexfloating) for value in equation.invars)
+    is_complex = any(is_of([value], jnp.complexfloating) for value in equation.invars)
     condition = (OF_COMPLEX if is_complex else OF_REAL).get(equation.primitive.name)
     # Numbers of fewer bits are so coarse that they make steps.
     fine = all(
-        _all_of([value], jnp.floating, bits=32)
+        is_of([value], jnp.floating, bits=32)
         for value in equation.outvars
-        if _all_of([value], jnp.floating)
+        if is_of([value], jnp.floating)
     )
     return fine and condition is not None and condition(equation, facts)

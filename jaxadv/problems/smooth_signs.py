@@ -1,13 +1,12 @@
 """What sign the result of a single operation of JAX has, and its number where that is known."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import JaxprEqn
 
-from jaxadv.problems.smooth_operations import MOVING, Fact, Sign, constant, shape_of
+from jaxadv.problems.smooth_operations import MOVING, Fact, Sign, constant, is_of, shape_of
 
 # Of the equation and the facts that hold of its operands.
 SignRule = Callable[[JaxprEqn, Sequence[Fact]], Sign]
@@ -103,9 +102,8 @@ def sign_of(equation: JaxprEqn, facts: Sequence[Fact]) -> Sign:
     if name in OF_MOVED:
         return OF_MOVED[name](equation, facts)
     # Integers overflow, and complex numbers have no sign.
-    real = _is_real(equation.outvars[0]) and not any(
-        jnp.issubdtype(value.aval.dtype, jnp.complexfloating)  # pyright: ignore[reportAttributeAccessIssue]
-        for value in equation.invars
+    real = is_of(equation.outvars, jnp.floating) and not any(
+        is_of([operand], jnp.complexfloating) for operand in equation.invars
     )
     return OF_COMPUTED[name](equation, facts) if real and name in OF_COMPUTED else Sign.ANY
 
@@ -123,7 +121,7 @@ FOLDED = {
 def folded(equation: JaxprEqn, facts: Sequence[Fact]) -> Fact | None:
     """What an operation makes of known numbers; None where they or the operation are unknown."""
     name, numbers = equation.primitive.name, [fact.value for fact in facts]
-    if not facts or None in numbers or not _is_real(equation.outvars[0]):
+    if not facts or None in numbers or not is_of(equation.outvars, jnp.floating):
         return None
     if name in MOVING and len(set(numbers)) == 1:
         return constant(numbers[0])
@@ -131,7 +129,3 @@ def folded(equation: JaxprEqn, facts: Sequence[Fact]) -> Fact | None:
         return None
     with np.errstate(all="ignore"):
         return constant(FOLDED[name](*map(np.float64, numbers)))
-
-
-def _is_real(value: Any) -> bool:
-    return jnp.issubdtype(value.aval.dtype, jnp.floating)

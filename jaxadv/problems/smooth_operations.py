@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
+from jax.core import ShapedArray, Tracer
 from jax.extend.core import JaxprEqn
 
 
@@ -94,18 +95,22 @@ def joined(facts: Sequence[Fact], shape: Sequence[int]) -> Fact:
 
 def constant(array: Any) -> Fact:
     """What is known of an array that does not depend on the argument."""
-    if isinstance(array, Tracer) or not getattr(array, "is_fully_addressable", True):
+    kind = jax.typeof(array)
+    if (
+        isinstance(array, Tracer)
+        or not isinstance(kind, ShapedArray)
+        or not any(jnp.issubdtype(kind.dtype, t) for t in (np.bool_, jnp.integer, jnp.floating))
+        or not getattr(array, "is_fully_addressable", True)
+    ):
         return Fact(depends=False)
-    dtype = jnp.result_type(array)
-    if not any(jnp.issubdtype(dtype, kind) for kind in (np.bool_, jnp.integer, jnp.floating)):
-        return Fact(depends=False)
-    numbers = np.asarray(array).astype(np.float64)
+    numbers = np.asarray(array)
+    if numbers.dtype not in (np.float32, np.float64):
+        numbers = numbers.astype(np.float64)
     if not numbers.size or np.isinf(numbers).any():
         return Fact(depends=False)
-    numbers = numbers[~np.isnan(numbers)]
-    sign = Sign(int((numbers >= 0).all()) + int((numbers > 0).all()))
-    same = numbers.size == np.size(array) and (numbers == numbers[0]).all()
-    return Fact(depends=False, sign=sign, value=float(numbers[0]) if same else None)
+    least = float(np.min(numbers, initial=np.inf, where=~np.isnan(numbers)))
+    sign = Sign(int(least >= 0) + int(least > 0))
+    return Fact(depends=False, sign=sign, value=least if (numbers == least).all() else None)
 
 
 def shape_of(value: Any) -> tuple[int, ...]:
@@ -187,9 +192,11 @@ def _always(*_: Any) -> bool:
 OF_COMPLEX: dict[str, Condition] = {
     **dict.fromkeys(MOVING | SUMS_AND_PRODUCTS, _always),
     "convert_element_type": _keeps_precision,
+    "div": _is_fixed(slice(1, 2)),
     "dynamic_slice": _is_fixed(slice(1, None)),
     "dynamic_update_slice": _is_fixed(slice(2, None)),
     "gather": _is_fixed(slice(1, 2)),
+    "integer_pow": _is_integer_power,
     "scatter": _is_overwritten,
     "scatter-add": _is_fixed(slice(1, 2)),
     "select_n": _is_fixed(slice(0, 1)),
@@ -199,7 +206,6 @@ OF_REAL: dict[str, Condition] = OF_COMPLEX | {
     "abs": _has_sign(Sign.NONNEGATIVE),
     "cbrt": _has_sign(Sign.POSITIVE),
     "div": _is_divisor,
-    "integer_pow": _is_integer_power,
     "log": _has_sign(Sign.POSITIVE),
     "log1p": _has_sign(Sign.NONNEGATIVE),
     "max": _is_idle,

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.experimental import io_callback
 
 W = jnp.array(np.random.default_rng(0).normal(size=(4, 4)), jnp.float32)
 X = jnp.array([0.3, -0.7, 1.1, 0.2], jnp.float32)
@@ -137,6 +138,35 @@ def shifted_unevenly(x):
     return jnp.exp(x - top) / jnp.sum(jnp.exp(x - top - top))
 
 
+def summed_where_shifts_differ(x):
+    scores = W * x[None]
+    top = jnp.max(scores, 1, keepdims=True)
+    return jnp.exp(scores - top).sum(0) / jnp.exp(2 * scores - top).sum(0)
+
+
+def with_largest(function):
+    return lambda x: function(x, jnp.max(x))
+
+
+def log_less_itself(x):
+    y = jnp.log(x)
+    return y - y
+
+
+def through_the_host(x):
+    memory = {}
+    io_callback(lambda x: memory.update(x=abs(x)), None, x, ordered=True)
+    return io_callback(lambda: memory["x"], X, ordered=True)
+
+
+REFERENCE = jax.new_ref(X)
+
+
+def through_a_reference_from_outside(x):
+    REFERENCE[...] = jnp.abs(x)
+    return REFERENCE[...]
+
+
 KINKED = {
     "relu MLP": mlp(jax.nn.relu),
     "relu6": jax.nn.relu6,
@@ -179,7 +209,10 @@ KINKED = {
     "rsqrt of a square": lambda x: x**2 * lax.rsqrt(x**2),
     "quotient of squares": lambda x: x**2 / x**2 * x,
     "cube root": jnp.cbrt,
-    "log(x) - log(x)": lambda x: jnp.log(x) - jnp.log(x),
+    "log(x) - log(x)": log_less_itself,
+    "root beside an integer that overflows": lambda x: jnp.sqrt(
+        x**2 + (W.astype(int)[0] ** 2 + 1).astype(float)
+    ),
     "log1p": jnp.log1p,
     "norm": jnp.linalg.norm,
     "norm of a complex number": lambda x: jnp.abs(jnp.fft.fft(x)),
@@ -206,15 +239,21 @@ KINKED = {
     "while": in_a_while_loop,
     "body of a while": newtons_root,
     "reference": through_a_reference,
+    "io_callback": through_the_host,
+    "reference from outside": through_a_reference_from_outside,
     "pure_callback": lambda x: jax.pure_callback(lambda x: x, X, x),
     "linear solve": lambda x: jnp.linalg.solve(W + jnp.outer(x, x), x),
     "xlogy": lambda x: jax.scipy.special.xlogy(x**2, x**2),
     "sinc": jnp.sinc,
     "softmax shifted along other axes": shifted_along_other_axes,
     "softmax shifted unevenly": shifted_unevenly,
+    "softmax summed where the shifts differ": summed_where_shifts_differ,
+    "sum of shifts": with_largest(lambda x, top: jnp.sum(x - top) + top),
+    "product of shifts": with_largest(lambda x, top: (x - top) * (x + top)),
+    "difference of shifts": with_largest(lambda x, top: jnp.exp(x - top) - jnp.exp(2 * x - top)),
     "logsumexp without its shift": lambda x: jnp.log(jnp.sum(jnp.exp(x - jnp.max(x)))),
     "logsumexp with the wrong shift": lambda x: (
-        jnp.log(jnp.sum(jnp.exp(x - jnp.max(x)))) + jnp.max(jnp.abs(x))
+        jnp.log(jnp.sum(jnp.exp(x - jnp.max(x)))) + jnp.max(x**3)
     ),
     "logsumexp with signs": lambda x: jax.nn.logsumexp(x, b=W[0]),
     "another logaddexp": lambda x: logaddexp(x, 0.0),

@@ -55,12 +55,13 @@ def test_every_room_is_in_the_list():
 
 def test_the_public_names_are_these():
     expected = {
-        "ACTIVATIONS", "Certificate", "ConstantStep", "InverseCurvatureStep", "Kind", "L2Ball",
-        "L2Sphere", "LInfBall", "Landscape", "NormalizedStep", "PGA", "Polished", "Problem",
-        "Solution", "Status", "Sweep", "Training", "Trajectory", "TwoLayer", "ascend",
-        "ascend_recorded", "certify", "init_two_layer", "lane_map", "logistic", "open_landscape",
-        "open_sweep", "open_training", "polish", "quadratic", "run_critical", "run_landscape",
-        "run_sweep", "run_training", "use_devices",
+        "ACTIVATIONS", "CertifiableConstraint", "Certificate", "ConstantStep", "Constraint", "Face",
+        "InverseCurvatureStep", "Kind", "L2Ball", "L2Sphere", "LInfBall", "Landscape", "Loss",
+        "Network", "Normalized", "NormalizedStep", "PGA", "Polished", "Problem", "RoundFace",
+        "Solution", "Status", "StepRule", "Sweep", "Training", "Trajectory", "TwoLayer", "ascend",
+        "ascend_recorded", "certify", "cross_entropy", "init_two_layer", "kinks", "lane_map",
+        "logistic", "margin", "open_landscape", "open_sweep", "open_training", "pga", "polish",
+        "quadratic", "run_critical", "run_landscape", "run_sweep", "run_training", "use_devices",
     }  # fmt: skip
     assert set(ja.__all__) == expected
     for name in expected:

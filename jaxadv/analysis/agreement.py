@@ -21,7 +21,7 @@ from jaxadv.analysis.meanfield import (
 )
 from jaxadv.analysis.rules import LEAST_STEPS
 from jaxadv.analysis.verdicts import LEAST_NETWORKS, Finding, Number, verdict
-from jaxadv.ascent.certificate import Kind
+from jaxadv.ascent.kinds import Kind
 
 Ratios = Float[np.ndarray, "network trial"]
 StepLaw = Callable[[float, Ratios, float], Ratios]

@@ -11,7 +11,7 @@ import xarray as xr
 from jaxtyping import Shaped
 
 from jaxadv.analysis.meanfield import regularity
-from jaxadv.ascent.certificate import MAXIMA
+from jaxadv.ascent.kinds import MAXIMA
 
 SETTINGS = (
     "dim", "width", "activation", "loss", "step_rule", "step_size", "ratio", "scale",

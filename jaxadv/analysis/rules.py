@@ -29,7 +29,7 @@ from jaxadv.analysis.fits import LEAST_SIZES, growth, paired
 from jaxadv.analysis.lines import Along, Line, lines
 from jaxadv.analysis.survival import step_counts
 from jaxadv.analysis.verdicts import LEAST_NETWORKS, Finding, Number, Verdict, sign_test, verdict
-from jaxadv.ascent.certificate import Kind
+from jaxadv.ascent.kinds import Kind
 
 TRIALS = ("example", "start")
 SYMBOLS = {"dim": "d", "width": "m", "scale": "s"}

@@ -13,7 +13,8 @@ from jaxadv.analysis.cells import (
     settings_of,
 )
 from jaxadv.analysis.survival import step_counts, steps_quantiles
-from jaxadv.ascent.pga import Status
+from jaxadv.ascent.kinds import Kind
+from jaxadv.ascent.solution import Status
 
 ENDS = {
     "out_of_budget": Status.MAX_STEPS,
@@ -26,10 +27,11 @@ ENDS = {
 def summarize(dataset: xr.Dataset) -> pd.DataFrame:
     """What became of the trials of each cell.
 
-    Columns: the settings; the number of trials; the shares that were certified a strict local
-    maximum, that ran out of budget, that stalled and that became non-finite; the median, 90% and
-    99% quantile of the steps to the tightest tolerance (inf: beyond the budget); the median of the
-    curvature ratio and of the distance to the polished maximum over the certified trials.
+    Columns: the settings; the number of trials; the share whose end is certified, that is confirmed
+    to be a strict local maximum; the share that meets the conditions of one, but of which Newton's
+    method confirmed none; the shares that ran out of budget, stalled, or became non-finite; the
+    median, 90% and 99% quantile of the steps to the tightest tolerance (inf: beyond the budget);
+    the median of the curvature ratio and of the distance to the maximum over the certified trials.
 
     Raises:
         ValueError: as `cells.finished_networks`.
@@ -40,6 +42,7 @@ def summarize(dataset: xr.Dataset) -> pd.DataFrame:
         steps, reached = by_network(cell.num_steps), by_network(cell.reached)
         certified, once = is_maximum(cell), np.ones((1, len(steps)), int)
         row = settings_of(cell) | {"trials": steps.size, "certified": float(certified.mean())}
+        row["unconfirmed"] = float((cell.kind == Kind.UNCONFIRMED).mean())
         row |= {name: float((cell.status == status).mean()) for name, status in ENDS.items()}
         row |= {
             f"steps_{100 * p:.0f}%": steps_quantiles(steps, reached, p, once).item()
@@ -71,7 +74,7 @@ def as_text(table: pd.DataFrame, max_steps: int) -> str:
             return str(value)
         if name.startswith("steps_"):
             return f"> {max_steps}" if np.isinf(value) else f"{value:.0f}"
-        return f"{value:.1%}" if name in ("certified", *ENDS) else f"{value:.3g}"
+        return f"{value:.1%}" if name in ("certified", "unconfirmed", *ENDS) else f"{value:.3g}"
 
     text = shown.apply(lambda column: [show(str(column.name), value) for value in column])
     return text.to_string(index=False)

@@ -1,6 +1,5 @@
-"""Is the end of an ascent a local maximum? Second-order certificates for L2 sets (THEORY 4)."""
+"""Is the end of an ascent a local maximum? Second-order certificates on faces (THEORY 4)."""
 
-import enum
 from functools import partial
 from typing import Literal
 
@@ -8,20 +7,21 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, ScalarLike
 
-from jaxadv.ascent.pga import check_trial
+from jaxadv.ascent.entry import check_trial
+from jaxadv.ascent.kinds import MAXIMA, Kind
 from jaxadv.ascent.polish import Polished, newton
 from jaxadv.ascent.precision import as_double, in_double
-from jaxadv.ascent.stationarity import over
 from jaxadv.ascent.tangent import (
+    FirstOrder,
     Spectrum,
-    check_constraint,
     first_order,
-    frame_at,
     tangent_spectrum,
+    with_faces,
 )
-from jaxadv.problems.constraints import L2Sphere
-from jaxadv.problems.norms import l2_norm, rounding
-from jaxadv.problems.problem import Problem
+from jaxadv.problems.faces import Face
+from jaxadv.problems.norms import is_zero, l2_norm, over, rounding
+from jaxadv.problems.problem import Floats, Problem, as_floats
+from jaxadv.problems.smoothness import kinks
 from jaxadv.pytrees import pytree
 
 LARGEST_DENSE_DIM = 256
@@ -30,49 +30,31 @@ LARGEST_DENSE_DIM = 256
 Method = Literal["auto", "dense", "lanczos"]
 
 
-class Kind(enum.IntEnum):
-    """What a certificate found a point to be."""
-
-    NOT_STATIONARY = 0
-    """The residual is above the tolerance."""
-    BOUNDARY_MAX = 1
-    """A strict local maximum on the boundary: h₁ < λ, and λ > 0 if the set is a ball."""
-    INTERIOR_MAX = 2
-    """A strict local maximum inside: H ≺ 0."""
-    DEGENERATE = 3
-    """Stationary, and undecided: h₁ = λ up to the eigenvalue's error, or λ = 0 and h₁ < 0 on the
-    boundary of a ball, or a set that is one point."""
-    NOT_MAX = 4
-    """Stationary, and the loss rises along some feasible direction: a saddle or a minimum."""
-    NOT_SMOOTH = 5
-    """The network has kinks, so that its Hessian sees one linear region only."""
-
-
-MAXIMA = (Kind.BOUNDARY_MAX, Kind.INTERIOR_MAX)
-"""The kinds that are certified maxima."""
-
-
 @pytree
 class Certificate:
-    """What is known of a point of an L2 ball or sphere of radius ε, to second order.
+    """What is known of a point of a set with circumradius ε, to second order.
 
     Attributes:
         kind: a `Kind`.
         residual: r of `residual`, with G the largest of the gradient scale, ‖g(δ)‖ and ‖g(0)‖.
-        multiplier: λ = ⟨g, δ⟩/ε², loss per δ²; 0 inside.
-        curvature_ratio: κ = h₁/λ, h₁ the largest eigenvalue of the Hessian on the tangent space;
-            below 1 at a strict maximum where λ > 0; −inf in dimension 1, where no tangent is left;
-            NaN inside.
+        multiplier: λ, loss per δ²: ⟨g, δ⟩/ε² on the boundary of an L2 set; 0 inside.
+        curvature_ratio: κ = h₁/λ, h₁ the largest eigenvalue of the Hessian on the tangent space.
+            Where λ > 0 it is below 1 at a strict maximum. Inside, where λ = 0, it is −inf at a
+            strict maximum and inf at what is none, and 1 where h₁ = 0 as well. It is −inf in
+            dimension 1 on the boundary, where no tangent is left.
         curvature_error: 0 for the dense method; the Ritz residual over |λ| for Lanczos, which is
-            counted against the maximum.
+            counted against the maximum; 0 inside.
         local_rate: the factor by which r falls at each step of size η close to the maximum,
             max_i |1 + ηh_i|/|1 + ηλ|.
         distance_estimate: ‖g_tangent‖/((λ − h₁)ε): to first order the distance to the true
-            maximum, in radii, at most; NaN unless a maximum is certified.
-        distance: ‖δ − δ*‖/ε, measured to the point δ* that Newton's method reaches from δ; NaN
-            unless a maximum is certified at δ, the method converged, and δ* is one as well.
-        maximum: that δ*, on the boundary or inside as δ is; NaN where ``distance`` is.
-        kink_distance: the smallest |pre-activation|; inf for smooth networks.
+            maximum, in radii, at most; inf where the conditions of a maximum are not met.
+        distance: ‖δ − δ*‖/ε, measured to the maximum δ* that Newton's method reaches from δ; inf
+            where none is confirmed.
+        maximum: that δ*, on the boundary or inside as δ is; δ itself where none is confirmed.
+        kink_distance: how far the network is from its nearest kink, in pre-activations: inf for
+            networks whose computation is analytic, 0 where nothing is known.
+        declared_smooth: whether the certificate rests on `Problem.smooth`, the user's word, because
+            the computation does not show that there are no kinks.
     """
 
     kind: Int[Array, ""]
@@ -83,13 +65,14 @@ class Certificate:
     local_rate: Float[Array, ""]
     distance_estimate: Float[Array, ""]
     distance: Float[Array, ""]
-    maximum: Float[Array, " dim"]
+    maximum: Float[Array, "*shape"]
     kink_distance: Float[Array, ""]
+    declared_smooth: Bool[Array, ""]
 
 
 def certify(
     problem: Problem,
-    delta: Float[Array, " dim"],
+    delta: Floats,
     *,
     step_size: ScalarLike,
     tolerance: float = 1e-3,
@@ -98,13 +81,18 @@ def certify(
 ) -> Certificate:
     """Classify δ, measure its margin, its rate and its distance to the true maximum (THEORY 4).
 
+    A maximum is claimed only where Newton's method, started at δ, converged to a strict maximum of
+    the same kind, and where the computation of the loss shows that it is analytic (`kinks`) or
+    `Problem.smooth` declares it.
+
     Computes in float64 and returns the precision of δ. Inside a transformation (`jax.jit`,
     `jax.vmap`) the precision cannot be changed: enter ``jax.enable_x64(True)`` around it, or the
     certificate is computed in the precision of δ.
 
     Args:
-        problem: its constraint must be an `L2Ball` or `L2Sphere`.
-        delta: δ, a point of the set.
+        problem: its constraint must have faces (`CertifiableConstraint`): an `L2Ball`, an
+            `L2Sphere`, or one of your own.
+        delta: δ, a point of the set, of the shape of x.
         step_size: η, for the local rate.
         tolerance: the residual above which δ is `Kind.NOT_STATIONARY`; as much as rounding adds
             to norms at the precision of δ (`rounding`) is allowed on top, but not the rounding of
@@ -128,124 +116,162 @@ def certify(
         >>> ja.Kind(int(ja.certify(prob, sol.perturbation, step_size=0.1).kind)).name
         'BOUNDARY_MAX'
     """
-    check_constraint(problem.constraint)
+    with_faces(problem.constraint)
+    point: Array = as_floats("delta", delta)
     if method not in ("auto", "dense", "lanczos"):
         raise ValueError(f"method: {method!r} must be 'auto', 'dense' or 'lanczos'")
-    check_trial(problem, delta)
     if method == "auto":
-        method = "dense" if delta.size <= LARGEST_DENSE_DIM else "lanczos"
+        method = "dense" if point.size <= LARGEST_DENSE_DIM else "lanczos"
     scales = (step_size, gradient_scale)
     return in_double(
-        _certify, problem, delta, *scales, dtype=delta.dtype, tolerance=tolerance, method=method
+        _certify, problem, point, *scales, dtype=point.dtype, tolerance=tolerance, method=method
     )
 
 
 @partial(jax.jit, static_argnames=("tolerance", "method"))
 def _certify(
     problem: Problem,
-    delta: Float[Array, " dim"],
+    delta: Float[Array, "*shape"],
     step_size: ScalarLike,
     gradient_scale: ScalarLike,
     *,
     tolerance: float,
     method: Literal["dense", "lanczos"],
 ) -> Certificate:
+    check_trial(problem, delta, name="delta")
     slack = rounding(delta.size, delta.dtype)
     problem, delta, step_size, gradient_scale = as_double(
         (problem, delta, step_size, gradient_scale)
     )
-    radius = problem.constraint.radius
+    radius = problem.circumradius
+    kinked = bool(kinks(problem.objective, delta))
     with jax.default_matmul_precision("highest"):
         first = first_order(problem, delta, gradient_scale, slack)
-        frame = frame_at(delta, first.on_edge)
-        multiplier = frame.multiplier(delta, first.gradient)
+        face = with_faces(problem.constraint).face(delta, first.active)
+        multiplier = face.multiplier(first.gradient)
         hessian = hessian_at(problem, delta, method)
-        spectrum = tangent_spectrum(problem, delta, frame, hessian)
+        spectrum = tangent_spectrum(problem, delta, face, hessian)
         stationary = first.residual <= tolerance + slack
-        kind = _classify(problem, first.on_edge, stationary, multiplier, spectrum)
+        kind = _classify(problem, face, first.active, first.gradient, spectrum)
+        kind = jnp.where(is_zero(radius), Kind.DEGENERATE, kind)
+        if kinked and not problem.smooth:
+            kind = jnp.full_like(kind, Kind.NOT_SMOOTH)
+        kind = jnp.where(stationary, kind, Kind.NOT_STATIONARY)
 
-        certified = jnp.isin(kind, jnp.array(MAXIMA))
-        polished = newton(
-            problem,
-            delta,
-            first.on_edge,
-            first.gradient_scale,
-            wanted=certified,
-            hessian=hessian,
-        )
-        found = certified & polished.converged & _is_same_kind(problem, polished, kind, method)
-        kink_distance = getattr(
-            problem.network, "kink_distance", lambda _: jnp.full_like(multiplier, jnp.inf)
-        )
+        is_candidate = jnp.isin(kind, jnp.array(MAXIMA))
+        polished = _polished(problem, delta, first, is_candidate, hessian)
+        confirmed = is_candidate & _confirms(problem, polished, first.active, kind, method)
         largest, smallest = (
             jnp.abs((1 + step_size * h) / (1 + step_size * multiplier)) for h in spectrum[:2]
         )
-        slope = l2_norm(frame.tangent(first.gradient))
+        slope = l2_norm(face.tangent(first.gradient))
         estimate = over(slope, (multiplier - spectrum.top) * radius)
         distance = over(l2_norm(polished.perturbation - delta), radius)
-        on_edge, nan = first.on_edge, jnp.nan
         return Certificate(
-            kind=kind,
+            kind=jnp.where(is_candidate & ~confirmed, Kind.UNCONFIRMED, kind).astype(jnp.int32),
             residual=first.residual,
             multiplier=multiplier,
-            curvature_ratio=jnp.where(on_edge, spectrum.top / multiplier, nan),
-            curvature_error=jnp.where(on_edge, spectrum.error / jnp.abs(multiplier), nan),
+            curvature_ratio=_curvature_ratio(spectrum.top, multiplier),
+            curvature_error=over(spectrum.error, jnp.abs(multiplier)),
             local_rate=jnp.where(jnp.isinf(spectrum.top), 0, jnp.maximum(largest, smallest)),
-            distance_estimate=jnp.where(certified, estimate, nan),
-            distance=jnp.where(found, distance, nan),
-            maximum=jnp.where(found, polished.perturbation, nan),
-            kink_distance=kink_distance(problem.x + delta),
+            distance_estimate=jnp.where(is_candidate, estimate, jnp.inf),
+            distance=jnp.where(confirmed, distance, jnp.inf),
+            maximum=jnp.where(confirmed, polished.perturbation, delta),
+            kink_distance=_kink_distance(problem, delta),
+            declared_smooth=jnp.asarray(kinked and problem.smooth),
         )
 
 
 def hessian_at(
-    problem: Problem, delta: Float[Array, " dim"], method: Literal["dense", "lanczos"]
+    problem: Problem, delta: Float[Array, "*shape"], method: Literal["dense", "lanczos"]
 ) -> Float[Array, "dim dim"] | None:
-    """H(δ), or None for the method that does without."""
-    return jax.hessian(problem.objective)(delta) if method == "dense" else None
+    """H(δ), over the entries of δ in their order, or None for the method that does without."""
+    if method == "lanczos":
+        return None
+    return jax.hessian(problem.objective)(delta).reshape(delta.size, delta.size)
 
 
-def _is_same_kind(
-    problem: Problem, polished: Polished, kind: Int[Array, ""], method: Literal["dense", "lanczos"]
+def _polished(
+    problem: Problem,
+    delta: Float[Array, "*shape"],
+    first: FirstOrder,
+    is_candidate: Bool[Array, ""],
+    hessian: Float[Array, "dim dim"] | None,
+) -> Polished:
+    """The maximum close to δ: by the chord method, and by Newton's where that does not converge."""
+
+    def search(is_sought: Bool[Array, ""], matrix: Float[Array, "dim dim"] | None) -> Polished:
+        return newton(
+            problem,
+            delta,
+            first.active,
+            first.gradient_scale,
+            is_candidate=is_sought,
+            hessian=matrix,
+        )
+
+    polished = search(is_candidate, hessian)
+    if hessian is None:
+        return polished
+    again = search(is_candidate & ~polished.converged, None)
+    return jax.tree.map(lambda new, old: jnp.where(polished.converged, old, new), again, polished)
+
+
+def _confirms(
+    problem: Problem,
+    polished: Polished,
+    active: Bool[Array, "..."],
+    kind: Int[Array, ""],
+    method: Literal["dense", "lanczos"],
 ) -> Bool[Array, ""]:
-    """Whether Newton's end is a maximum of the set, of the kind that it started from."""
-    star, on_edge = polished.perturbation, kind == Kind.BOUNDARY_MAX
+    """Whether Newton's end is a strict maximum of the set, of the kind that it started from."""
+    star = polished.perturbation
     eps = rounding(star.size, star.dtype)
     _, gradient = problem.value_and_gradient(star)
-    frame = frame_at(star, on_edge)
-    spectrum = tangent_spectrum(problem, star, frame, hessian_at(problem, star, method))
-    multiplier = frame.multiplier(star, gradient)
-    inside = problem.constraint.norm(star) <= problem.constraint.radius * (1 + eps)
-    stationary = jnp.ones_like(on_edge)
-    return inside & (_classify(problem, on_edge, stationary, multiplier, spectrum) == kind)
+    face = with_faces(problem.constraint).face(star, active)
+    spectrum = tangent_spectrum(problem, star, face, hessian_at(problem, star, method))
+    outside = l2_norm(problem.constraint.project(star) - star)
+    is_feasible = outside <= eps * problem.circumradius
+    same = _classify(problem, face, active, gradient, spectrum) == kind
+    return polished.converged & is_feasible & same
 
 
 def _classify(
     problem: Problem,
-    on_edge: Bool[Array, ""],
-    stationary: Bool[Array, ""],
-    multiplier: Float[Array, ""],
+    face: Face,
+    active: Bool[Array, "..."],
+    gradient: Float[Array, "*shape"],
     spectrum: Spectrum,
 ) -> Int[Array, ""]:
-    """The `Kind` of a point, from its first and second order."""
-    smooth = getattr(problem.network, "smooth", True)
+    """The `Kind` of a stationary point of a smooth loss, from its first and second order."""
+    multiplier, complementarity = face.multiplier(gradient), face.complementarity(gradient)
     margin = multiplier - spectrum.top
     values = jnp.stack([spectrum.top, spectrum.bottom, multiplier])
     largest = jnp.max(jnp.where(jnp.isfinite(values), jnp.abs(values), 0))
     error = rounding(problem.x.size, largest.dtype) * largest
-    # On the sphere λ may have any sign; on the ball a negative one means that the loss rises
-    # inwards, and λ = 0 leaves that direction undecided.
-    is_ball = not isinstance(problem.constraint, L2Sphere)
-    inward = on_edge & (multiplier < -error) & is_ball
-    undecided = on_edge & (multiplier <= error) & is_ball
-    maximum = margin > error + spectrum.error
+    # Where δ can leave its face, a negative complementarity means that the loss rises inwards, and
+    # 0 leaves that direction undecided.
+    maximum = (margin > error + spectrum.error) & (complementarity > error)
+    on_boundary = jnp.any(active)
     kinds = {
-        Kind.NOT_STATIONARY: ~stationary,
-        Kind.NOT_SMOOTH: jnp.full_like(stationary, not smooth),
-        Kind.DEGENERATE: jnp.broadcast_to(problem.constraint.radius == 0, stationary.shape),
-        Kind.NOT_MAX: (margin < -error) | inward,
-        Kind.BOUNDARY_MAX: on_edge & maximum & ~undecided,
-        Kind.INTERIOR_MAX: ~on_edge & maximum,
+        Kind.NOT_MAX: (margin < -error) | (complementarity < -error),
+        Kind.BOUNDARY_MAX: on_boundary & maximum,
+        Kind.INTERIOR_MAX: ~on_boundary & maximum,
     }
-    kind = jnp.select(list(kinds.values()), list(kinds), Kind.DEGENERATE)
-    return kind.astype(jnp.int32)
+    return jnp.select(list(kinds.values()), list(kinds), Kind.DEGENERATE).astype(jnp.int32)
+
+
+def _curvature_ratio(top: Float[Array, ""], multiplier: Float[Array, ""]) -> Float[Array, ""]:
+    """h₁/λ, with its limits where λ = 0."""
+    at_zero = jnp.where(top > 0, jnp.inf, jnp.where(top < 0, -jnp.inf, 1))
+    # A NaN in h₁ is passed on: it is neither above nor below 0.
+    at_zero = jnp.where(jnp.isnan(top), top, at_zero)
+    return jnp.where(is_zero(multiplier), at_zero, over(top, multiplier))
+
+
+def _kink_distance(problem: Problem, delta: Float[Array, "*shape"]) -> Float[Array, ""]:
+    """How far the network is from its nearest kink: what it says itself, inf, or 0 for unknown."""
+    if not kinks(problem.network, delta):
+        return jnp.full((), jnp.inf, delta.dtype)
+    measure = getattr(problem.network, "kink_distance", None)
+    return jnp.zeros((), delta.dtype) if measure is None else measure(problem.x + delta)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxadv.problems.norms import l2_norm
+from jaxadv.problems.norms import l2_norm, over
 
 
 class RitzPair(NamedTuple):
@@ -18,8 +18,8 @@ class RitzPair(NamedTuple):
 
 
 def extreme_ritz_values(
-    product: Callable[[Float[Array, " dim"]], Float[Array, " dim"]],
-    start: Float[Array, " dim"],
+    product: Callable[[Float[Array, "*shape"]], Float[Array, "*shape"]],
+    start: Float[Array, "*shape"],
     num_iters: int,
 ) -> tuple[RitzPair, RitzPair]:
     """The largest and smallest Ritz values of A after ``num_iters`` steps of Lanczos.
@@ -35,7 +35,7 @@ def extreme_ritz_values(
     for A = I of dim 20 it returns 18.)
 
     Args:
-        product: v -> A v.
+        product: v -> A v, for arrays of the shape of ``start``.
         start: any vector with a part in the wanted eigenvectors.
         num_iters: steps, at most dim.
 
@@ -45,16 +45,20 @@ def extreme_ritz_values(
         (2.0, 2.0)
     """
     eps = jnp.finfo(start.dtype).eps
-    norm = l2_norm(start)
-    first = start / jnp.where(norm == 0, 1, norm)
-    scale = jnp.maximum(jnp.abs(first @ product(first)), l2_norm(product(first)))
+    first = over(start, l2_norm(start)).ravel()
+
+    def flat_product(vector: Float[Array, " dim"]) -> Float[Array, " dim"]:
+        return product(vector.reshape(start.shape)).ravel()
+
+    image = flat_product(first)
+    scale = jnp.maximum(jnp.abs(first @ image), l2_norm(image))
 
     def step(
         carry: tuple[Float[Array, "iter dim"], Float[Array, " dim"]], index: Int[Array, ""]
     ) -> tuple[tuple[Array, Array], tuple[Array, Array, Array]]:
         basis, vector = carry
         basis = basis.at[index].set(vector)
-        image = product(vector)
+        image = flat_product(vector)
         diagonal = vector @ image
         for _ in range(2):
             image = image - basis.T @ (basis @ image)
@@ -69,7 +73,8 @@ def extreme_ritz_values(
 
     basis = jnp.zeros((num_iters, start.size), start.dtype)
     _, (diagonal, off_diagonal, length) = jax.lax.scan(step, (basis, first), jnp.arange(num_iters))
-    diagonal = jnp.where(length > 0.5, diagonal, diagonal[0])
+    # The length is 1, or 0 once the space is exhausted; NaN stays NaN.
+    diagonal = jnp.where(length < 0.5, diagonal[0], diagonal)
     matrix = jnp.diag(diagonal) + jnp.diag(off_diagonal[:-1], 1) + jnp.diag(off_diagonal[:-1], -1)
     values, vectors = jnp.linalg.eigh(matrix)
     residuals = off_diagonal[-1] * jnp.abs(vectors[-1])

@@ -1,38 +1,39 @@
 """Projected gradient ascent of one problem from one start, and its stopping rule (THEORY 3).
 
 The algorithm is four functions, ``init``, ``step``, ``done`` and ``finish``; `ascend` is the loop
-around them.
+around them. `lane_map` of the four runs many trials of unequal length, and no lane waits for the
+longest:
+
+    sols = ja.lane_map(
+        init=lambda start: ja.pga.init(prob, start, settings),
+        step=lambda state: ja.pga.step(prob, state, settings),
+        done=ja.pga.done,
+        finish=lambda state: ja.pga.finish(prob, state, settings),
+        xs=starts,
+        num_lanes=32,
+    )
 """
 
 import dataclasses
-import enum
 import itertools
 import math
+import operator
+from collections.abc import Iterable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxadv.ascent.entry import check_trial, check_values
+from jaxadv.ascent.solution import Solution, Status
 from jaxadv.ascent.stationarity import residual
-from jaxadv.ascent.steps import ConstantStep, StepRule
+from jaxadv.ascent.steps import StepRule, as_step_rule
 from jaxadv.problems.constraints import on_boundary
 from jaxadv.problems.norms import l2_norm, rounding
-from jaxadv.problems.problem import Problem
-from jaxadv.pytrees import pytree, static
-
-
-class Status(enum.IntEnum):
-    """Why a trial stopped; RUNNING while it has not."""
-
-    RUNNING = 0
-    CONVERGED = 1
-    """The residual reached the tightest tolerance."""
-    MAX_STEPS = 2
-    """The budget ran out: the step counts of tolerances not reached are right-censored."""
-    STALLED = 3
-    """δ_{k+1} = δ_k bit for bit, above the tightest tolerance: the floor of the precision."""
-    NONFINITE = 4
-    """The input, the loss or the gradient is NaN or infinite, since the last step counted."""
+from jaxadv.problems.problem import Floats, Problem, as_floats
+from jaxadv.pytrees import cast_floats, pytree, set_fields, static
 
 
 @pytree
@@ -40,30 +41,67 @@ class PGA:
     """The settings of projected gradient ascent δ_{k+1} = P(δ_k + η_k g_k).
 
     Attributes:
-        step: the rule for η_k.
+        step: the rule for η_k; a number is a `ConstantStep`.
         tolerances: residuals at which steps are counted, descending; the last one stops the trial.
+            One number stands for a tuple of one.
         max_steps: the budget of steps.
 
     Raises:
+        TypeError: for a step that is neither a number nor a `StepRule`, tolerances that are no
+            numbers, or a budget that is no whole number.
         ValueError: for tolerances that are not positive or do not descend, or a negative budget.
 
     Example:
-        >>> PGA(step=ConstantStep(0.1)).tolerances
-        (0.01, 0.001, 0.0001)
+        >>> PGA(step=0.1, tolerances=1e-3).tolerances
+        (0.001,)
     """
 
-    step: StepRule = ConstantStep(0.1)
-    tolerances: tuple[float, ...] = static(default=(1e-2, 1e-3, 1e-4))
-    max_steps: int = static(default=20_000)
+    step: StepRule
+    tolerances: tuple[float, ...] = static()
+    max_steps: int = static()
 
-    def __post_init__(self) -> None:
-        ladder = self.tolerances
-        if not ladder or not all(0 < tol < math.inf for tol in ladder):
-            raise ValueError(f"tolerances: {ladder} must be positive numbers, at least one")
-        if any(tighter >= looser for looser, tighter in itertools.pairwise(ladder)):
-            raise ValueError(f"tolerances: {ladder} must descend, each below the one before it")
-        if self.max_steps < 0:
-            raise ValueError(f"max_steps: {self.max_steps} must be 0 or more")
+    def __init__(
+        self,
+        step: Any = 0.1,
+        tolerances: float | Iterable[float] = (1e-2, 1e-3, 1e-4),
+        max_steps: int = 20_000,
+    ) -> None:
+        try:
+            max_steps = operator.index(max_steps)
+        except TypeError as error:
+            raise TypeError(f"max_steps: {max_steps!r} must be a whole number") from error
+        if max_steps < 0:
+            raise ValueError(f"max_steps: {max_steps} must be 0 or more")
+        set_fields(
+            self, step=as_step_rule(step), tolerances=_as_ladder(tolerances), max_steps=max_steps
+        )
+
+
+def as_pga(pga: Any) -> PGA:
+    """The settings, or the default ones where none are given.
+
+    Raises:
+        TypeError: for anything else.
+    """
+    if pga is None:
+        return PGA()
+    if not isinstance(pga, PGA):
+        raise TypeError(f"pga: {pga!r} must be settings, such as ja.PGA(step=0.1)")
+    return pga
+
+
+def _as_ladder(tolerances: Any) -> tuple[float, ...]:
+    """Tolerances as a tuple of Python's floats, which are part of the compiled program."""
+    many = tolerances if np.iterable(tolerances) else (tolerances,)
+    try:
+        ladder = tuple(float(tolerance) for tolerance in many)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"tolerances: {tolerances!r} must be numbers") from error
+    if not ladder or not all(0 < tol < math.inf for tol in ladder):
+        raise ValueError(f"tolerances: {ladder} must be positive numbers, at least one")
+    if any(tighter >= looser for looser, tighter in itertools.pairwise(ladder)):
+        raise ValueError(f"tolerances: {ladder} must descend, each below the one before it")
+    return ladder
 
 
 @pytree
@@ -85,11 +123,11 @@ class State:
         status: a `Status`.
     """
 
-    rule: Float[Array, ""]
-    perturbation: Float[Array, " dim"]
+    rule: Any
+    perturbation: Float[Array, "*shape"]
     loss: Float[Array, ""]
     loss_start: Float[Array, ""]
-    gradient: Float[Array, " dim"]
+    gradient: Float[Array, "*shape"]
     gradient_scale: Float[Array, ""]
     residual: Float[Array, ""]
     steps: Int[Array, ""]
@@ -99,54 +137,24 @@ class State:
     status: Int[Array, ""]
 
 
-@pytree
-class Solution:
-    """Where a trial ended, and how it got there.
+def init(problem: Problem, start: Float[Array, "*shape"], pga: PGA) -> State:
+    """The state at k = 0; a start outside the set is projected first.
 
-    Attributes:
-        perturbation: δ at the end.
-        loss: L(δ).
-        loss_start: L(δ_0).
-        residual: r, see `residual`.
-        frank_wolfe_gap: max ⟨z − δ, g⟩ over the set, in units of the loss.
-        gradient_scale: the largest gradient norm on the way.
-        step_size: η that the rule gives at δ.
-        steps: the number of steps taken.
-        num_steps: for each tolerance the first step at which r ≤ tol; where that never happened,
-            the number of steps taken (right-censored).
-        reached: whether it happened.
-        boundary_step: the first step with δ on the boundary, −1 if none.
-        status: a `Status`.
+    The precision of ``start`` is that of all floats of the trial.
     """
-
-    perturbation: Float[Array, " dim"]
-    loss: Float[Array, ""]
-    loss_start: Float[Array, ""]
-    residual: Float[Array, ""]
-    frank_wolfe_gap: Float[Array, ""]
-    gradient_scale: Float[Array, ""]
-    step_size: Float[Array, ""]
-    steps: Int[Array, ""]
-    num_steps: Int[Array, " tolerance"]
-    reached: Bool[Array, " tolerance"]
-    boundary_step: Int[Array, ""]
-    status: Int[Array, ""]
-
-
-def init(problem: Problem, start: Float[Array, " dim"], pga: PGA) -> State:
-    """The state at k = 0; a start outside the set is projected first."""
-    delta = problem.constraint.project(start)
+    problem, pga = cast_floats((problem, pga), start.dtype)
+    delta = _project(problem, start)
     _, gradient = problem.value_and_gradient(delta)
-    unknown = jnp.full((), jnp.nan, delta.dtype)
+    zero = jnp.zeros((), delta.dtype)
     nowhere = State(
-        rule=pga.step.init(problem, delta),
+        rule=cast_floats(pga.step.init(problem, delta), delta.dtype),
         perturbation=delta,
-        loss=unknown,
-        loss_start=unknown,
+        loss=zero,
+        loss_start=zero,
         gradient=jnp.zeros_like(delta),
         # Not above ‖g_0‖, and a unit in which that can be squared safely.
         gradient_scale=jnp.max(jnp.abs(gradient)),
-        residual=unknown,
+        residual=zero,
         steps=jnp.int32(-1),
         num_steps=jnp.zeros(len(pga.tolerances), jnp.int32),
         reached=jnp.zeros(len(pga.tolerances), bool),
@@ -155,7 +163,7 @@ def init(problem: Problem, start: Float[Array, " dim"], pga: PGA) -> State:
     )
     state = _arrive(problem, nowhere, delta, pga)
     # A saturated activation hides an infinite x from the loss and the gradient.
-    finite = jnp.isfinite(problem.x).all() & jnp.isfinite(problem.constraint.radius)
+    finite = jnp.isfinite(problem.x).all() & jnp.isfinite(problem.circumradius)
     return dataclasses.replace(
         state,
         loss_start=state.loss,
@@ -166,8 +174,9 @@ def init(problem: Problem, start: Float[Array, " dim"], pga: PGA) -> State:
 
 def step(problem: Problem, state: State, pga: PGA) -> State:
     """The state at k + 1: one step δ_{k+1} = P(δ_k + η_k g_k), and what is known of that point."""
-    size = pga.step.size(state.rule, problem, state.gradient)
-    delta = problem.constraint.project(state.perturbation + size * state.gradient)
+    problem, pga = cast_floats((problem, pga), state.perturbation.dtype)
+    size = _step_size(problem, state, pga)
+    delta = _project(problem, state.perturbation + size * state.gradient)
     return _arrive(problem, state, delta, pga)
 
 
@@ -178,6 +187,7 @@ def done(state: State) -> Bool[Array, ""]:
 
 def finish(problem: Problem, state: State, pga: PGA) -> Solution:
     """What the last state says of the trial."""
+    problem, pga = cast_floats((problem, pga), state.perturbation.dtype)
     return Solution(
         perturbation=state.perturbation,
         loss=state.loss,
@@ -185,7 +195,7 @@ def finish(problem: Problem, state: State, pga: PGA) -> Solution:
         residual=state.residual,
         frank_wolfe_gap=problem.constraint.frank_wolfe_gap(state.perturbation, state.gradient),
         gradient_scale=state.gradient_scale,
-        step_size=pga.step.size(state.rule, problem, state.gradient),
+        step_size=_step_size(problem, state, pga),
         steps=state.steps,
         num_steps=state.num_steps,
         reached=state.reached,
@@ -194,7 +204,16 @@ def finish(problem: Problem, state: State, pga: PGA) -> Solution:
     )
 
 
-def _arrive(problem: Problem, before: State, delta: Float[Array, " dim"], pga: PGA) -> State:
+def _project(problem: Problem, point: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    return problem.constraint.project(point).astype(point.dtype)
+
+
+def _step_size(problem: Problem, state: State, pga: PGA) -> Float[Array, ""]:
+    size = pga.step.size(state.rule, problem, state.gradient, state.steps)
+    return jnp.asarray(size, state.perturbation.dtype)
+
+
+def _arrive(problem: Problem, before: State, delta: Float[Array, "*shape"], pga: PGA) -> State:
     """The state one step after ``before``, at ``delta``."""
     steps = before.steps + 1
     loss, gradient = problem.value_and_gradient(delta)
@@ -229,32 +248,39 @@ def _arrive(problem: Problem, before: State, delta: Float[Array, " dim"], pga: P
     )
 
 
-@jax.jit
-def ascend(problem: Problem, start: Float[Array, " dim"], pga: PGA) -> Solution:
+def ascend(problem: Problem, start: Floats, pga: PGA | None = None) -> Solution:
     """Projected gradient ascent of one problem from one start (THEORY 3).
 
-    Runs at the precision of ``start``, with matrix products in full precision on every device.
-    Many trials at once: ``jax.vmap(ja.ascend, in_axes=(None, 0, None))(problem, starts, pga)``.
+    Runs at the precision of ``start``, float32 or float64, with matrix products in full precision
+    on every device. Many trials at once: ``jax.vmap(ja.ascend, in_axes=(None, 0, None))(problem,
+    starts, pga)``; faster where their lengths differ: `lane_map` of the functions of `ja.pga`.
     Differentiable in forward mode (the number of steps is found on the way).
 
     Args:
         problem: what is maximised.
         start: δ_0, of the shape of ``problem.x``; projected on the set if it lies outside.
-        pga: step rule, tolerances and budget.
+        pga: step rule, tolerances and budget; `PGA` with its defaults if it is not given.
 
     Raises:
-        TypeError: if ``x`` or ``start`` is not a vector of floating-point numbers, or the network
-            or loss does not give a scalar.
-        ValueError: if ``x`` and ``start`` differ in shape.
+        TypeError: if ``start`` is no array of floats of 32 bits or more, or the network or loss
+            cannot be called or does not give what it should; says which.
+        ValueError: if ``x`` and ``start`` differ in shape, or the label is none of the loss's.
 
     Example:
         >>> import jaxadv as ja
         >>> net = ja.init_two_layer(jax.random.key(0), dim=4, width=32)
-        >>> prob = ja.Problem(net, jnp.ones(4), jnp.float32(0), ja.L2Ball(0.2))
-        >>> sol = ja.ascend(prob, jnp.zeros(4), ja.PGA(ja.ConstantStep(0.1)))
+        >>> prob = ja.Problem(net, x=jnp.ones(4), y=0.0, constraint=ja.L2Ball(0.2))
+        >>> sol = ja.ascend(prob, jnp.zeros(4), ja.PGA(step=0.1))
         >>> ja.Status(int(sol.status)).name
         'CONVERGED'
     """
+    delta: Array = as_floats("start", start)
+    check_values(problem, delta)
+    return _ascend(problem, delta, as_pga(pga))
+
+
+@jax.jit
+def _ascend(problem: Problem, start: Float[Array, "*shape"], pga: PGA) -> Solution:
     check_trial(problem, start)
     with jax.default_matmul_precision("highest"):
         state = jax.lax.while_loop(
@@ -263,15 +289,3 @@ def ascend(problem: Problem, start: Float[Array, " dim"], pga: PGA) -> Solution:
             init(problem, start, pga),
         )
         return finish(problem, state, pga)
-
-
-def check_trial(problem: Problem, start: Float[Array, " dim"]) -> None:
-    """Refuse shapes and types that no ascent is defined for, with `ascend`'s errors."""
-    for name, vector in (("problem.x", problem.x), ("start", start)):
-        if jnp.ndim(vector) != 1 or not jnp.issubdtype(jnp.result_type(vector), jnp.floating):
-            raise TypeError(f"{name}: must be a vector of floats, is {jax.typeof(vector)}")
-    if problem.x.shape != start.shape:
-        raise ValueError(f"start: shape {start.shape} is not that of x, {problem.x.shape}")
-    output = jax.eval_shape(problem.objective, start)
-    if getattr(output, "shape", None) != ():
-        raise TypeError(f"problem: network and loss must give a scalar, not {output}")

@@ -1,4 +1,4 @@
-"""From an approximate maximum to the true one: Newton's method on the sphere or inside it."""
+"""From an approximate maximum to the true one: Newton's method on the face that holds it."""
 
 from typing import Any, NamedTuple
 
@@ -7,15 +7,15 @@ import jax.numpy as jnp
 from jax.scipy.sparse.linalg import cg
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxadv.ascent.pga import check_trial
+from jaxadv.ascent.entry import check_trial
 from jaxadv.ascent.precision import as_double, in_double
-from jaxadv.ascent.stationarity import over
-from jaxadv.ascent.tangent import Frame, check_constraint, first_order, frame_at
-from jaxadv.problems.norms import l2_norm, rounding
-from jaxadv.problems.problem import Problem
+from jaxadv.ascent.tangent import first_order, with_faces
+from jaxadv.problems.faces import Face
+from jaxadv.problems.norms import l2_norm, over, rounding
+from jaxadv.problems.problem import Floats, Problem, as_floats
 
 Scalar = Float[Array, ""]
-Vector = Float[Array, " dim"]
+Vector = Float[Array, "*shape"]
 
 MAX_ITERS = 20
 LONGEST_MOVE = 0.1
@@ -23,10 +23,10 @@ LONGEST_MOVE = 0.1
 
 
 class View(NamedTuple):
-    """A point on the way, its frame, multiplier, tangent gradient and residual."""
+    """A point on the way, its face, multiplier, tangent gradient and residual."""
 
     point: Vector
-    frame: Frame
+    face: Face
     multiplier: Scalar
     slope: Vector
     residual: Scalar
@@ -43,19 +43,19 @@ class Polished(NamedTuple):
     it is below eps^¾, and ``num_iters`` the number of Newton steps.
     """
 
-    perturbation: Float[Array, " dim"]
+    perturbation: Float[Array, "*shape"]
     residual: Float[Array, ""]
     converged: Bool[Array, ""]
     num_iters: Int[Array, ""]
 
 
-def polish(problem: Problem, delta: Float[Array, " dim"]) -> Polished:
+def polish(problem: Problem, delta: Floats) -> Polished:
     """The stationary point close to δ, by Riemannian Newton in float64 (THEORY 4).
 
     Inside a transformation, as `certify`: enter ``jax.enable_x64(True)`` around it for float64.
 
     Args:
-        problem: its constraint must be an `L2Ball` or `L2Sphere`.
+        problem: its constraint must have faces (`CertifiableConstraint`).
         delta: δ, a point of the set close to a maximum; from elsewhere the method may end in any
             stationary point, or in none.
 
@@ -70,13 +70,14 @@ def polish(problem: Problem, delta: Float[Array, " dim"]) -> Polished:
         >>> bool(ja.polish(prob, sol.perturbation).converged)
         True
     """
-    check_constraint(problem.constraint)
-    check_trial(problem, delta)
-    return in_double(_polish, problem, delta, dtype=delta.dtype)
+    with_faces(problem.constraint)
+    point: Array = as_floats("delta", delta)
+    return in_double(_polish, problem, point, dtype=point.dtype)
 
 
 @jax.jit
-def _polish(problem: Problem, delta: Float[Array, " dim"]) -> Polished:
+def _polish(problem: Problem, delta: Float[Array, "*shape"]) -> Polished:
+    check_trial(problem, delta, name="delta")
     slack = rounding(delta.size, delta.dtype)
     problem, delta = as_double((problem, delta))
     with jax.default_matmul_precision("highest"):
@@ -84,70 +85,71 @@ def _polish(problem: Problem, delta: Float[Array, " dim"]) -> Polished:
         return newton(
             problem,
             delta,
-            first.on_edge,
+            first.active,
             first.gradient_scale,
-            wanted=jnp.bool_(True),
+            is_candidate=jnp.bool_(True),
             hessian=None,
         )
 
 
 def newton(
     problem: Problem,
-    delta: Float[Array, " dim"],
-    on_edge: Bool[Array, ""],
+    delta: Float[Array, "*shape"],
+    active: Bool[Array, "..."],
     gradient_scale: Float[Array, ""],
     *,
-    wanted: Bool[Array, ""],
+    is_candidate: Bool[Array, ""],
     hessian: Float[Array, "dim dim"] | None,
 ) -> Polished:
-    """Newton's method from δ: on the sphere where ``on_edge``, in the whole space elsewhere.
+    """Newton's method from δ, on the face on which the ``active`` constraints hold.
 
-    Each step solves (λI − PHP) ξ = Pg on the tangent space, λ = ⟨g, δ⟩/‖δ‖² (0 inside), by
+    Each step solves (λI − PHP) ξ = Pg on the tangent space, λ the multiplier (0 inside), by
     conjugate gradients: at a strict maximum the matrix is positive definite, and the better
     conditioned the smaller κ is. The loop ends when a step no longer halves the tangent gradient.
 
     Args:
-        problem: with an `L2Ball` or `L2Sphere`.
-        delta: the start; first put on the sphere where ``on_edge``.
-        on_edge: whether the maximum is sought on the boundary.
+        problem: with a `CertifiableConstraint`.
+        delta: the start; it is first put on the face.
+        active: the constraints that hold with equality at the maximum that is sought.
         gradient_scale: the unit of the residual.
-        wanted: where false the start is returned. (Under `jax.vmap` lanes wait for the slowest.)
+        is_candidate: where false the start is returned. (In `jax.vmap` lanes wait for the slowest.)
         hessian: H at the start, which then serves for all steps (the chord method: more steps, but
             much cheaper ones); None for products with H at each point.
     """
-    radius = problem.constraint.radius
+    constraint = with_faces(problem.constraint)
+    radius = problem.circumradius
     eps = float(jnp.finfo(delta.dtype).eps)
-
-    def retract(point: Vector) -> Vector:
-        return jnp.where(on_edge, radius * over(point, l2_norm(point)), point)
+    retract = constraint.face(delta, active).retract
 
     def product(point: Vector, vector: Vector) -> Vector:
-        return problem.hessian_product(point, vector) if hessian is None else hessian @ vector
+        if hessian is None:
+            return problem.hessian_product(point, vector)
+        return (hessian @ vector.ravel()).reshape(vector.shape)
 
     def look(point: Vector) -> View:
         _, gradient = problem.value_and_gradient(point)
-        frame = frame_at(point, on_edge)
-        slope = frame.tangent(gradient)
+        face = constraint.face(point, active)
+        slope = face.tangent(gradient)
         residual = over(l2_norm(slope), gradient_scale)
-        return View(point, frame, frame.multiplier(point, gradient), slope, residual)
+        return View(point, face, face.multiplier(gradient), slope, residual)
 
     def improving(carry: Carry) -> Bool[Array, ""]:
         view, previous, iters = carry
         halved = view.residual < 0.5 * previous
-        return wanted & halved & (view.residual > eps) & (iters < MAX_ITERS)
+        return is_candidate & halved & (view.residual > eps) & (iters < MAX_ITERS)
 
     def iterate(carry: Carry) -> Carry:
         view, _, iters = carry
 
         def operator(vector: Vector) -> Vector:
-            return view.multiplier * vector - view.frame.tangent(product(view.point, vector))
+            return view.multiplier * vector - view.face.tangent(product(view.point, vector))
 
         # Solving to the order of the residual itself keeps the convergence quadratic; that of the
         # chord method is linear, at a rate of the order of the first residual.
         finest = 1e-8 if hessian is None else 1e-4
         accuracy: Any = jnp.clip(view.residual, finest, 0.1)
         move, _ = cg(operator, view.slope, tol=accuracy, maxiter=2 * view.point.size)
-        move = view.frame.tangent(move)
+        move = view.face.tangent(move)
         shrink = jnp.minimum(1, LONGEST_MOVE * over(radius, l2_norm(move)))
         return look(retract(view.point + shrink * move)), view.residual, iters + 1
 

@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax.core import Tracer
 
+from jaxadv.pytrees import cast_floats
+
 R = TypeVar("R")
 
 
@@ -24,14 +26,9 @@ def in_double(function: Callable[..., R], *args: Any, dtype: Any, **kwargs: Any)
         return function(*args, **kwargs)
     with jax.enable_x64(True):
         result = function(*args, **kwargs)
-        return jax.tree.map(lambda leaf: _cast(leaf, dtype), result)
+        return cast_floats(result, dtype)
 
 
 def as_double(tree: R) -> R:
     """The tree with its floats in float64, or in float32 where float64 is switched off."""
-    return jax.tree.map(lambda leaf: _cast(leaf, jnp.result_type(float)), tree)
-
-
-def _cast(leaf: Any, dtype: Any) -> Any:
-    is_float = jnp.issubdtype(jnp.result_type(leaf), jnp.floating)
-    return jnp.asarray(leaf, dtype) if is_float else leaf
+    return cast_floats(tree, jnp.result_type(float))

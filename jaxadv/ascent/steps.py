@@ -1,35 +1,64 @@
 """Step-size rules: how large the step η_k of projected gradient ascent is.
 
 A rule has a state that is made once at the start of a trial (``init``) and gives the step size at
-each point (``size``). Each has one parameter, so that a sweep can put it on a grid.
+each point (``size``). Each built-in one has one parameter, so that a sweep can put it on a grid.
 """
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float, Int, ScalarLike
 
 from jaxadv.ascent.lanczos import extreme_ritz_values
-from jaxadv.ascent.stationarity import over
 from jaxadv.problems.checks import check_number
-from jaxadv.problems.norms import l2_norm
+from jaxadv.problems.foreign import as_pytree
+from jaxadv.problems.names import resolve
+from jaxadv.problems.norms import is_zero, l2_norm, over
 from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import pytree, static
 
 
 @runtime_checkable
 class StepRule(Protocol):
-    """A rule for the step size η_k of δ_{k+1} = P(δ_k + η_k g_k)."""
+    """A rule for the step size η_k of δ_{k+1} = P(δ_k + η_k g_k).
 
-    def init(self, problem: Problem, start: Float[Array, " dim"]) -> Float[Array, ""]:
-        """What the rule has to know of a trial, found once at its start."""
+    **A rule of your own** is an object with these two methods. Its arrays are data, and its other
+    attributes are part of the compiled program.
+
+    Example:
+        Steps that shrink as 1/(1 + k):
+
+        >>> import dataclasses
+        >>> import jaxadv as ja
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Shrinking:
+        ...     first: float
+        ...
+        ...     def init(self, problem, start):
+        ...         return jnp.asarray(self.first, start.dtype)
+        ...
+        ...     def size(self, state, problem, gradient, steps):
+        ...         return state / (1 + steps)
+        >>> prob = ja.Problem(jnp.sum, x=[1.0, 1.0], y=0.0, constraint=ja.L2Ball(0.1))
+        >>> sol = ja.ascend(prob, jnp.zeros(2), ja.PGA(step=Shrinking(0.1)))
+        >>> ja.Status(int(sol.status)).name
+        'CONVERGED'
+    """
+
+    def init(self, problem: Problem, start: Float[Array, "*shape"]) -> Any:
+        """What the rule has to know of a trial, computed once at its start: any pytree."""
         ...
 
     def size(
-        self, state: Float[Array, ""], problem: Problem, gradient: Float[Array, " dim"]
+        self,
+        state: Any,
+        problem: Problem,
+        gradient: Float[Array, "*shape"],
+        steps: Int[Array, ""],
     ) -> Float[Array, ""]:
-        """η_k where the gradient is g_k."""
+        """η_k, where the gradient is g_k, after k = ``steps`` steps."""
         ...
 
 
@@ -47,16 +76,20 @@ class ConstantStep:
     def __post_init__(self) -> None:
         check_number("step_size", self.step_size, positive=True)
 
-    def init(self, problem: Problem, start: Float[Array, " dim"]) -> Float[Array, ""]:
+    def init(self, problem: Problem, start: Float[Array, "*shape"]) -> Float[Array, ""]:
         """The step size itself."""
         del problem
         return jnp.asarray(self.step_size, start.dtype)
 
     def size(
-        self, state: Float[Array, ""], problem: Problem, gradient: Float[Array, " dim"]
+        self,
+        state: Float[Array, ""],
+        problem: Problem,
+        gradient: Float[Array, "*shape"],
+        steps: Int[Array, ""],
     ) -> Float[Array, ""]:
         """The same at every point."""
-        del problem, gradient
+        del problem, gradient, steps
         return state
 
 
@@ -76,17 +109,19 @@ class NormalizedStep:
     def __post_init__(self) -> None:
         check_number("step_size", self.step_size, positive=True)
 
-    def init(self, problem: Problem, start: Float[Array, " dim"]) -> Float[Array, ""]:
+    def init(self, problem: Problem, start: Float[Array, "*shape"]) -> Float[Array, ""]:
         """step_size·ε, the length of every step."""
-        return jnp.asarray(
-            self.step_size * problem.constraint.circumradius(start.size), start.dtype
-        )
+        return jnp.asarray(self.step_size * problem.circumradius, start.dtype)
 
     def size(
-        self, state: Float[Array, ""], problem: Problem, gradient: Float[Array, " dim"]
+        self,
+        state: Float[Array, ""],
+        problem: Problem,
+        gradient: Float[Array, "*shape"],
+        steps: Int[Array, ""],
     ) -> Float[Array, ""]:
         """The length over ‖g_k‖; 0 where the gradient is 0."""
-        del problem
+        del problem, steps
         return over(state, l2_norm(gradient))
 
 
@@ -112,7 +147,7 @@ class InverseCurvatureStep:
     def __post_init__(self) -> None:
         check_number("step_size", self.step_size, positive=True)
 
-    def init(self, problem: Problem, start: Float[Array, " dim"]) -> Float[Array, ""]:
+    def init(self, problem: Problem, start: Float[Array, "*shape"]) -> Float[Array, ""]:
         """step_size over the estimate of |h|."""
         generic = jax.random.normal(jax.random.key(0), start.shape, start.dtype)
         top, bottom = extreme_ritz_values(
@@ -120,23 +155,52 @@ class InverseCurvatureStep:
         )
         curvature = jnp.maximum(jnp.abs(top.value), jnp.abs(bottom.value))
         _, gradient = problem.value_and_gradient(start)
-        radius = problem.constraint.circumradius(start.size)
-        flat = radius * over(jnp.ones_like(curvature), l2_norm(gradient))
+        flat = problem.circumradius * over(jnp.ones_like(curvature), l2_norm(gradient))
         return jnp.asarray(self.step_size) * jnp.where(
-            curvature == 0, flat, over(jnp.ones_like(flat), curvature)
+            is_zero(curvature), flat, over(jnp.ones_like(flat), curvature)
         )
 
     def size(
-        self, state: Float[Array, ""], problem: Problem, gradient: Float[Array, " dim"]
+        self,
+        state: Float[Array, ""],
+        problem: Problem,
+        gradient: Float[Array, "*shape"],
+        steps: Int[Array, ""],
     ) -> Float[Array, ""]:
         """The same at every point of the trial."""
-        del problem, gradient
+        del problem, gradient, steps
         return state
 
 
-STEP_RULES = {
+STEP_RULES: Mapping[str, Callable[[ScalarLike], StepRule]] = {
     "constant": ConstantStep,
     "normalized": NormalizedStep,
     "inverse-curvature": InverseCurvatureStep,
 }
-"""The step rules by the names that a sweep knows them by."""
+"""The step rules by name, each made for its parameter."""
+
+
+def as_step_rule(step: Any) -> StepRule:
+    """A step rule: a number is a `ConstantStep`.
+
+    Raises:
+        TypeError: for what is neither a number nor a rule.
+
+    Example:
+        >>> as_step_rule(0.5)
+        ConstantStep(step_size=0.5)
+    """
+    if isinstance(step, StepRule) and not isinstance(step, type):
+        return as_pytree("step", step)
+    if isinstance(step, str):
+        rules = ", ".join(f"ja.{rule.__name__}(...)" for rule in STEP_RULES.values())
+        resolve("step", step, STEP_RULES)
+        raise TypeError(f"step: {step!r} needs a size; give a number, or one of {rules}")
+    number: Any = step
+    try:
+        return ConstantStep(number)
+    except TypeError as error:
+        raise TypeError(
+            f"step: {step!r} must be a number, or an object with the methods of ja.StepRule; a "
+            "schedule is a rule whose size depends on the number of steps"
+        ) from error

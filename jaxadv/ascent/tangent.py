@@ -1,4 +1,4 @@
-"""Where a point of an L2 ball or sphere may move to first order, and the curvature there."""
+"""A point of a set to first order, and the curvature of the loss on its face."""
 
 from typing import NamedTuple
 
@@ -8,58 +8,30 @@ from jax.scipy.linalg import eigh_tridiagonal
 from jaxtyping import Array, Bool, Float, ScalarLike
 
 from jaxadv.ascent.lanczos import extreme_ritz_values
-from jaxadv.ascent.stationarity import ascent_point, over, residual
-from jaxadv.problems.constraints import Constraint, L2Ball, on_boundary
+from jaxadv.ascent.stationarity import ascent_point, residual
+from jaxadv.problems.constraints import CertifiableConstraint, Constraint
+from jaxadv.problems.faces import Face
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
-from jaxadv.pytrees import pytree
 
 LANCZOS_ITERS = 64
-
-
-@pytree
-class Frame:
-    """First-order moves at a point: all in the interior, those tangent to the sphere on it.
-
-    Attributes:
-        normal: n = δ/‖δ‖ on the boundary; 0 in the interior.
-        on_edge: whether the point counts as a boundary point.
-    """
-
-    normal: Float[Array, " dim"]
-    on_edge: Bool[Array, ""]
-
-    def tangent(self, vector: Float[Array, " dim"]) -> Float[Array, " dim"]:
-        """The part of v along which the point may move: v − n⟨n, v⟩."""
-        return vector - self.normal * (self.normal @ vector)
-
-    def multiplier(
-        self, delta: Float[Array, " dim"], gradient: Float[Array, " dim"]
-    ) -> Float[Array, ""]:
-        """λ = ⟨g, δ⟩/‖δ‖² on the boundary, 0 in the interior (THEORY 4)."""
-        return jnp.where(self.on_edge, over(gradient @ delta, delta @ delta), 0)
-
-
-def frame_at(delta: Float[Array, " dim"], on_edge: Bool[Array, ""]) -> Frame:
-    """The frame at δ, a boundary point or not."""
-    return Frame(jnp.where(on_edge, over(delta, l2_norm(delta)), 0), on_edge)
 
 
 class FirstOrder(NamedTuple):
     """A point to first order: its gradient, the gradient's scale G, and the residual.
 
-    ``on_edge`` says whether the maximum close by, if there is one, lies on the boundary: whether
-    the residual's own step ends there. (The point itself may lie a little inside.)
+    ``active`` says which constraints are active at the maximum close by, if there is one: those
+    that are where the residual's step ends. (The point itself may lie a little inside.)
     """
 
-    gradient: Float[Array, " dim"]
+    gradient: Float[Array, "*shape"]
     gradient_scale: Float[Array, ""]
     residual: Float[Array, ""]
-    on_edge: Bool[Array, ""]
+    active: Bool[Array, "..."]
 
 
 def first_order(
-    problem: Problem, delta: Float[Array, " dim"], gradient_scale: ScalarLike, slack: float
+    problem: Problem, delta: Float[Array, "*shape"], gradient_scale: ScalarLike, slack: float
 ) -> FirstOrder:
     """The first order at δ, with G the largest of ``gradient_scale``, ‖g(δ)‖ and ‖g(0)‖."""
     _, gradient = problem.value_and_gradient(delta)
@@ -71,7 +43,7 @@ def first_order(
         gradient=gradient,
         gradient_scale=scale,
         residual=residual(problem.constraint, delta, gradient, scale),
-        on_edge=on_boundary(problem.constraint, ahead, slack),
+        active=problem.constraint.active(ahead, slack),
     )
 
 
@@ -91,40 +63,48 @@ class Spectrum(NamedTuple):
 
 def tangent_spectrum(
     problem: Problem,
-    delta: Float[Array, " dim"],
-    frame: Frame,
+    delta: Float[Array, "*shape"],
+    face: Face,
     hessian: Float[Array, "dim dim"] | None,
 ) -> Spectrum:
-    """The extreme eigenvalues of PHP on the tangent space, P the projection on it.
+    """The extreme eigenvalues of PHP on the tangent space of a face, P the projection on it.
 
-    With the Hessian: the eigenvalues of PHP + h̄ nnᵀ, h̄ the mean of the tangent eigenvalues, which
-    lies among them (PHP alone would add a 0, which can be larger than h₁). Without: by Lanczos,
-    from a tangent vector, so that the normal direction is never met.
+    With the Hessian: the eigenvalues of PHP + h̄(I − P), h̄ the mean of the tangent eigenvalues,
+    which lies among them (PHP alone would add a 0, which can be larger than h₁). Without: by
+    Lanczos, from a tangent vector, so that no other direction is ever met.
     """
+    size, eps = delta.size, jnp.finfo(delta.dtype).eps
     if hessian is not None:
-        normal = frame.normal
-        image = hessian @ normal
-        projected = (
-            hessian
-            - jnp.outer(normal, image)
-            - jnp.outer(image, normal)
-            + (normal @ image) * jnp.outer(normal, normal)
-        )
-        mean = jnp.trace(projected) / max(delta.size - 1, 1)
-        top, bottom = extreme_eigenvalues(projected + mean * jnp.outer(normal, normal))
+
+        def rows_tangent(matrix: Float[Array, "dim dim"]) -> Float[Array, "dim dim"]:
+            rows = jax.vmap(face.tangent)(matrix.reshape(size, *delta.shape))
+            return rows.reshape(size, size)
+
+        projection = rows_tangent(jnp.eye(size, dtype=delta.dtype))
+        num_tangent = jnp.trace(projection)
+        projected = rows_tangent(rows_tangent(hessian).T)
+        mean = jnp.trace(projected) / jnp.maximum(num_tangent, 1)
+        beside = mean * (jnp.eye(size, dtype=delta.dtype) - projection)
+        matrix = projected + beside
+        # Rounding leaves it a little asymmetric, and LAPACK reads one triangle alone.
+        top, bottom = extreme_eigenvalues((matrix + matrix.T) / 2)
         error = jnp.zeros_like(mean)
+        has_tangent = num_tangent > 0.5
     else:
         generic = jax.random.normal(jax.random.key(0), delta.shape, delta.dtype)
+        start = face.tangent(generic)
         upper, lower = extreme_ritz_values(
-            lambda v: frame.tangent(problem.hessian_product(delta, v)),
-            frame.tangent(generic),
-            min(LANCZOS_ITERS, delta.size),
+            lambda v: face.tangent(problem.hessian_product(delta, v)),
+            start,
+            min(LANCZOS_ITERS, size),
         )
         top, bottom, error = upper.value, lower.value, upper.residual
-    if delta.size == 1:
-        top = jnp.where(frame.on_edge, -jnp.inf, top)
-        bottom = jnp.where(frame.on_edge, jnp.inf, bottom)
-    return Spectrum(top, bottom, error)
+        has_tangent = l2_norm(start) > 64 * size * eps * l2_norm(generic)
+    # A NaN is no reason to say that there is no tangent.
+    has_tangent |= jnp.isnan(top)
+    return Spectrum(
+        jnp.where(has_tangent, top, -jnp.inf), jnp.where(has_tangent, bottom, jnp.inf), error
+    )
 
 
 def extreme_eigenvalues(
@@ -144,7 +124,7 @@ def extreme_eigenvalues(
         _, diagonal, off_diagonal, _ = jax.lax.linalg.tridiagonal(matrix)
         last = len(matrix) - 1
 
-        def largest(diagonal: Float[Array, " dim"]) -> Float[Array, ""]:
+        def largest(diagonal: Float[Array, "*shape"]) -> Float[Array, ""]:
             return eigh_tridiagonal(
                 diagonal, off_diagonal, eigvals_only=True, select="i", select_range=(last, last)
             )[0]
@@ -166,12 +146,15 @@ def extreme_eigenvalues(
     return jnp.where(finite, top, jnp.nan), jnp.where(finite, bottom, jnp.nan)
 
 
-def check_constraint(constraint: Constraint) -> None:
-    """Refuse sets for which there are no frames.
+def with_faces(constraint: Constraint) -> CertifiableConstraint:
+    """The constraint, if it says what its faces are.
 
     Raises:
-        TypeError: for anything but an `L2Ball` or `L2Sphere`.
+        TypeError: for a constraint without the method ``face``.
     """
-    if not isinstance(constraint, L2Ball):
-        name = type(constraint).__name__
-        raise TypeError(f"constraint: must be an L2Ball or L2Sphere for second order, not {name}")
+    if not isinstance(constraint, CertifiableConstraint):
+        raise TypeError(
+            f"constraint: {constraint!r} has no method 'face', which second order needs; "
+            "ja.L2Ball and ja.L2Sphere have one, and a set of your own can have one"
+        )
+    return constraint

@@ -4,31 +4,35 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxadv.ascent.pga import PGA, Solution, State, check_trial, done, finish, init, step
-from jaxadv.problems.problem import Problem
+from jaxadv.ascent.entry import check_trial, check_values
+from jaxadv.ascent.pga import PGA, State, as_pga, done, finish, init, step
+from jaxadv.ascent.solution import Solution
+from jaxadv.problems.norms import l2_norm
+from jaxadv.problems.problem import Floats, Problem, as_floats
 from jaxadv.pytrees import pytree
 
 
 @pytree
 class Trajectory:
-    """What `ascend` saw at each step k = 0, 1, …, max_steps; NaN after the trial stopped.
+    """What `ascend` saw at each step k = 0, 1, …, max_steps.
+
+    After the trial stopped, its last point is repeated: `Solution.steps` is the last k that counts.
 
     Attributes:
         loss: L(δ_k).
         residual: r_k.
-        norm: the constraint's norm of δ_k, ‖δ_k‖₂ for L2 sets.
+        norm: ‖δ_k‖₂.
         perturbation: δ_k.
     """
 
     loss: Float[Array, "*step"]
     residual: Float[Array, "*step"]
     norm: Float[Array, "*step"]
-    perturbation: Float[Array, "*step dim"]
+    perturbation: Float[Array, "*step_and_shape"]
 
 
-@jax.jit
 def ascend_recorded(
-    problem: Problem, start: Float[Array, " dim"], pga: PGA
+    problem: Problem, start: Floats, pga: PGA | None = None
 ) -> tuple[Solution, Trajectory]:
     """`ascend`, with the trajectory; the same steps, and the same arguments and errors.
 
@@ -38,11 +42,20 @@ def ascend_recorded(
     Example:
         >>> import jaxadv as ja
         >>> net = ja.init_two_layer(jax.random.key(0), dim=4, width=32)
-        >>> prob = ja.Problem(net, jnp.ones(4), jnp.float32(0), ja.L2Ball(0.2))
+        >>> prob = ja.Problem(net, x=jnp.ones(4), y=0.0, constraint=ja.L2Ball(0.2))
         >>> sol, path = ja.ascend_recorded(prob, jnp.zeros(4), ja.PGA(max_steps=100))
-        >>> path.residual.shape, int(jnp.isfinite(path.residual).sum()) == int(sol.steps) + 1
+        >>> path.residual.shape, bool(path.residual[sol.steps] == sol.residual)
         ((101,), True)
     """
+    delta: Array = as_floats("start", start)
+    check_values(problem, delta)
+    return _ascend_recorded(problem, delta, as_pga(pga))
+
+
+@jax.jit
+def _ascend_recorded(
+    problem: Problem, start: Float[Array, "*shape"], pga: PGA
+) -> tuple[Solution, Trajectory]:
     check_trial(problem, start)
     with jax.default_matmul_precision("highest"):
 
@@ -50,14 +63,13 @@ def ascend_recorded(
             stopped = done(state)
             stepped = step(problem, state, pga)
             state = jax.tree.map(lambda old, new: jnp.where(stopped, old, new), state, stepped)
-            seen = look(state)
-            return state, jax.tree.map(lambda value: jnp.where(stopped, jnp.nan, value), seen)
+            return state, look(state)
 
         def look(state: State) -> Trajectory:
             return Trajectory(
                 loss=state.loss,
                 residual=state.residual,
-                norm=problem.constraint.norm(state.perturbation),
+                norm=l2_norm(state.perturbation),
                 perturbation=state.perturbation,
             )
 

@@ -11,7 +11,7 @@ import enum
 import functools
 import hashlib
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, TypeVar, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -23,9 +23,8 @@ from jaxadv.problems.activations import ACTIVATIONS, Activation
 from jaxadv.problems.names import resolve
 from jaxadv.problems.networks import NETWORKS, Network, init_two_layer
 from jaxadv.problems.norms import l2_norm
-from jaxadv.pytrees import pytree
+from jaxadv.pytrees import cast_floats, pytree
 
-T = TypeVar("T")
 AnyArray = Array | np.ndarray
 Given = tuple[Float[AnyArray, "row dim"], Float[AnyArray, " row"]] | None
 """Real directions and labels, or None."""
@@ -140,7 +139,7 @@ class Source(NamedTuple):
                 _keys(key, self.starts)
             )
         )(start_keys)
-        return _as_dtype(Draws(network, directions, labels, starts), self.dtype)
+        return cast_floats(Draws(network, directions, labels, starts), self.dtype)
 
     def key_for(self, key: Key[Array, ""], tag: Tag, index: IntLike) -> Key[Array, ""]:
         """The key of one kind of draw for one network."""
@@ -211,12 +210,3 @@ def _some_numbers() -> Any:
 def _keys(key: Key[Array, ""], number: int) -> Key[Array, " number"]:
     """The first keys of an endless row: key i does not depend on ``number``."""
     return jax.vmap(functools.partial(jax.random.fold_in, key))(jnp.arange(number))
-
-
-def _as_dtype(tree: T, dtype: str) -> T:
-    """The tree with all its floats of one type."""
-
-    def cast_floats(leaf: Array) -> Array:
-        return leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
-
-    return jax.tree.map(cast_floats, tree)

@@ -111,7 +111,7 @@ def _on_mesh(problem: Problem, found: Mesh) -> CriticalPoints:
     """What one mesh shows, not settled yet."""
     directions = found.points.shape[1] - 1
     height = problem if directions == 1 else dataclasses.replace(problem, loss=_output)
-    radius = float(jnp.asarray(problem.constraint.radius))
+    radius = float(problem.circumradius)
     losses, sides, slopes = map(np.asarray, _look(problem, height, radius * found.points))
     candidates = found.points[(slopes[:, None] <= slopes[found.neighbours]).all(axis=1)]
     size = _filled_up(len(candidates))
@@ -177,7 +177,7 @@ def _newton(
     On the tangent space (A − λI) ξ = −Qᵀg: to maxima, saddles and minima alike. No step is longer
     than ``longest``, about the distance of neighbouring candidates. A singular matrix ends in NaN.
     """
-    radius = jnp.asarray(problem.constraint.radius)
+    radius = problem.circumradius
 
     def step(_index: IntLike, point: Float[Array, " dim"]) -> Float[Array, " dim"]:
         delta = radius * point

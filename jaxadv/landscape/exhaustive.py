@@ -81,7 +81,7 @@ class CriticalSurvey:
 
 def on_sphere(problem: Problem) -> Problem:
     """The same problem on the sphere, the boundary of its ball."""
-    return dataclasses.replace(problem, constraint=L2Sphere(problem.constraint.radius))
+    return dataclasses.replace(problem, constraint=L2Sphere(problem.circumradius))
 
 
 def _loss(spec: Landscape) -> Loss:
@@ -116,7 +116,7 @@ def _compiled(  # noqa: PLR0917
         normal = jax.random.normal(
             source.key_for(key, Tag.SPHERE, network), (starts, source.dim), problem.x.dtype
         )
-        radius = jnp.asarray(problem.constraint.radius)
+        radius = problem.circumradius
         directions = jax.vmap(lambda vector: vector / l2_norm(vector))(normal)
         ends = climb(lambda start: (problem, start), radius * directions, pga, num_lanes=lanes)
         return problem, ends.maximum
@@ -131,7 +131,7 @@ def _compare(problem: Problem, ends: Float[np.ndarray, "start dim"]) -> tuple[in
     maxima, basins = points.perturbation[is_maximum], points.basin[is_maximum]
     found = ends[~np.isnan(ends).any(axis=1)]
     distances = np.linalg.norm(found[:, None] - maxima, axis=-1)
-    is_one = distances <= SAME * float(jnp.asarray(problem.constraint.radius))
+    is_one = distances <= SAME * float(problem.circumradius)
     missed = (basins > LEAST_BASIN) & ~is_one.any(axis=0)
     return (
         *(points.count(kind) for kind in reversed(Critical)),

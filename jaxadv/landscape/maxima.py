@@ -9,10 +9,10 @@ from jaxtyping import Array, Bool, Float, Int, ScalarLike
 
 from jaxadv.ascent import pga as ascent
 from jaxadv.ascent.certificate import certify
+from jaxadv.ascent.kinds import MAXIMA
 from jaxadv.ascent.pga import PGA, State
-from jaxadv.ascent.stationarity import over
 from jaxadv.lanes import lane_map
-from jaxadv.problems.norms import l2_norm
+from jaxadv.problems.norms import l2_norm, over
 from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import pytree
 
@@ -132,6 +132,8 @@ def climb(
             tolerance=pga.tolerances[-1],
             gradient_scale=solution.gradient_scale,
         )
+        certified = jnp.isin(certificate.kind, jnp.array(MAXIMA))
+        maximum = jnp.where(certified, certificate.maximum, jnp.nan)
         return Ends(
             status=solution.status,
             steps=solution.steps,
@@ -139,8 +141,8 @@ def climb(
             loss=solution.loss,
             kind=certificate.kind,
             curvature_ratio=certificate.curvature_ratio,
-            maximum=certificate.maximum,
-            loss_maximum=problem.objective(certificate.maximum),
+            maximum=maximum,
+            loss_maximum=problem.objective(maximum),
             path_ratio=ended["path_ratio"],
             falls=ended["falls"],
         )

@@ -4,8 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxadv.ascent.stationarity import over
-from jaxadv.problems.norms import l2_norm
+from jaxadv.problems.norms import l2_norm, over
 from jaxadv.problems.problem import Problem
 
 Vector = Float[Array, " dim"]
@@ -32,7 +31,7 @@ def one_step(problem: Problem, best: Vector) -> tuple[Scalar, Scalar]:
     centre = jnp.zeros_like(best)
     loss, gradient = problem.value_and_gradient(centre)
     norm = l2_norm(gradient)
-    radius = jnp.asarray(problem.constraint.radius)
+    radius = problem.circumradius
     reached = problem.objective(radius * over(gradient, norm))
     cosine = over(gradient @ best, norm * l2_norm(best))
     return cosine, over(reached - loss, problem.objective(best) - loss)
@@ -114,7 +113,7 @@ def gradient_change(
         >>> round(float(gradient_change(line, jnp.eye(2)[None])), 2)  # 2/(√2 (2 + √2))
         0.41
     """
-    radius = jnp.asarray(problem.constraint.radius)
+    radius = problem.circumradius
     angles = jnp.linspace(0, 2 * jnp.pi, num_points + 1, dtype=pairs.dtype)
 
     def look(pair: Float[Array, "2 dim"]) -> tuple[Scalar, Scalar]:

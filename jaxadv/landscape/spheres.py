@@ -6,7 +6,6 @@ As in `exhaustive`, ascents run on the sphere, on the first input of the first n
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 from jaxtyping import Array, Float
@@ -43,7 +42,7 @@ def view_circle(spec: Landscape, num_angles: int = 1024) -> xr.Dataset:
 
     def view(scene: Scene) -> dict[str, Any]:
         problem = on_sphere(scene.problem)
-        radius = jnp.asarray(problem.constraint.radius)
+        radius = problem.circumradius
         angles = np.linspace(0, 2 * np.pi, num_angles, endpoint=False)
         ring = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
         points = find_critical_points(problem)
@@ -78,7 +77,7 @@ def view_sphere(spec: Landscape, num_latitudes: int = 181) -> xr.Dataset:
 
     def view(scene: Scene) -> dict[str, Any]:
         problem = on_sphere(scene.problem)
-        radius = float(jnp.asarray(problem.constraint.radius))
+        radius = float(problem.circumradius)
         latitudes = np.linspace(-np.pi / 2, np.pi / 2, num_latitudes)
         longitudes = np.linspace(-np.pi, np.pi, 2 * num_latitudes - 1)
         around, up = np.meshgrid(longitudes, latitudes)

@@ -13,9 +13,9 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key
 
-from jaxadv.ascent.certificate import Kind
-from jaxadv.ascent.pga import PGA, Status
-from jaxadv.ascent.stationarity import over
+from jaxadv.ascent.kinds import Kind
+from jaxadv.ascent.pga import PGA
+from jaxadv.ascent.solution import Status
 from jaxadv.devices import on_devices
 from jaxadv.experiments.draws import Draws, Given, IntLike, Source, Tag, draw, given_of, key_of
 from jaxadv.experiments.layout import usual_certify_lanes, usual_lanes
@@ -29,7 +29,7 @@ from jaxadv.problems.constraints import L2Ball
 from jaxadv.problems.losses import LOSSES, Loss
 from jaxadv.problems.names import resolve
 from jaxadv.problems.networks import Network
-from jaxadv.problems.norms import l2_norm
+from jaxadv.problems.norms import l2_norm, over
 from jaxadv.problems.problem import Problem
 
 N = TypeVar("N", bound=Network)
@@ -235,7 +235,7 @@ def _one_network(
 
     def problem_of(row: Int[Array, " 2"]) -> tuple[Problem, Float[Array, " dim"]]:
         problem = drawn.problem(row[0], rules.loss)
-        radius = jnp.asarray(problem.constraint.radius)
+        radius = problem.circumradius
         return problem, radius * drawn.draws.start[row[0], row[1]]
 
     ends = climb(
@@ -263,7 +263,7 @@ def _one_example(
     problem: Problem, starts: Float[Array, "start dim"], ends: Ends
 ) -> dict[str, Array]:
     """What there is beside the single ascents."""
-    radius = jnp.asarray(problem.constraint.radius)
+    radius = problem.circumradius
     groups = group(ends.maximum, radius)
     best = jnp.argmax(jnp.where(groups >= 0, ends.loss_maximum, -jnp.inf))
     top = ends.maximum[best]

@@ -67,9 +67,13 @@ def _loss(spec: Landscape) -> Loss:
 @functools.partial(jax.jit, static_argnames="number")
 def record_paths(scene: Scene, pga: PGA, number: int) -> tuple[Array, Array]:
     """The losses and points at every step of the first ascents; NaN after their ends."""
-    paths = jax.vmap(lambda start: ascend_recorded(scene.problem, start, pga)[1])
-    found = paths(scene.starts[:number])
-    return found.loss, found.perturbation
+    paths = jax.vmap(lambda start: ascend_recorded(scene.problem, start, pga))
+    solutions, found = paths(scene.starts[:number])
+    ended = jnp.arange(pga.max_steps + 1) > solutions.steps[:, None]
+    return (
+        jnp.where(ended, jnp.nan, found.loss),
+        jnp.where(ended[..., None], jnp.nan, found.perturbation),
+    )
 
 
 @jax.jit
@@ -77,7 +81,7 @@ def find_maxima(scene: Scene, pga: PGA) -> tuple[Array, Array, Array]:
     """From all starts: polished maxima, their losses, and the group of each start."""
     lanes = usual_lanes(jax.local_devices()[0], scene.problem.x.size * 8, len(scene.starts))
     ends = climb(lambda start: (scene.problem, start), scene.starts, pga, num_lanes=lanes)
-    radius = jnp.asarray(scene.problem.constraint.radius)
+    radius = scene.problem.circumradius
     return ends.maximum, ends.loss_maximum, group(ends.maximum, radius)
 
 
@@ -168,7 +172,7 @@ def view_plane(
 
     def view(scene: Scene) -> dict[str, Any]:
         problem = scene.problem
-        radius = float(jnp.asarray(problem.constraint.radius))
+        radius = float(problem.circumradius)
         maxima, tops, groups = map(np.asarray, find_maxima(scene, spec.pga))
         losses, points = map(np.asarray, record_paths(scene, spec.pga, NUM_PATHS))
         if (groups >= 0).any():
@@ -254,7 +258,7 @@ def _final_losses(mesh: Mesh, number: int, lanes: int) -> Callable[..., tuple[Ar
     """The program behind `view_losses`."""
 
     def ascend(key: Key[Array, ""], problem: Problem, pga: PGA) -> tuple[Array, Array]:
-        radius, dim = jnp.asarray(problem.constraint.radius), problem.x.size
+        radius, dim = problem.circumradius, problem.x.size
         keys = jax.random.split(key, number)
         starts = radius * jax.vmap(lambda key: uniform_in_ball(key, dim))(keys)
         ends = climb(

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxadv.ascent.pga import PGA, Solution, ascend
+from jaxadv.ascent.pga import PGA, ascend
+from jaxadv.ascent.solution import Solution
 from jaxadv.ascent.steps import NormalizedStep
 from jaxadv.problems.constraints import constraint_of
 from jaxadv.problems.losses import Loss

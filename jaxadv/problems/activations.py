@@ -1,11 +1,13 @@
 """Activation functions by name; a user's own may stand wherever one of these does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
+
+from jaxadv.problems.smoothness import kinks
 
 Activation = Callable[[Float[Array, "*width"]], Float[Array, "*width"]]
 """An elementwise function of the pre-activations, differentiable by JAX."""
@@ -32,24 +34,23 @@ ACTIVATIONS: dict[str, Activation] = {
     "sin": jnp.sin,
     "relu": jax.nn.relu,
 }
-"""The built-in activations. All but relu are smooth."""
+"""The built-in activations. All but relu are analytic."""
 
-NOT_SMOOTH = frozenset(
-    {
-        *(jnp.abs, jax.nn.relu, jax.nn.relu6, jax.nn.leaky_relu, jax.nn.elu, jax.nn.celu),
-        *(jax.nn.selu, jax.nn.hard_tanh, jax.nn.hard_sigmoid, jax.nn.hard_silu),
-    }
-)
-"""JAX's activations whose second derivative does not exist everywhere."""
+KINKS: Mapping[Activation, tuple[float, ...]] = {
+    **dict.fromkeys((jnp.abs, jax.nn.relu, jax.nn.leaky_relu), (0.0,)),
+    **dict.fromkeys((jax.nn.elu, jax.nn.celu, jax.nn.selu), (0.0,)),
+    **dict.fromkeys((jax.nn.hard_sigmoid, jax.nn.hard_silu), (-3.0, 3.0)),
+    jax.nn.relu6: (0.0, 6.0),
+    jax.nn.hard_tanh: (-1.0, 1.0),
+}
+"""Where JAX's activations are not analytic."""
 
 
 def is_smooth(activation: Activation) -> bool:
-    """Whether an activation has a second derivative everywhere.
-
-    False for JAX's own with kinks; a user's function says so by an attribute ``smooth = False``.
+    """Whether an activation is analytic, as far as its computation shows (`kinks`).
 
     Example:
         >>> is_smooth(jnp.tanh), is_smooth(jax.nn.relu)
         (True, False)
     """
-    return activation not in NOT_SMOOTH and getattr(activation, "smooth", True)
+    return not kinks(activation, jax.ShapeDtypeStruct((2,), jnp.float32))

@@ -1,23 +1,59 @@
-"""Checks of numbers that users give; traced values are beyond them."""
+"""Checks of numbers that users give. Of a traced value only the shape and the type are known."""
 
 import math
+from typing import Any
 
+import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
-from jaxtyping import ScalarLike
 
 
-def check_number(name: str, value: ScalarLike, *, positive: bool) -> None:
-    """Refuse a number that is not finite, or is negative, or is 0 where it must be positive.
+def check_number(name: str, value: Any, *, positive: bool) -> None:
+    """Refuse what is not one real number, is not finite, is negative, or is 0 where it must not be.
+
+    Args:
+        name: what the message calls the value.
+        value: a Python number or an array of shape (); tracers are checked for their shape alone.
+        positive: whether 0 is refused, too.
 
     Raises:
-        ValueError: says which and why.
+        TypeError: for what is no number.
+        ValueError: for an array of several numbers, and for a number out of range.
 
     Example:
         >>> check_number("radius", 0.0, positive=False)
+        >>> check_number("radius", [1, 2], positive=False)
+        Traceback (most recent call last):
+        ValueError: radius: [1, 2] has shape (2,) and must be one number; jax.vmap goes over many
     """
-    if isinstance(value, Tracer):
+    check_scalar(name, value)
+    if isinstance(value, Tracer) or not hasattr(value, "__float__"):
         return
-    number = float(value)  # pyright: ignore[reportArgumentType]
+    number = float(value)
     if not math.isfinite(number) or number < 0 or (positive and number == 0):
         must = "positive" if positive else "0 or more"
         raise ValueError(f"{name}: {number} must be {must} and finite")
+
+
+def check_scalar(name: str, value: Any) -> None:
+    """Refuse what is not one real number: shape (), and a type of integers or floats.
+
+    Raises:
+        TypeError: for what is no number.
+        ValueError: for an array of several numbers.
+    """
+    shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
+    if shape is None or dtype is None:
+        try:
+            # A list of tracers is no array; it is refused all the same.
+            array = np.asarray(value)
+        except Exception:  # noqa: BLE001  objects may raise anything here
+            array = np.empty((), object)
+        shape, dtype = array.shape, array.dtype
+    if not jnp.issubdtype(dtype, jnp.number) or jnp.issubdtype(dtype, jnp.complexfloating):
+        raise TypeError(f"{name}: {value!r} must be a number")
+    if shape != ():
+        shown = f"{value!r} has" if isinstance(value, list | tuple) else "has"
+        raise ValueError(
+            f"{name}: {shown} shape {shape} and must be one number; jax.vmap goes over many"
+        )

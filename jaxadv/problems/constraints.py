@@ -1,80 +1,114 @@
-"""The sets that a perturbation may not leave: projections, circumradii, Frank-Wolfe gaps.
+"""The sets that a perturbation may not leave: projections, circumradii, Frank-Wolfe gaps, faces.
 
 The projections on L2 sets differ from optax's, which the tests compare them with: no NaN at 0 and
 at radius 0, no squares that overflow in float32, and points of the set stay as they are, bit for
 bit. Norms are what a step of ascent costs beside its two matrix products, hence their economy.
 """
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, ScalarLike
 from optax import projections
 
 from jaxadv.problems.checks import check_number
-from jaxadv.problems.norms import entry_scale, l2_norm, rounding
+from jaxadv.problems.faces import Face, RoundFace
+from jaxadv.problems.norms import entry_scale, inner, is_zero, l2_norm, rounding
 from jaxadv.pytrees import pytree
 
 
 @runtime_checkable
 class Constraint(Protocol):
-    """A closed set of perturbations, symmetric about 0 and of size ``radius`` >= 0."""
+    """A closed set of perturbations δ, which have the shape of the input.
 
-    @property
-    def radius(self) -> ScalarLike:
-        """The set's size: the norm that no perturbation exceeds."""
+    **A set of your own** is a pytree with these methods; its arrays are leaves, so that
+    `jax.vmap` can batch them. It needs no radius, and it need not be symmetric about 0. Ascents
+    use the five methods below. Certificates use `CertifiableConstraint.face` as well.
+
+    Example:
+        Only the pixels of a mask may change, in a ball:
+
+        >>> import dataclasses
+        >>> import jax, jax.numpy as jnp, jaxadv as ja
+        >>> @jax.tree_util.register_dataclass
+        ... @dataclasses.dataclass(frozen=True)
+        ... class MaskedBall:
+        ...     ball: ja.L2Ball
+        ...     mask: jax.Array
         ...
+        ...     def project(self, delta):
+        ...         return self.ball.project(self.mask * delta)
+        ...
+        ...     def tangent(self, delta, vector):
+        ...         return self.mask * vector
+        ...
+        ...     def circumradius(self, dim):
+        ...         return self.ball.circumradius(dim)
+        ...
+        ...     def frank_wolfe_gap(self, delta, gradient):
+        ...         return self.ball.frank_wolfe_gap(delta, self.mask * gradient)
+        ...
+        ...     def active(self, delta, slack):
+        ...         return self.ball.active(delta, slack)
+        >>> some = MaskedBall(ja.L2Ball(1.0), jnp.array([1.0, 1.0, 0.0]))
+        >>> prob = ja.Problem(jnp.sum, x=[1.0, 1.0, 1.0], y=0.0, constraint=some)
+        >>> ja.ascend(prob, jnp.zeros(3), ja.PGA()).perturbation.round(3).tolist()
+        [0.7070000171661377, 0.7070000171661377, 0.0]
+    """
 
-    def project(self, delta: Float[Array, " dim"]) -> Float[Array, " dim"]:
+    def project(self, delta: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """P(δ), the nearest point of the set in the Euclidean norm."""
         ...
 
-    def norm(self, delta: Float[Array, " dim"], unit: ScalarLike | None = None) -> Float[Array, ""]:
-        """The norm that is at most ``radius`` in the set; ``unit`` may serve as in `l2_norm`."""
+    def tangent(
+        self, delta: Float[Array, "*shape"], vector: Float[Array, "*shape"]
+    ) -> Float[Array, "*shape"]:
+        """The part of v in the set's tangent space at δ: all of v where the set has an interior."""
         ...
 
     def circumradius(self, dim: int) -> ScalarLike:
-        """The radius of the smallest Euclidean ball that holds the set."""
+        """The radius of the smallest Euclidean ball that holds the set, for ``dim`` entries."""
         ...
 
     def frank_wolfe_gap(
-        self, delta: Float[Array, " dim"], gradient: Float[Array, " dim"]
+        self, delta: Float[Array, "*shape"], gradient: Float[Array, "*shape"]
     ) -> Float[Array, ""]:
         """Max ⟨z − δ, g⟩ over z in the set, in units of the loss (FOSC in Wang et al. 2019)."""
         ...
 
+    def active(self, delta: Float[Array, "*shape"], slack: float) -> Bool[Array, "..."]:
+        """Which of the constraints that define the set hold with equality at δ.
+
+        One flag for each constraint; a point is on the boundary where any of them is set.
+        ``slack`` is the relative error that counts as equality (`rounding`).
+        """
+        ...
+
+
+@runtime_checkable
+class CertifiableConstraint(Constraint, Protocol):
+    """A `Constraint` that says what its faces are, so that `certify` and `polish` can use it."""
+
+    def face(self, delta: Float[Array, "*shape"], active: Bool[Array, "..."]) -> Face:
+        """The face through δ on which the ``active`` constraints hold with equality."""
+        ...
+
 
 @pytree
-class L2Ball:
-    """{δ : ‖δ‖₂ ≤ radius}.
-
-    Example:
-        >>> L2Ball(1.0).project(jnp.array([3.0, 4.0])).tolist()
-        [0.6000000238418579, 0.800000011920929]
-    """
+class _Round:
+    """What a ball and a sphere about 0 have in common."""
 
     radius: ScalarLike
 
     def __post_init__(self) -> None:
         check_number("radius", self.radius, positive=False)
 
-    def project(self, delta: Float[Array, " dim"]) -> Float[Array, " dim"]:
-        """δ·min(1, radius/‖δ‖); a point inside, or outside by rounding only, stays bit for bit.
-
-        Entries beyond 1e18 radii (in float32, at dim 16) count as so many.
-        """
-        unit = entry_scale(jnp.asarray(self.radius, delta.dtype))
-        most = float(jnp.finfo(delta.dtype).max) ** 0.5 / delta.size
-        scaled = jnp.clip(delta / unit, -most, most)
-        norm = l2_norm(scaled, unit=1.0)
-        outside = unit * norm > self.radius * (1 + rounding(delta.size, delta.dtype))
-        outside |= jnp.asarray(self.radius) == 0
-        nearest = jnp.asarray(self.radius) * (scaled / jnp.where(norm == 0, 1, norm))
-        return jnp.where(outside, nearest, delta)
-
-    def norm(self, delta: Float[Array, " dim"], unit: ScalarLike | None = None) -> Float[Array, ""]:
-        """‖δ‖₂."""
-        return l2_norm(delta, unit)
+    @classmethod
+    def of_circumradius(cls, circumradius: ScalarLike, dim: int) -> Any:
+        """The set that reaches as far as ``circumradius``, in ``dim`` dimensions."""
+        del dim
+        return cls(circumradius)
 
     def circumradius(self, dim: int) -> ScalarLike:
         """The radius itself, for every ``dim``."""
@@ -82,14 +116,54 @@ class L2Ball:
         return self.radius
 
     def frank_wolfe_gap(
-        self, delta: Float[Array, " dim"], gradient: Float[Array, " dim"]
+        self, delta: Float[Array, "*shape"], gradient: Float[Array, "*shape"]
     ) -> Float[Array, ""]:
         """radius·‖g‖₂ − ⟨δ, g⟩."""
-        return jnp.asarray(self.radius) * l2_norm(gradient) - delta @ gradient
+        return jnp.asarray(self.radius) * l2_norm(gradient) - inner(delta, gradient)
+
+    def active(self, delta: Float[Array, "*shape"], slack: float) -> Bool[Array, ""]:
+        """Whether ‖δ‖₂ is the radius, up to a relative error of ``slack`` (THEORY 3)."""
+        return l2_norm(delta, unit=self.radius) >= self.radius * (1 - slack)
 
 
 @pytree
-class L2Sphere(L2Ball):
+class L2Ball(_Round):
+    """{δ : ‖δ‖₂ ≤ radius}.
+
+    Example:
+        >>> L2Ball(1.0).project(jnp.array([3.0, 4.0])).tolist()
+        [0.6000000238418579, 0.800000011920929]
+    """
+
+    def project(self, delta: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """δ·min(1, radius/‖δ‖); a point inside, or outside by rounding only, stays bit for bit.
+
+        Entries beyond 1e18 radii (in float32, at dim 16) count as so many.
+        """
+        radius = jnp.asarray(self.radius, delta.dtype)
+        unit = entry_scale(radius)
+        most = float(jnp.finfo(delta.dtype).max) ** 0.5 / delta.size
+        scaled = jnp.clip(delta / unit, -most, most)
+        norm = l2_norm(scaled, unit=1.0)
+        outside = unit * norm > radius * (1 + rounding(delta.size, delta.dtype))
+        outside |= is_zero(radius)
+        nearest = radius * (scaled / jnp.where(norm == 0, 1, norm))
+        return jnp.where(outside, nearest, delta)
+
+    def tangent(
+        self, delta: Float[Array, "*shape"], vector: Float[Array, "*shape"]
+    ) -> Float[Array, "*shape"]:
+        """All of v: the ball has an interior."""
+        del delta
+        return vector
+
+    def face(self, delta: Float[Array, "*shape"], active: Bool[Array, ""]) -> RoundFace:
+        """The sphere on the boundary, all of space in the interior."""
+        return RoundFace(delta, active, self.radius)
+
+
+@pytree
+class L2Sphere(_Round):
     """{δ : ‖δ‖₂ = radius}, the ball's boundary; the gap is the same as the ball's.
 
     Example:
@@ -97,13 +171,29 @@ class L2Sphere(L2Ball):
         [3.0, 4.0]
     """
 
-    def project(self, delta: Float[Array, " dim"]) -> Float[Array, " dim"]:
+    def project(self, delta: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """δ·radius/‖δ‖; every point is nearest to δ = 0, and radius·e₁ is returned there."""
-        direction, norm = _polar(delta)
-        on_sphere = jnp.abs(norm - self.radius) <= self.radius * rounding(delta.size, delta.dtype)
-        pole = jnp.zeros_like(delta).at[0].set(1)
-        nearest = jnp.asarray(self.radius) * jnp.where(norm > 0, direction, pole)
+        radius = jnp.asarray(self.radius, delta.dtype)
+        # δ/‖δ‖ and ‖δ‖ from one search of the largest entry and one sum.
+        unit = entry_scale(delta)
+        scaled = delta / unit
+        scaled_norm = l2_norm(scaled, unit=1.0)
+        direction = scaled / jnp.where(scaled_norm == 0, 1, scaled_norm)
+        norm = unit * scaled_norm
+        on_sphere = jnp.abs(norm - radius) <= radius * rounding(delta.size, delta.dtype)
+        pole = jnp.zeros(delta.size, delta.dtype).at[0].set(1).reshape(delta.shape)
+        nearest = radius * jnp.where(is_zero(norm), pole, direction)
         return jnp.where(on_sphere, delta, nearest)
+
+    def tangent(
+        self, delta: Float[Array, "*shape"], vector: Float[Array, "*shape"]
+    ) -> Float[Array, "*shape"]:
+        """V − n⟨n, v⟩, n = δ/‖δ‖."""
+        return self.face(delta, jnp.bool_(True)).tangent(vector)
+
+    def face(self, delta: Float[Array, "*shape"], active: Bool[Array, ""]) -> RoundFace:
+        """The sphere itself."""
+        return RoundFace(delta, active, self.radius, is_surface=True)
 
 
 @pytree
@@ -120,54 +210,70 @@ class LInfBall:
     def __post_init__(self) -> None:
         check_number("radius", self.radius, positive=False)
 
-    def project(self, delta: Float[Array, " dim"]) -> Float[Array, " dim"]:
+    @classmethod
+    def of_circumradius(cls, circumradius: ScalarLike, dim: int) -> Constraint:
+        """The box whose corners are at ``circumradius``.
+
+        Example:
+            >>> LInfBall.of_circumradius(2.0, dim=4)
+            LInfBall(radius=1.0)
+        """
+        return cls(circumradius / dim**0.5)
+
+    def project(self, delta: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Each δ_i clipped to ±radius."""
         return projections.projection_linf_ball(delta, self.radius)
 
-    def norm(self, delta: Float[Array, " dim"], unit: ScalarLike | None = None) -> Float[Array, ""]:
-        """max_i |δ_i|."""
-        del unit
-        return jnp.max(jnp.abs(delta))
+    def tangent(
+        self, delta: Float[Array, "*shape"], vector: Float[Array, "*shape"]
+    ) -> Float[Array, "*shape"]:
+        """All of v: the box has an interior."""
+        del delta
+        return vector
 
     def circumradius(self, dim: int) -> ScalarLike:
         """radius·√dim, the distance of the box's corners."""
         return self.radius * dim**0.5
 
     def frank_wolfe_gap(
-        self, delta: Float[Array, " dim"], gradient: Float[Array, " dim"]
+        self, delta: Float[Array, "*shape"], gradient: Float[Array, "*shape"]
     ) -> Float[Array, ""]:
         """radius·‖g‖₁ − ⟨δ, g⟩."""
-        return jnp.asarray(self.radius) * jnp.sum(jnp.abs(gradient)) - delta @ gradient
+        return jnp.asarray(self.radius) * jnp.sum(jnp.abs(gradient)) - inner(delta, gradient)
+
+    def active(self, delta: Float[Array, "*shape"], slack: float) -> Bool[Array, "*shape"]:
+        """For each entry whether |δ_i| is the radius, up to a relative error of ``slack``."""
+        return jnp.abs(delta) >= self.radius * (1 - slack)
 
 
-CONSTRAINTS = ("l2-ball", "l2-sphere", "linf-ball")
-"""Sets by name, `constraint_of`."""
+ConstraintOf = Callable[[ScalarLike, int], Constraint]
+"""``make(circumradius, dim) -> Constraint``."""
+CONSTRAINTS: Mapping[str, Any] = {"l2-ball": L2Ball, "l2-sphere": L2Sphere, "linf-ball": LInfBall}
+"""The built-in sets by name."""
 
 
-def constraint_of(name: str, circumradius: ScalarLike, dim: int) -> Constraint:
-    """The set of a name and circumradius: sets of one circumradius reach equally far.
+def constraint_of(
+    kind: str | ConstraintOf | type[Constraint], circumradius: ScalarLike, dim: int
+) -> Constraint:
+    """A set of some kind that reaches as far as ``circumradius``.
+
+    Args:
+        kind: a name of `CONSTRAINTS`, one of its classes, or a function (circumradius, dim).
+        circumradius: the distance of the set's farthest point from 0.
+        dim: the number of entries of a perturbation.
 
     Example:
         >>> constraint_of("linf-ball", 2.0, dim=4)
         LInfBall(radius=1.0)
     """
-    if name == "linf-ball":
-        return LInfBall(circumradius / dim**0.5)
-    return {"l2-ball": L2Ball, "l2-sphere": L2Sphere}[name](circumradius)
-
-
-def _polar(delta: Float[Array, " dim"]) -> tuple[Float[Array, " dim"], Float[Array, ""]]:
-    """δ/‖δ‖ (0 for δ = 0) and ‖δ‖, for one search of the largest entry and one sum."""
-    unit = entry_scale(delta)
-    scaled = delta / unit
-    norm = l2_norm(scaled, unit=1.0)
-    return scaled / jnp.where(norm == 0, 1, norm), unit * norm
+    known: Any = CONSTRAINTS[kind] if isinstance(kind, str) else kind
+    return getattr(known, "of_circumradius", known)(circumradius, dim)
 
 
 def on_boundary(
-    constraint: Constraint, delta: Float[Array, " dim"], slack: float
+    constraint: Constraint, delta: Float[Array, "*shape"], slack: float
 ) -> Bool[Array, ""]:
-    """Whether the set's norm of δ is its radius, up to a relative error of ``slack``.
+    """Whether any constraint is active at δ, up to a relative error of ``slack``.
 
     With `rounding` at the precision of δ this is THEORY 3's condition for `boundary_step`.
 
@@ -175,4 +281,4 @@ def on_boundary(
         >>> bool(on_boundary(L2Ball(1.0), jnp.array([0.6, 0.8]), slack=1e-6))
         True
     """
-    return constraint.norm(delta, unit=constraint.radius) >= constraint.radius * (1 - slack)
+    return jnp.any(constraint.active(delta, slack))

@@ -1,13 +1,34 @@
 """Losses ℓ(o, y) of an output o and a label y; a user's own may stand for these."""
 
-from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, ScalarLike
 
-Loss = Callable[[Float[Array, "*classes"], ScalarLike], Float[Array, ""]]
-"""``loss(output, label) -> scalar``, twice differentiable by JAX in ``output``."""
+
+@runtime_checkable
+class Loss(Protocol):
+    """``loss(output, label) -> scalar``, twice differentiable by JAX in ``output``.
+
+    **A loss of your own** is any function or hashable object that can be called so: the output of
+    the network, a number or logits, and the label as it was given to `Problem`. Ascent maximises
+    it. A loss with kinks, such as a hinge, is never certified, as a network with kinks is not.
+
+    Example:
+        >>> import jaxadv as ja
+        >>> def cubic(output, label):
+        ...     return (output - label) ** 3
+        >>> prob = ja.Problem(jnp.sum, x=[1.0, 1.0], y=0.0, constraint=ja.L2Ball(0.1), loss=cubic)
+        >>> float(prob.objective(jnp.zeros(2)))
+        8.0
+    """
+
+    def __call__(self, output: Float[Array, "*classes"], label: Any, /) -> Float[Array, ""]:
+        """The loss ℓ(o, y)."""
+        ...
 
 
 def quadratic(output: Float[Array, ""], label: ScalarLike) -> Float[Array, ""]:
@@ -33,17 +54,20 @@ def logistic(output: Float[Array, ""], label: ScalarLike) -> Float[Array, ""]:
 def cross_entropy(output: Float[Array, " classes"], label: ScalarLike) -> Float[Array, ""]:
     """ℓ(o, y) = log Σ_j exp(o_j) − o_y, for a network with an output for each class, y its number.
 
+    NaN for a label that is not the number of a class.
+
     Example:
         >>> float(cross_entropy(jnp.zeros(2), 1.0)) == float(jnp.log(2.0))
         True
     """
-    return -_own(jax.nn.log_softmax(output), label)
+    return -_of_class(jax.nn.log_softmax(output), label)
 
 
 def margin(output: Float[Array, "*classes"], label: ScalarLike) -> Float[Array, ""]:
     """By how much another answer is ahead of the right one: −y·o, or max_{j≠y} o_j − o_y.
 
-    Positive where the answer is wrong; an adversary that maximises it goes straight for that.
+    Positive where the answer is wrong; an adversary that maximises it goes straight for that. NaN
+    for a label that is not the number of a class.
 
     Example:
         >>> float(margin(jnp.float32(3), -1.0)), float(margin(jnp.array([3.0, 1.0]), 0.0))
@@ -51,15 +75,50 @@ def margin(output: Float[Array, "*classes"], label: ScalarLike) -> Float[Array, 
     """
     if jnp.ndim(output) == 0:
         return -(output * label)
-    others = jnp.where(jnp.arange(output.size) == jnp.asarray(label, int), -jnp.inf, output)
-    return jnp.max(others) - _own(output, label)
+    others = jnp.where(jnp.arange(output.size) == label, -jnp.inf, output)
+    return jnp.max(others) - _of_class(output, label)
 
 
-def _own(output: Float[Array, " classes"], label: ScalarLike) -> Float[Array, ""]:
-    return jnp.take(output, jnp.asarray(label, int))
+def _of_class(output: Float[Array, " classes"], label: ScalarLike) -> Float[Array, ""]:
+    """The entry of a class; NaN where the label is no class, which a cast would hide."""
+    is_class = (jnp.arange(output.size) == label).any()
+    index = jnp.where(is_class, label, output.size).astype(jnp.int32)
+    return jnp.take(output, index, mode="fill", fill_value=jnp.nan)
 
 
 LOSSES: dict[str, Loss] = {"quadratic": quadratic, "logistic": logistic}
 """Of networks with one output, by name."""
 LOSSES_OF_CLASSES: dict[str, Loss] = {"cross-entropy": cross_entropy}
 """Of networks with an output for each class, by name."""
+
+LABELLED = (logistic, cross_entropy, margin)
+"""Losses that are not defined for every label."""
+
+
+def check_label(loss: Loss, label: Any, classes: int | None) -> None:
+    """Refuse a label that a built-in loss is not defined for; traced labels are beyond it.
+
+    Args:
+        loss: the loss.
+        label: y.
+        classes: how many logits the network gives; None for one output, a number.
+
+    Raises:
+        ValueError: says what the label must be.
+
+    Example:
+        >>> check_label(cross_entropy, -1, classes=10)
+        Traceback (most recent call last):
+        ValueError: y: -1 must be a class, a whole number from 0 to 9
+    """
+    if loss not in LABELLED or isinstance(label, Tracer):
+        return
+    if not isinstance(label, int | float | np.generic | np.ndarray | jax.Array):
+        return
+    if jnp.shape(label) != ():
+        raise ValueError(f"y: shape {jnp.shape(label)} must be one number")
+    number = float(label)
+    if classes is not None and number not in range(classes):
+        raise ValueError(f"y: {number:g} must be a class, a whole number from 0 to {classes - 1}")
+    if loss is logistic and number not in (-1, 1):
+        raise ValueError(f"y: {number:g} must be -1 or 1 for the logistic loss")

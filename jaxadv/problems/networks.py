@@ -1,62 +1,183 @@
 """Networks z -> f(z): the two-layer network of THEORY 2, and what a user's own must offer."""
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Key, ScalarLike
 
-from jaxadv.problems.activations import ACTIVATIONS, Activation, is_smooth
+from jaxadv.problems.activations import ACTIVATIONS, KINKS, Activation, is_smooth
+from jaxadv.problems.foreign import as_pytree
 from jaxadv.problems.names import resolve
-from jaxadv.pytrees import pytree, static
+from jaxadv.pytrees import pytree, set_fields, static
 
 
 @runtime_checkable
 class Network(Protocol):
-    """Any pytree that maps one input to one number, or one for each class; leaves are weights.
+    """Maps one input, an array of any shape, to a number or to a vector of logits.
 
-    A network that has kinks should also have an attribute ``smooth = False``, so that `certify`
-    does not trust its second derivatives; without the attribute it counts as smooth.
+    **A network of your own** is any callable that JAX can differentiate: a plain function, a
+    lambda, a bound method, a `functools.partial`, a jitted function, an Equinox module, a Flax NNX
+    module, ``functools.partial(module.apply, variables)`` of Flax Linen or Haiku, or an object of
+    your own class. It takes one input, without a batch axis.
+
+    - Its arrays are data: two networks of the same structure share a compiled program. All other
+      parts are structure, and must be hashable. Arrays that a plain function closes over are
+      constants of the program: give those that change as `functools.partial` arguments.
+    - Dropout and batch statistics must be in evaluation mode (``network.eval()``,
+      ``eqx.nn.inference_mode(network)``).
+    - Inputs that are normalised before the network: `Normalized`.
+    - `certify` reads from the network's computation whether it has kinks. ``Problem(...,
+      smooth=True)`` declares that it has none.
+
+    Example:
+        >>> import functools
+        >>> import jaxadv as ja
+        >>> weights = {"w": jnp.ones((3, 4)), "b": jnp.zeros(3)}
+        >>> def network(weights, image):
+        ...     return jnp.tanh(weights["w"] @ image.ravel() + weights["b"])
+        >>> prob = ja.Problem(
+        ...     functools.partial(network, weights),
+        ...     x=jnp.ones((2, 2)), y=2, constraint=ja.L2Ball(0.1), loss="cross-entropy",
+        ... )
+        >>> ja.ascend(prob, jnp.zeros((2, 2)), ja.PGA()).perturbation.shape
+        (2, 2)
     """
 
-    def __call__(self, z: Float[Array, " dim"], /) -> Float[Array, "*classes"]:
+    def __call__(self, z: Float[Array, "*shape"], /) -> Float[Array, "*classes"]:
         """The output f(z)."""
         ...
 
 
+def as_network(network: Any) -> Network:
+    """A user's network as a pytree that can be called.
+
+    Raises:
+        TypeError: for what cannot be called, a PyTorch module, or a module of Flax Linen or Haiku
+            without its parameters; says what to give instead.
+
+    Example:
+        >>> as_network(jnp.sum)
+        Foreign(sum)
+    """
+    kind = type(network)
+    if any(base.__module__.partition(".")[0] == "torch" for base in kind.__mro__):
+        raise TypeError(
+            f"network: {kind.__name__} is a PyTorch module, which JAX cannot differentiate; write "
+            "its forward pass with jax.numpy, and copy its weights with .detach().numpy()"
+        )
+    if hasattr(network, "init") and hasattr(network, "apply"):
+        raise TypeError(
+            f"network: {kind.__name__} has no parameters of its own; give "
+            "functools.partial(network.apply, variables), with the variables that init returned"
+        )
+    if not callable(network) or isinstance(network, type):
+        raise TypeError(f"network: {network!r} must be a function of an input")
+    return as_pytree("network", network)
+
+
+@pytree
+class Normalized:
+    """z -> f((z − mean)/std): a network whose inputs are normalised before they enter it.
+
+    Perturbations then live in the units of the raw input, such as pixels in [0, 1].
+
+    Attributes:
+        network: f.
+        mean: one number, or an array that broadcasts to the shape of an input.
+        std: likewise, positive.
+
+    Example:
+        >>> net = Normalized(jnp.sum, mean=0.5, std=0.25)
+        >>> float(net(jnp.ones((2, 2))))
+        8.0
+    """
+
+    network: Network
+    mean: ScalarLike | Float[Array, "*mean"]
+    std: ScalarLike | Float[Array, "*std"]
+
+    def __post_init__(self) -> None:
+        set_fields(self, network=as_network(self.network))
+
+    def __call__(self, z: Float[Array, "*shape"]) -> Float[Array, "*classes"]:
+        """The output f((z − mean)/std).
+
+        Raises:
+            ValueError: if the mean or the standard deviation does not broadcast to the input.
+        """
+        try:
+            mean, std = (
+                jnp.broadcast_to(jnp.asarray(values, z.dtype), z.shape)
+                for values in (self.mean, self.std)
+            )
+        except ValueError as error:
+            shapes = f"mean {jnp.shape(self.mean)} and std {jnp.shape(self.std)}"
+            raise ValueError(f"{shapes} do not broadcast to an input {z.shape}") from error
+        return self.network((z - mean) / std)
+
+
 @pytree
 class TwoLayer:
-    """f(z) = Σ_r a_r σ(w_r·z) (THEORY 2).
+    """f(z) = Σ_r a_r σ(w_r·z) (THEORY 2), on all entries of the input z, whatever its shape.
 
     Attributes:
         hidden: W, the rows w_r.
         output: a; with a column for each class where f has an output for each.
-        activation: σ, elementwise; by default tanh.
+        activation: σ, elementwise: a name of `ACTIVATIONS`, or a function; by default tanh.
 
     Example:
-        >>> net = TwoLayer(hidden=jnp.eye(2), output=jnp.ones(2), activation=jnp.tanh)
+        >>> net = TwoLayer(hidden=jnp.eye(2), output=jnp.ones(2), activation="tanh")
         >>> net(jnp.zeros(2)).shape
         ()
     """
 
     hidden: Float[Array, "width dim"]
     output: Float[Array, "width *classes"]
-    activation: Activation = static(default=ACTIVATIONS["tanh"])
+    activation: Activation = static()
 
-    def __call__(self, z: Float[Array, " dim"]) -> Float[Array, "*classes"]:
-        """The output f(z)."""
-        return self.activation(z @ self.hidden.T) @ self.output
+    def __init__(
+        self,
+        hidden: Float[Array, "width dim"],
+        output: Float[Array, "width *classes"],
+        activation: str | Activation = "tanh",
+    ) -> None:
+        set_fields(
+            self,
+            hidden=hidden,
+            output=output,
+            activation=resolve("activation", activation, ACTIVATIONS),
+        )
+
+    def __call__(self, z: Float[Array, "*shape"]) -> Float[Array, "*classes"]:
+        """The output f(z).
+
+        Raises:
+            ValueError: for an input of another size.
+        """
+        entries = z.ravel()
+        dim = self.hidden.shape[-1]
+        if entries.size != dim:
+            raise ValueError(f"the network takes {dim} entries, the input has {entries.size}")
+        return self.activation(entries @ self.hidden.T) @ self.output
 
     @property
     def smooth(self) -> bool:
-        """Whether f has second derivatives everywhere."""
+        """Whether f is analytic."""
         return is_smooth(self.activation)
 
-    def kink_distance(self, z: Float[Array, " dim"]) -> Float[Array, ""]:
-        """min_r |w_r·z|, how far z is from the nearest kink; inf where there are none."""
+    def kink_distance(self, z: Float[Array, "*shape"]) -> Float[Array, ""]:
+        """min_r |w_r·z − c| over the kinks c of σ; inf where σ is analytic, 0 where c is unknown.
+
+        In units of the pre-activations.
+        """
         if self.smooth:
             return jnp.full((), jnp.inf, z.dtype)
-        return jnp.min(jnp.abs(self.hidden @ z))
+        kinks = KINKS.get(self.activation)
+        if kinks is None:
+            return jnp.zeros((), z.dtype)
+        gaps = (self.hidden @ z.ravel())[:, None] - jnp.asarray(kinks, z.dtype)[None]
+        return jnp.min(jnp.abs(gaps))
 
 
 def init_two_layer(
@@ -91,7 +212,7 @@ def init_two_layer(
     # `jax.random.rademacher` draws other signs when float64 is switched on.
     positive = jax.random.bernoulli(output_key, jnp.float32(0.5), shape)
     output = jnp.where(positive, 1, -1).astype(jnp.float32) / width**0.5
-    return TwoLayer(hidden, output, resolve("activation", activation, ACTIVATIONS))
+    return TwoLayer(hidden, output, activation)
 
 
 NETWORKS = {"two-layer": init_two_layer}

@@ -1,11 +1,14 @@
-"""The Euclidean norm, safe where NumPy's is not, and the unit in which rounding is counted."""
+"""Norms and quotients that are safe at 0, and the unit in which rounding is counted.
+
+They take arrays of any shape, which count as vectors of all their entries.
+"""
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Bool, Float, ScalarLike
 
 
-def l2_norm(vector: Float[Array, " dim"], unit: ScalarLike | None = None) -> Float[Array, ""]:
+def l2_norm(vector: Float[Array, "*shape"], unit: ScalarLike | None = None) -> Float[Array, ""]:
     """‖v‖₂, without overflow or underflow, and with gradient 0 (not NaN) at v = 0.
 
     The vector is divided by its largest entry before it is squared, so that the norm of 1e30 or
@@ -26,8 +29,45 @@ def l2_norm(vector: Float[Array, " dim"], unit: ScalarLike | None = None) -> Flo
     return unit * jnp.where(squared == 0, 0, jnp.sqrt(jnp.where(squared == 0, 1, squared)))
 
 
-def entry_scale(vector: Float[Array, "*dim"]) -> Float[Array, ""]:
-    """max_i |v_i|, or 1 where that is 0 or not finite: v over it can be squared safely.
+def inner(one: Float[Array, "*shape"], other: Float[Array, "*shape"]) -> Float[Array, ""]:
+    """⟨v, w⟩, the sum over all entries.
+
+    Example:
+        >>> float(inner(jnp.ones((2, 3)), jnp.ones((2, 3))))
+        6.0
+    """
+    return jnp.vdot(one, other)
+
+
+def over(numerator: Float[Array, "..."] | ScalarLike, denominator: ScalarLike) -> Array:
+    """numerator/denominator, and 0 where the denominator is 0; no NaN in the gradient either.
+
+    A subnormal denominator counts as 0: the quotient could overflow, and many processors replace
+    subnormal numbers by 0. A denominator that is NaN gives NaN.
+
+    Example:
+        >>> float(over(jnp.float32(0), jnp.float32(0)))
+        0.0
+    """
+    denominator = jnp.asarray(denominator)
+    zero = is_zero(denominator)
+    return jnp.where(zero, 0, numerator / jnp.where(zero, 1, denominator))
+
+
+def is_zero(number: Array) -> Bool[Array, "..."]:
+    """Whether a number is 0 or subnormal; false for NaN.
+
+    Example:
+        >>> is_zero(jnp.array([0.0, 1e-40, 1e-30, jnp.nan])).tolist()
+        [True, True, False, False]
+    """
+    if not jnp.issubdtype(number.dtype, jnp.floating):
+        return number == 0
+    return jnp.abs(number) < float(jnp.finfo(number.dtype).tiny)
+
+
+def entry_scale(vector: Float[Array, "*shape"]) -> Float[Array, ""]:
+    """max_i |v_i|, or 1 where that is 0, subnormal or not finite: v over it can be squared safely.
 
     A constant to differentiation, for use where the result does not depend on it.
 
@@ -36,7 +76,7 @@ def entry_scale(vector: Float[Array, "*dim"]) -> Float[Array, ""]:
         4.0
     """
     largest = jax.lax.stop_gradient(jnp.max(jnp.abs(vector)))
-    return jnp.where((largest > 0) & jnp.isfinite(largest), largest, 1)
+    return jnp.where(is_zero(largest) | ~jnp.isfinite(largest), 1, largest)
 
 
 def rounding(dim: int, dtype: jnp.dtype) -> float:

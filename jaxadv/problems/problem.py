@@ -1,12 +1,20 @@
 """The inner problem of adversarial training: maximise ℓ(f(x + δ), y) over a set of δ."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import jax
-from jaxtyping import Array, Float, ScalarLike
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
 
 from jaxadv.problems.constraints import Constraint
-from jaxadv.problems.losses import Loss, quadratic
-from jaxadv.problems.networks import Network
-from jaxadv.pytrees import pytree, static
+from jaxadv.problems.foreign import as_pytree
+from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES, Loss, quadratic
+from jaxadv.problems.names import resolve
+from jaxadv.problems.networks import Network, as_network
+from jaxadv.pytrees import pytree, set_fields, static
 
 
 @pytree
@@ -16,39 +24,137 @@ class Problem:
     Batches of problems are made with `jax.vmap`; nothing here has a batch axis.
 
     Attributes:
-        network: f, any pytree that maps an input to a scalar; wrap a plain function in
-            `jax.tree_util.Partial`.
-        x: the input.
+        network: f, any callable that maps an input to a number or to logits, see `Network`.
+        x: the input, of any shape: an array, or what NumPy makes one of.
         y: its label.
-        constraint: the set of perturbations.
-        loss: ℓ, ``loss(output, label) -> scalar``.
+        constraint: the set of perturbations, see `Constraint`.
+        loss: ℓ, a name ("quadratic", "logistic", "cross-entropy"), or ``loss(output, label)``.
+        smooth: declares that f and ℓ are twice continuously differentiable where their computation
+            does not show it (`certify` then takes your word, and the certificate says so).
+
+    Raises:
+        TypeError: for a network, input, label, constraint or loss that cannot be used; says why.
+        ValueError: for an unknown name of a loss.
 
     Example:
         >>> import jax.numpy as jnp
         >>> from jaxadv import L2Ball
-        >>> net = jax.tree_util.Partial(jnp.sum)
-        >>> Problem(net, jnp.ones(3), jnp.float32(1), L2Ball(0.1)).objective(jnp.zeros(3))
+        >>> prob = Problem(jnp.sum, x=[1.0, 1.0, 1.0], y=1.0, constraint=L2Ball(0.1))
+        >>> prob.objective(jnp.zeros(3))
         Array(2., dtype=float32)
     """
 
     network: Network
-    x: Float[Array, " dim"]
-    y: ScalarLike
+    x: Float[Array, "*shape"]
+    y: Any
     constraint: Constraint
-    loss: Loss = static(default=quadratic)
+    loss: Loss = static()
+    smooth: bool = static(default=False)
 
-    def objective(self, delta: Float[Array, " dim"]) -> Float[Array, ""]:
+    def __init__(
+        self,
+        network: Any,
+        x: Any,
+        y: Any,
+        constraint: Any,
+        loss: str | Loss = quadratic,
+        *,
+        smooth: bool = False,
+    ) -> None:
+        set_fields(
+            self,
+            network=as_network(network),
+            x=as_floats("x", x),
+            y=_as_label(y),
+            constraint=_as_constraint(constraint),
+            loss=_as_loss(loss),
+            smooth=bool(smooth),
+        )
+
+    @property
+    def circumradius(self) -> Float[Array, ""]:
+        """ε, the radius of the smallest Euclidean ball that holds the set of perturbations."""
+        return jnp.asarray(self.constraint.circumradius(self.x.size))
+
+    def objective(self, delta: Float[Array, "*shape"]) -> Float[Array, ""]:
         """L(δ) = ℓ(f(x + δ), y)."""
         return self.loss(self.network(self.x + delta), self.y)
 
     def value_and_gradient(
-        self, delta: Float[Array, " dim"]
-    ) -> tuple[Float[Array, ""], Float[Array, " dim"]]:
+        self, delta: Float[Array, "*shape"]
+    ) -> tuple[Float[Array, ""], Float[Array, "*shape"]]:
         """L(δ) and g = ∇L(δ)."""
         return jax.value_and_grad(self.objective)(delta)
 
     def hessian_product(
-        self, delta: Float[Array, " dim"], vector: Float[Array, " dim"]
-    ) -> Float[Array, " dim"]:
+        self, delta: Float[Array, "*shape"], vector: Float[Array, "*shape"]
+    ) -> Float[Array, "*shape"]:
         """H v, H = ∇²L(δ), without forming H."""
         return jax.jvp(jax.grad(self.objective), (delta,), (vector,))[1]
+
+
+Floats = ArrayLike | Sequence[Any] | jax.ShapeDtypeStruct
+"""What `as_floats` makes an array of."""
+
+
+def as_floats(field: str, value: Any) -> Any:
+    """An array of floats: integers become floats, and what is no array of numbers is refused.
+
+    Args:
+        field: what the message calls the value.
+        value: an array of JAX or NumPy, a number, or a list of them.
+
+    Raises:
+        TypeError: for what is no array of real numbers.
+
+    Example:
+        >>> as_floats("x", [1, 2])
+        Array([1., 2.], dtype=float32)
+    """
+    if isinstance(value, jax.ShapeDtypeStruct):
+        return value
+    try:
+        array = value if isinstance(value, jax.Array) else jnp.asarray(np.asarray(value))
+    except jax.errors.TracerArrayConversionError:
+        # A list that holds tracers.
+        array = jnp.asarray(value)
+    except (TypeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise TypeError(f"{field}: must be an array of numbers: {reason}") from error
+    if jnp.issubdtype(array.dtype, jnp.integer):
+        return array.astype(float)
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        raise TypeError(f"{field}: has type {array.dtype} and must have floats")
+    return array
+
+
+def _as_label(label: Any) -> Any:
+    """A label as an array; whole numbers, which may be classes, stay whole."""
+    if isinstance(label, jax.ShapeDtypeStruct) or label is None:
+        return label
+    floats = as_floats("y", label)
+    is_whole = isinstance(label, int | np.integer | jax.Array) and jnp.issubdtype(
+        jnp.result_type(label), jnp.integer
+    )
+    return jnp.asarray(label) if is_whole else floats
+
+
+def _as_constraint(constraint: Any) -> Constraint:
+    if not isinstance(constraint, Constraint) or isinstance(constraint, type):
+        raise TypeError(
+            f"constraint: {constraint!r} must be a set of perturbations, such as ja.L2Ball(0.1), "
+            "or an object with the methods of ja.Constraint"
+        )
+    return as_pytree("constraint", constraint)
+
+
+def _as_loss(loss: Any) -> Loss:
+    if not isinstance(loss, str) and not callable(loss):
+        raise TypeError(f"loss: {loss!r} must be a name, or a function of an output and a label")
+    try:
+        hash(loss)
+    except TypeError as error:
+        raise TypeError(
+            f"loss: {loss!r} cannot be part of a compiled program ({error}); give a function"
+        ) from error
+    return resolve("loss", loss, {**LOSSES, **LOSSES_OF_CLASSES})

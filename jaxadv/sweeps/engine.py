@@ -21,7 +21,8 @@ from jaxtyping import Array, Bool, Float, Int, Key
 
 from jaxadv.ascent import pga as ascent
 from jaxadv.ascent.certificate import Certificate, certify
-from jaxadv.ascent.pga import Solution, State
+from jaxadv.ascent.pga import State
+from jaxadv.ascent.solution import Solution
 from jaxadv.devices import on_devices
 from jaxadv.experiments.draws import Draws, Given, Source, draw, given_of, key_of
 from jaxadv.lanes import Loops, run_lanes

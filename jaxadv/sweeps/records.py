@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from jaxadv.ascent.certificate import Certificate, Kind
-from jaxadv.ascent.pga import Solution, Status
+from jaxadv.ascent.certificate import Certificate
+from jaxadv.ascent.kinds import Kind
+from jaxadv.ascent.solution import Solution, Status
 from jaxadv.experiments.variables import Variable
 
 SOLUTION = {
@@ -36,26 +37,40 @@ CERTIFICATE = {
     "multiplier": Variable(
         "multiplier", "multiplier of the constraint", units="loss per squared input unit"
     ),
-    "curvature_ratio": Variable("curvature_ratio", "largest tangent curvature over multiplier"),
+    "curvature_ratio": Variable(
+        "curvature_ratio", "largest tangent curvature over multiplier; NaN in the interior"
+    ),
     "curvature_error": Variable(
         "curvature_error", "how far the curvature ratio may lie above its value"
     ),
     "local_rate": Variable("local_rate", "predicted factor of the residual per step at the end"),
     "distance_estimate": Variable(
-        "distance_estimate", "first-order distance to the true maximum, over the radius"
+        "distance_estimate",
+        "first-order distance to the true maximum, over the radius; NaN if there is none",
     ),
-    "distance": Variable("distance", "distance to the polished maximum, over the radius"),
-    "kink_distance": Variable("kink_distance", "smallest absolute pre-activation at the end"),
+    "distance": Variable(
+        "distance", "distance to the confirmed maximum, over the radius; NaN if there is none"
+    ),
+    "kink_distance": Variable(
+        "kink_distance", "distance of a pre-activation from the nearest kink; 0 if unknown"
+    ),
 }
 VARIABLES: Mapping[str, Variable] = {**SOLUTION, **CERTIFICATE}
 """The variables of a sweep's dataset by name."""
 
 
 def record(solution: Solution, certificate: Certificate) -> dict[str, np.ndarray]:
-    """The values of all variables for a batch of trials."""
+    """The values of all variables for a batch of trials; NaN where a value does not exist."""
     sources = ((SOLUTION, solution), (CERTIFICATE, certificate))
-    return {
+    records = {
         name: np.asarray(getattr(source, variable.field))
         for variables, source in sources
         for name, variable in variables.items()
     }
+    # Missing values become NaN here and not in a compiled program, which jax_debug_nans would stop.
+    inside = records["multiplier"] == 0
+    for name in ("curvature_ratio", "curvature_error"):
+        records[name] = np.where(inside, np.nan, records[name])
+    for name in ("distance", "distance_estimate"):
+        records[name] = np.where(np.isinf(records[name]), np.nan, records[name])
+    return records

@@ -72,7 +72,8 @@ def _record(draws: Draws, settings: Settings, *, rules: Rules) -> dict[str, Arra
     def record(cell: IntLike) -> dict[str, Array]:
         trial = trial_of(draws, settings, cell, 0, 0)
         problem, pga = rules.problem(draws.network, trial)
-        path = ascend_recorded(problem, trial.start, pga)[1]
-        return {name: getattr(path, name) for name in MEANINGS}
+        solution, path = ascend_recorded(problem, trial.start, pga)
+        ended = jnp.arange(pga.max_steps + 1) > solution.steps
+        return {name: jnp.where(ended, jnp.nan, getattr(path, name)) for name in MEANINGS}
 
     return jax.vmap(record)(jnp.arange(len(settings.scale)))

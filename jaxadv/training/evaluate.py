@@ -8,16 +8,16 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float
 
-from jaxadv.ascent.certificate import MAXIMA, certify
+from jaxadv.ascent.certificate import certify
+from jaxadv.ascent.kinds import MAXIMA
 from jaxadv.ascent.pga import PGA, ascend
-from jaxadv.ascent.stationarity import over
 from jaxadv.experiments.draws import Draws
 from jaxadv.experiments.variables import Variable
 from jaxadv.learning.attack import Attack, mean_loss
-from jaxadv.problems.constraints import L2Ball
+from jaxadv.problems.constraints import CertifiableConstraint
 from jaxadv.problems.losses import Loss, margin
 from jaxadv.problems.networks import Network
-from jaxadv.problems.norms import l2_norm
+from jaxadv.problems.norms import l2_norm, over
 from jaxadv.pytrees import pytree
 from jaxadv.training.run import Rules, Run, Settings
 
@@ -200,7 +200,7 @@ def _of_probes(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict
         end = attack(run.network, x, y, loss=rules.loss)
         problem = attack.problem(run.network, x, y, loss=rules.loss)
         certified = ratio = nan = jnp.full((), jnp.nan, x.dtype)
-        if isinstance(problem.constraint, L2Ball):
+        if isinstance(problem.constraint, CertifiableConstraint):
             certificate = certify(
                 problem, end.perturbation, step_size=end.step_size, tolerance=PROBE_TOLERANCE,
                 gradient_scale=end.gradient_scale,

@@ -12,13 +12,13 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from jaxadv.ascent.pga import PGA
-from jaxadv.ascent.stationarity import over
 from jaxadv.experiments.draws import Draws, IntLike
 from jaxadv.learning.attack import Attack, robust_loss
 from jaxadv.learning.optimizers import optimizer_of
 from jaxadv.learning.sharpness import sharpness
 from jaxadv.problems.losses import Loss
 from jaxadv.problems.networks import Network
+from jaxadv.problems.norms import over
 from jaxadv.pytrees import pytree
 
 Weights = PyTree[Float[Array, "..."]]

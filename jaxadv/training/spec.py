@@ -172,7 +172,7 @@ class Training(Specification):
             self._set(field, function_name(field, getattr(self, field), table))
         for field, allowed in (
             ("layers", ("hidden", "both")), ("attack_step", tuple(STEP_RULES)),
-            ("constraint", CONSTRAINTS), ("precision", ("single", "double")),
+            ("constraint", tuple(CONSTRAINTS)), ("precision", ("single", "double")),
         ):  # fmt: skip
             choice(field, getattr(self, field), allowed)
         self._check_data()

@@ -14,7 +14,7 @@ from jaxadv.analysis.plots import spheres
 from jaxadv.analysis.plots.panels import REGULAR, ROUGH, few_scales, panels
 from jaxadv.analysis.report import Figure
 from jaxadv.analysis.verdicts import Verdict
-from jaxadv.ascent.certificate import Kind
+from jaxadv.ascent.kinds import Kind
 from jaxadv.landscape.critical import Critical
 
 NETWORKS, EXAMPLES, STARTS = 40, 2, 12

@@ -1,5 +1,6 @@
 """Projected gradient ascent against NumPy, against closed forms, and at its edges."""
 
+import functools
 import itertools
 
 import chex
@@ -206,7 +207,8 @@ def test_every_constraint_is_kept_and_gains_loss(constraint):
     problem = as_problem(case, constraint)
     sol = ja.ascend(problem, jnp.full(6, 0.01), ja.PGA(max_steps=50_000))
     assert ja.Status(int(sol.status)) is ja.Status.CONVERGED
-    assert float(problem.constraint.norm(sol.perturbation)) <= case.radius * (1 + 1e-5)
+    order = np.inf if constraint is ja.LInfBall else 2
+    assert np.linalg.norm(sol.perturbation, order) <= case.radius * (1 + 1e-5)
     assert float(sol.loss) > float(sol.loss_start)
     assert float(sol.frank_wolfe_gap) < 1e-3 * float(sol.loss)
 
@@ -220,7 +222,7 @@ def test_users_own_network_loss_and_activation_work():
 
     key = jax.random.key(0)
     weights = {"a": jax.random.normal(key, (8, 3)), "b": jnp.eye(8), "c": jnp.ones(8)}
-    network = jax.tree_util.Partial(deep, weights)
+    network = functools.partial(deep, weights)
     loss = lambda output, label: jnp.cosh(output - label)  # noqa: E731
     problem = ja.Problem(network, jnp.ones(3), jnp.float32(0), ja.L2Ball(0.1), loss)
     sol = ja.ascend(problem, jnp.zeros(3), ja.PGA(ja.ConstantStep(0.01)))
@@ -254,7 +256,7 @@ def test_ascend_vmaps_jits_and_differentiates():
 
 def test_one_compilation_serves_all_problems_of_a_shape():
     chex.clear_trace_counter()
-    counted = jax.jit(chex.assert_max_traces(ja.ascend.__wrapped__, n=1))
+    counted = jax.jit(chex.assert_max_traces(ja.ascend, n=1))
     for scale in (0.5, 1.0, 2.0):
         case = reference.random_case(np.random.default_rng(0), dim=4, width=16, scale=scale)
         problem = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), as_problem(case))
@@ -265,16 +267,16 @@ def test_one_compilation_serves_all_problems_of_a_shape():
     ("changes", "start", "error"),
     [
         ({}, np.zeros(3, np.float32), ValueError),
-        ({}, np.zeros(4, np.int32), TypeError),
-        ({}, np.zeros((4, 1), np.float32), TypeError),
-        ({"network": jax.tree_util.Partial(jnp.tanh)}, np.zeros(4, np.float32), TypeError),
+        ({}, np.zeros(4, np.float16), TypeError),
+        ({}, np.zeros((4, 1), np.float32), ValueError),
+        ({"network": jnp.tanh}, np.zeros(4, np.float32), TypeError),
     ],
 )
 def test_shapes_and_types_that_make_no_sense_are_refused(changes, start, error):
     good = small_problem()
     problem = ja.Problem(changes.get("network", good.network), good.x, good.y, good.constraint)
     with pytest.raises(error, match=r"x|start|scalar"):
-        ja.ascend.__wrapped__.__wrapped__(problem, jnp.asarray(start), ja.PGA())
+        ja.ascend(problem, jnp.asarray(start), ja.PGA())
 
 
 @pytest.mark.parametrize(

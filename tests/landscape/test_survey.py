@@ -60,7 +60,7 @@ def test_the_numbers_of_an_input_are_those_of_its_parts(small, cell):
     maxima = np.array([c.maximum for c in certificates])
     known = ~np.isnan(maxima).any(axis=1)
     np.testing.assert_array_equal(found.maximum >= 0, known)
-    radius = float(problem.constraint.radius)
+    radius = float(problem.circumradius)
     for row in np.flatnonzero(known):
         gaps = np.linalg.norm(maxima - maxima[row], axis=1)
         assert found.maximum[row] == np.flatnonzero(gaps < 1e-6 * radius)[0]

@@ -12,7 +12,7 @@ from jaxadv.analysis.estimates import LEVEL, median, quantiles, replicates
 from jaxadv.analysis.meanfield import curvature_ratio, regularity
 from jaxadv.analysis.plots.style import SIMULATED, caption, colour
 from jaxadv.analysis.survival import step_counts, survival
-from jaxadv.ascent.certificate import Kind
+from jaxadv.ascent.kinds import Kind
 
 LARGEST_SCALE = 1000.0
 """The mean-field curve ends there: it has long been flat, and its integrals grow with the scale."""

@@ -29,7 +29,7 @@ from jaxadv.analysis.estimates import median
 from jaxadv.analysis.meanfield import curvature_ratio, steps_of_spectrum
 from jaxadv.analysis.plots.style import LABELS, SIMULATED, caption, colour, empty, points
 from jaxadv.analysis.plots.sweeps import mean_field_curve
-from jaxadv.ascent.certificate import Kind
+from jaxadv.ascent.kinds import Kind
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES = ("-", "--", "-.")

@@ -1,0 +1,89 @@
+"""What `ascend`, `certify` and `polish` refuse at their entry, in the user's words."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.core import Tracer
+from jaxtyping import Array, Float
+
+from jaxadv.problems.losses import LABELLED, check_label
+from jaxadv.problems.problem import Problem
+
+FEWEST_BITS = 32
+"""Of a float: residuals of 1e-3 have no meaning in half precision."""
+
+
+def check_trial(problem: Problem, point: Float[Array, "*shape"], name: str = "start") -> None:
+    """Refuse shapes and types that no ascent is defined for; also while JAX is tracing.
+
+    Args:
+        problem: what is to be maximised.
+        point: a perturbation.
+        name: what the messages call it.
+
+    Raises:
+        TypeError: if the perturbation is in half precision, or the network or loss cannot be
+            called, or gives something else than it should.
+        ValueError: if x and the perturbation differ in shape.
+    """
+    x = problem.x
+    _check_precision(name, point.dtype)
+    if x.shape != point.shape:
+        raise ValueError(f"{name}: shape {point.shape} is not that of x, {x.shape}")
+    if x.size == 0:
+        raise ValueError(f"x: shape {x.shape} has no entries")
+    given = jax.ShapeDtypeStruct(x.shape, point.dtype)
+    output = _shape_of(f"network: cannot be called on x of shape {x.shape}", problem.network, given)
+    if not isinstance(output, jax.ShapeDtypeStruct) or output.ndim > 1:
+        raise TypeError(
+            f"network: must give a number or a vector of logits for one input, not {output}; it "
+            f"was called on x of shape {x.shape}, without a batch axis"
+        )
+    if not jnp.issubdtype(output.dtype, jnp.floating):
+        raise TypeError(f"network: must give floats, not {output.dtype}")
+    _check_precision("network", output.dtype)
+    loss = getattr(problem.loss, "__name__", repr(problem.loss))
+    result = f"the network's output of shape {output.shape}"
+    value = _shape_of(f"loss: {loss} does not take {result}", problem.loss, output, problem.y)
+    if getattr(value, "shape", None) != ():
+        hint = " (a network with one output gives a number if it ends in [0])"
+        raise TypeError(
+            f"loss: {loss} must give a scalar, and gives {value} for {result}"
+            f"{hint * (output.shape == (1,))}"
+        )
+
+
+def check_values(problem: Problem, point: Float[Array, "*shape"]) -> None:
+    """Refuse a label that the loss is not defined for, where its value is known.
+
+    Raises:
+        ValueError: says what the label must be.
+    """
+    is_known = not isinstance(problem.y, Tracer) and isinstance(problem.x, jax.Array)
+    if problem.loss not in LABELLED or not is_known:
+        return
+    given = jax.ShapeDtypeStruct(problem.x.shape, point.dtype)
+    try:
+        output = jax.eval_shape(problem.network, given)
+    except Exception:  # noqa: BLE001  `check_trial` says what is wrong
+        return
+    shape = getattr(output, "shape", ())
+    check_label(problem.loss, problem.y, shape[0] if len(shape) == 1 else None)
+
+
+def _check_precision(name: str, dtype: Any) -> None:
+    if jnp.finfo(dtype).bits < FEWEST_BITS:
+        raise TypeError(
+            f"{name}: {jnp.dtype(dtype)} has too few digits to tell when an ascent has converged; "
+            "compute in float32 or float64"
+        )
+
+
+def _shape_of(failure: str, function: Any, *args: Any) -> Any:
+    """What a function gives, by its shape alone."""
+    try:
+        return jax.eval_shape(function, *args)
+    except Exception as error:  # a user's function may raise anything
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise TypeError(f"{failure}: {reason}") from error

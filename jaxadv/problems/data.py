@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
+from jaxadv.problems.arrays import Arrays, read_npz
 from jaxadv.problems.images import IMAGES, load_images
 from jaxadv.problems.names import suggest
 
-ARRAYS = "arrays x (n, d) and y (n,)"
 SIMULATED = ("sphere", "gaussian", "teacher")
 """Inputs that are drawn: uniform on a sphere, or normal; for a teacher normal, with its labels."""
 MOST_CLASSES = 1000
-LARGEST = 1e30
-"""Of users' values: what can be squared in float64 and held in float32."""
+SIGNS = (-1.0, 1.0)
+"""Labels of two classes for networks with one output."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,14 @@ class Examples:
         directions: the inputs less their mean, each brought to norm √dim; float32.
         labels: the labels as given, ±1 for digits and images; float32.
         classes: the number of each one's class, from 0; None where labels are no such numbers.
+        are_named: whether labels only name classes: a file has ``y`` of an integer type, from 0.
+            Floats are numbers, also whole ones.
     """
 
     directions: Float[np.ndarray, "example dim"]
     labels: Float[np.ndarray, " example"]
     classes: Int[np.ndarray, " example"] | None = None
+    are_named: bool = False
 
     @property
     def dim(self) -> int:
@@ -39,10 +42,20 @@ class Examples:
         return self.directions.shape[1]
 
     @property
+    def are_signs(self) -> bool:
+        """Whether all labels are −1 or 1."""
+        return bool(np.isin(self.labels, SIGNS).all())
+
+    @property
     def digest(self) -> str:
-        """A hash of the values, so that a sweep knows its data wherever the file lies."""
-        content = self.directions.tobytes() + self.labels.tobytes()
-        return hashlib.sha256(content).hexdigest()[:16]
+        """A hash of directions and labels, so that a store knows its data wherever the file lies.
+
+        It covers what a run sees of a file: the float32 values, example by example, in whatever
+        order of memory or of bytes they are held. Files that differ by less than that rounding, or
+        in their mean or scale alone, are the same data.
+        """
+        held = (np.ascontiguousarray(values, "<f4") for values in (self.directions, self.labels))
+        return hashlib.sha256(b"".join(values.tobytes() for values in held)).hexdigest()[:16]
 
 
 def load_examples(data: str, folder: str = "") -> Examples | None:
@@ -52,8 +65,8 @@ def load_examples(data: str, folder: str = "") -> Examples | None:
         data: ``"sphere"``, ``"gaussian"`` or ``"teacher"`` (None is returned), ``"digits"``
             (scikit-learn's 1,797 handwritten digits of 8×8 pixels, d = 64, labels +1 for odd and −1
             for even), ``"mnist"`` or ``"cifar10"`` (`load_images`; d = 784 and 3,072, labels +1 for
-            odd digits, and for what is no animal), or the path of an ``.npz`` file with arrays
-            ``x`` (n, d) and ``y`` (n,).
+            odd digits, and for what is no animal), or the path of an ``.npz`` file that `read_npz`
+            takes.
         folder: where the files of mnist and cifar10 are.
 
     Raises:
@@ -65,6 +78,7 @@ def load_examples(data: str, folder: str = "") -> Examples | None:
     """
     if data in SIMULATED:
         return None
+    are_named = False
     if data == "digits":
         x, classes = _digits()
         y = signs(classes % 2 == 1)
@@ -73,10 +87,15 @@ def load_examples(data: str, folder: str = "") -> Examples | None:
         y = signs(np.isin(classes, IMAGES[data]))
     elif data.endswith(".npz"):
         x, y = _read(data)
+        is_integer = y.dtype.kind in "biu"
+        x, y = x.astype(np.float64), y.astype(np.float64)
         classes = _classes(y)
+        are_named = is_integer and classes is not None
     else:
         hint = suggest(data, (*SIMULATED, "digits", *IMAGES))
         raise ValueError(f"data: unknown {data!r}{hint}, or a file FILE.npz")
+    if len(x) == 1:
+        raise ValueError(f"data: {data!r} has one row, which is its own mean; need two or more")
     centred = x - x.mean(axis=0)
     norms = np.linalg.norm(centred, axis=1, keepdims=True)
     # The mean is rounded: a row that equals it may be left with a little noise.
@@ -84,7 +103,7 @@ def load_examples(data: str, folder: str = "") -> Examples | None:
         row = int(np.argmin(norms))
         raise ValueError(f"data: row {row} of {data!r} is the mean of all rows, without direction")
     directions = centred / norms * x.shape[1] ** 0.5
-    return Examples(directions.astype(np.float32), y.astype(np.float32), classes)
+    return Examples(directions.astype(np.float32), y.astype(np.float32), classes, are_named)
 
 
 def signs(positive: np.ndarray) -> np.ndarray:
@@ -107,26 +126,10 @@ def _digits() -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(x), np.asarray(digit)
 
 
-def _read(path: str) -> tuple[np.ndarray, np.ndarray]:
-    if not Path(path).is_file():
-        raise ValueError(f"data: there is no file {path!r}")
+def _read(path: str) -> Arrays:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            x, y = arrays["x"], arrays["y"]
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(f"data: {path!r} must be an .npz file with {ARRAYS}: {error}") from error
-    if x.ndim != 2 or y.shape != x.shape[:1] or x.size == 0:
-        shapes = f"x {x.shape} and y {y.shape}"
-        raise ValueError(f"data: {path!r} has {shapes}; need {ARRAYS}")
-    if len(y) == 1:
-        raise ValueError(f"data: {path!r} has one row, which is its own mean; need two or more")
-    try:
-        if np.iscomplexobj(x) or np.iscomplexobj(y):
-            raise TypeError("complex values")  # noqa: TRY301
-        x, y = x.astype(np.float64), y.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"data: {path!r} must hold numbers: {error}") from error
-    for name, array in (("x", x), ("y", y)):
-        if not (np.abs(array) <= LARGEST).all():
-            raise ValueError(f"data: {name} in {path!r} has NaN, or values beyond {LARGEST:g}")
-    return x, y
+        return read_npz(Path(path).expanduser())
+    except FileNotFoundError:
+        raise ValueError(f"data: there is no file {path!r}") from None
+    except (ValueError, RuntimeError) as error:  # RuntimeError: of a home that is not known
+        raise ValueError(f"data: {error}") from error

@@ -45,7 +45,7 @@ def test_it_survives_its_file(tmp_path):
         ("layers", "output", "layers: unknown 'output'. Known are hidden, both"),
         ("constraint", "l1", "constraint: unknown 'l1'"),
         ("loss", "cross-entropy", "loss: cross-entropy needs data with classes"),
-        ("data", "cifar10", "data_dir: there is no folder '' with the files of cifar10"),
+        ("data", "cifar10", "data_dir: cifar10 needs the folder with its files"),
         ("data", "digit", "data: unknown 'digit'; did you mean 'digits'?"),
         ("attack_steps", 0, "attack_steps: 0 must be a whole number from 1"),
         ("attack_tolerance", "low", "attack_tolerance: 'low' must be a positive number"),

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import os
 import tomllib
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
@@ -29,6 +30,7 @@ class Specification:
         network: a name of `NETWORKS`, or a reference.
         examples: inputs per network.
         data: what `load_examples` knows.
+        data_dir: the folder with the files of mnist and cifar10.
         seed: all randomness comes from it.
     """
 
@@ -37,9 +39,8 @@ class Specification:
     network: str
     examples: int
     data: str
+    data_dir: str
     seed: int
-    data_dir: str = ""
-    """Where the files of mnist and cifar10 are."""
 
     def _set(self, field: str, value: Any) -> None:
         """Settle a field, once, in ``__post_init__``."""
@@ -80,6 +81,19 @@ class Specification:
         more = {} if classes is None else {"classes": classes}
         return init(jax.random.key(0), dim=2, width=2, activation=jnp.tanh, **more)
 
+    def _settle_data(self) -> Examples | None:
+        """Settle ``data`` and ``data_dir`` as text, and load the real inputs."""
+        for field, remedy in (
+            ("data", "; save arrays with np.savez('mine.npz', x=x, y=y), and give 'mine.npz'"),
+            ("data_dir", ""),
+        ):
+            value = getattr(self, field)
+            if not isinstance(value, str | os.PathLike):
+                kind = type(value).__name__
+                raise TypeError(f"{field}: must be a name or a path, not of type {kind}{remedy}")
+            self._set(field, str(value))
+        return self.real_examples
+
     def _check_examples(self, losses: tuple[str, ...]) -> None:
         """Refuse what the data cannot give."""
         data = self.real_examples
@@ -88,16 +102,22 @@ class Specification:
         if self.examples > len(data.labels):
             has = f"data {self.data!r} has {len(data.labels)}"
             raise ValueError(f"examples: {self.examples} per network, but {has}")
-        if "logistic" in losses and not set(data.labels.tolist()) <= {-1.0, 1.0}:
+        if data.are_signs:
+            return
+        if "logistic" in losses:
             raise ValueError(
-                f"losses: logistic needs labels -1 and 1, data {self.data!r} has others"
+                f"data: logistic needs labels -1 and 1, {self.data!r} has others; save y as these"
+            )
+        if "quadratic" in losses and data.are_named:
+            raise ValueError(
+                f"data: y in {self.data!r} are integers from 0, which name classes, and quadratic "
+                "needs numbers; save y as -1 and 1, or as floats to regress on, or train with the "
+                "loss cross-entropy"
             )
 
     @functools.cached_property
     def real_examples(self) -> Examples | None:
         """The real inputs; None where inputs are simulated."""
-        if not isinstance(self.data, str):
-            raise TypeError(f"data: {self.data!r} must be a name or the path of an .npz file")
         return load_examples(self.data, self.data_dir)
 
     @property
@@ -148,11 +168,19 @@ class Specification:
                 named.
         """
         try:
-            text = Path(path).read_text(encoding="utf-8")
-            if Path(path).suffix == ".json":
+            place = Path(path).expanduser()
+            # Some editors put a mark before the text.
+            text = place.read_text(encoding="utf-8-sig")
+            if place.suffix == ".json":
                 text = json.loads(text)[cls.experiment]
             fields = tomllib.loads(text)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except UnicodeDecodeError as error:
+            raise ValueError(f"config: {str(path)!r} must be text in UTF-8: {error}") from error
+        except KeyError as error:
+            raise ValueError(
+                f"config: {str(path)!r} is no manifest of a {cls.experiment}"
+            ) from error
+        except (OSError, ValueError, TypeError, RuntimeError, AttributeError) as error:
             raise ValueError(f"config: cannot read {str(path)!r}: {error}") from error
         known = tuple(field.name for field in dataclasses.fields(cast(Any, cls)))
         for name in fields:

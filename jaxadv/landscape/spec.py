@@ -58,9 +58,11 @@ class Landscape(Specification):
         training_steps: steps of Adam that a network is trained for.
         learning_rate: Adam's.
         data: sphere (norm exactly s·√dim), gaussian (entries N(0, s²)), teacher (gaussian, with
-            labels ±1 from a small random network), digits, or FILE.npz with arrays x (n, d) and
-            y (n,). Labels are N(0, 1) where simulated without a teacher, their signs for the
-            logistic loss.
+            labels ±1 from a small random network), digits, mnist, cifar10, or FILE.npz with arrays
+            x (n, d) or images (n, ...) and y (n,), whose integers from 0 name classes. Labels are
+            N(0, 1) where simulated without a teacher, their signs for the logistic loss.
+        data_dir: the folder with the files of mnist (IDX or mnist.npz) or cifar10 (data_batch_*.bin
+            or cifar10.npz).
         seed: all randomness comes from it.
 
     Raises:
@@ -93,6 +95,7 @@ class Landscape(Specification):
     training_steps: int = 300
     learning_rate: float = 0.01
     data: str = "sphere"
+    data_dir: str = ""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -116,7 +119,7 @@ class Landscape(Specification):
 
     def _check_data(self) -> None:
         """Settle ``dim``, and refuse what the data cannot give."""
-        data = self.real_examples
+        data = self._settle_data()
         own = DEFAULT_DIM if data is None else data.dim
         self._set("dim", own if self.dim is None else whole("dim", self.dim, least=2))
         if data is not None and self.dim != own:
@@ -124,7 +127,7 @@ class Landscape(Specification):
         if data is None and self.trainings != ("none",):
             raise ValueError(
                 f"trainings: {','.join(self.trainings)} needs data to train on, not {self.data!r}; "
-                "give digits or FILE.npz"
+                "give digits, mnist, cifar10 or FILE.npz"
             )
         self._check_examples((self.loss,))
 

@@ -65,9 +65,11 @@ class Sweep(Specification):
         tolerances: residuals at which steps are counted, descending; the last one ends a trial.
         max_steps: budget of steps per trial; counts beyond it are right-censored.
         data: sphere (norm exactly s·√dim), gaussian (entries N(0, s²)), teacher (gaussian, with
-            labels ±1 from a small random network), digits, or FILE.npz with arrays x (n, d) and
-            y (n,). Labels are N(0, 1) where simulated without a teacher, their signs for the
-            logistic loss.
+            labels ±1 from a small random network), digits, mnist, cifar10, or FILE.npz with arrays
+            x (n, d) or images (n, ...) and y (n,), whose integers from 0 name classes. Labels are
+            N(0, 1) where simulated without a teacher, their signs for the logistic loss.
+        data_dir: the folder with the files of mnist (IDX or mnist.npz) or cifar10 (data_batch_*.bin
+            or cifar10.npz).
         seed: all randomness comes from it.
         precision: single or double; the random draws are the same in both.
 
@@ -98,6 +100,7 @@ class Sweep(Specification):
     tolerances: tuple[float, ...] = (1e-2, 1e-3, 1e-4)
     max_steps: int = 20_000
     data: str = "sphere"
+    data_dir: str = ""
     seed: int = 0
     precision: Literal["single", "double"] = "single"
 
@@ -122,7 +125,7 @@ class Sweep(Specification):
 
     def _check_data(self) -> None:
         """Settle ``dims``, and refuse what the data cannot give."""
-        data = self.real_examples
+        data = self._settle_data()
         own = DEFAULT_DIM if data is None else data.dim
         dims = self.dims if np.ndim(self.dims) == 0 or len(self.dims) else (own,)
         self._set("dims", grid("dims", dims, count))

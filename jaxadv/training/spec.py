@@ -101,7 +101,8 @@ class Training(Specification):
         loss: quadratic or logistic (labels ±1), cross-entropy (classes), or a user's
             module:function(output, label).
         data: teacher (normal inputs, labels ±1 from a small random network), sphere or gaussian
-            (random labels), digits, mnist, cifar10, or FILE.npz with arrays x (n, d) and y (n,).
+            (random labels), digits, mnist, cifar10, or FILE.npz with arrays x (n, d) or images
+            (n, ...) and y (n,), whose integers from 0 name classes.
         data_dir: the folder with the files of mnist (IDX or mnist.npz) or cifar10 (data_batch_*.bin
             or cifar10.npz).
         seed: all randomness comes from it.
@@ -185,7 +186,7 @@ class Training(Specification):
 
     def _check_data(self) -> None:
         """Settle ``dim``, and refuse what the data cannot give."""
-        data = self.real_examples
+        data = self._settle_data()
         own = DEFAULT_DIM if data is None else data.dim
         self._set("dim", own if self.dim is None else whole("dim", self.dim, least=2))
         if data is not None and self.dim != own:

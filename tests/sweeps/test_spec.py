@@ -1,6 +1,7 @@
 """The specification: what it refuses, its grid, its files and its fingerprint."""
 
 import dataclasses
+import json
 import subprocess
 import sys
 
@@ -42,6 +43,8 @@ import jaxadv as ja
         ({"losses": "jax.numpy:sum"}, r"losses: .* must map \(output, label\) to a scalar"),
         ({"network": "jax.numpy:sum"}, "network: .* must map"),
         ({"data": "missing.npz"}, "data: there is no file 'missing.npz'"),
+        ({"data": "mnist"}, "data_dir: mnist needs the folder with its files; give data_dir"),
+        ({"data": "mnist", "data_dir": "nowhere"}, "data_dir: there is no folder 'nowhere'"),
         ({"data": "digits", "dims": (32,)}, "dims: 32 does not fit data 'digits', d = 64"),
         ({"data": "digits", "examples": 2000}, "examples: 2000 per network, but"),
     ],
@@ -56,6 +59,51 @@ def test_logistic_labels_are_signs(tmp_path):
     np.savez(tmp_path / "own.npz", x=rng.normal(size=(20, 3)), y=rng.normal(size=20))
     with pytest.raises(ValueError, match="logistic needs labels -1 and 1"):
         ja.Sweep(data=str(tmp_path / "own.npz"), losses="logistic")
+
+
+@pytest.mark.parametrize("of", [ja.Sweep, ja.Landscape])
+def test_images_are_found_where_the_users_files_are(tmp_path, of):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "mnist.npz", x=rng.random((20, 28, 28)), y=np.arange(20) % 10)
+    spec = of(data="mnist", data_dir=tmp_path, examples=2)
+    assert spec.data_dir == str(tmp_path)
+    assert spec.real_examples.dim == 784
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "mnist.npz").rename(tmp_path / "moved" / "mnist.npz")
+    moved = of(data="mnist", data_dir=str(tmp_path / "moved"), examples=2)
+    assert moved.fingerprint == spec.fingerprint != of().fingerprint
+
+
+@pytest.mark.parametrize("of", [ja.Sweep, ja.Landscape, ja.Training])
+def test_data_is_a_name_or_a_path_and_no_array(tmp_path, of):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(400, 3)), rng.normal(size=400)
+    np.savez(tmp_path / "own.npz", x=x, y=y)
+    path = tmp_path / "own.npz"
+    assert of(data=path) == of(data=str(path))
+    for data in (x, (x, y), 3):
+        with pytest.raises(TypeError, match=r"^data: .* save arrays with np\.savez") as error:
+            of(data=data)
+        assert "\n" not in str(error.value)
+    with pytest.raises(TypeError, match="data_dir: must be a name or a path"):
+        of(data_dir=3)
+
+
+@pytest.mark.parametrize("of", [ja.Sweep, ja.Landscape, ja.Training])
+def test_names_of_classes_are_not_regressed_on(tmp_path, of):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "own.npz"
+    for y in (np.arange(400) % 10, np.arange(400) % 2):
+        np.savez(path, x=rng.normal(size=(400, 3)), y=y)
+        with pytest.raises(ValueError, match=r"^data: y in .*own\.npz' are integers from 0, which"):
+            of(data=path)
+        if of is ja.Training:
+            assert of(data=path, loss="cross-entropy").classes == y.max() + 1
+        # As floats they are numbers, counts for example.
+        np.savez(path, x=rng.normal(size=(400, 3)), y=y.astype(float))
+        of(data=path)
+    np.savez(path, x=rng.normal(size=(400, 3)), y=2 * y - 1)
+    of(data=path)
 
 
 def test_the_grid_is_the_product_of_its_axes():
@@ -91,6 +139,39 @@ def test_toml_mistakes_are_refused(tmp_path):
         ja.Sweep.read_config(tmp_path / "missing.toml")
 
 
+def test_texts_of_other_editors_and_places_are_read(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    text = "networks = 3\n"
+    (tmp_path / "own.toml").write_text(text, encoding="utf-8-sig")
+    (tmp_path / "manifest.json").write_text(json.dumps({"sweep": text}), encoding="utf-8-sig")
+    for name in ("own.toml", "manifest.json"):
+        assert ja.Sweep.read_config(f"~/{name}") == {"networks": 3}
+    assert ja.Sweep.from_toml(tmp_path / "own.toml") == ja.Sweep(networks=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("own.toml", "networks = 3".encode("utf-16"), "must be text in UTF-8"),
+        ("own.toml", "networks = 3".encode("utf-16-le"), "cannot read"),
+        ("own.json", b'{"training": "networks = 3"}', "is no manifest of a sweep"),
+        ("own.json", b"[" * 100_000, "cannot read"),
+        ("own.json", b'{"sweep": {"networks": 3}}', "cannot read"),
+        ("own.json", b"", "cannot read"),
+        ("~nobody-of-this-name", b"", "cannot read"),
+    ],
+)
+def test_texts_that_cannot_be_read_are_named_in_one_line(tmp_path, name, content, message):
+    path = name if name.startswith("~") else tmp_path / name
+    if path is not name:
+        path.write_bytes(content)
+    with pytest.raises(
+        ValueError, match=f"^config: .*{name}.*{message}|{message}.*{name}"
+    ) as error:
+        ja.Sweep.read_config(path)
+    assert "\n" not in str(error.value)
+
+
 def test_functions_may_stand_for_names():
     assert ja.Sweep(activations=jnp.tanh, losses=ja.logistic).activations == ("tanh",)
     assert ja.Sweep(activations=(jnp.cos,)).activations == ("jax.numpy:cos",)
@@ -119,7 +200,8 @@ def test_the_fingerprint_is_stable_and_tells_every_field_apart(tmp_path):
         "losses": "logistic", "step": "normalized", "step_sizes": 0.2, "tolerances": 1e-3,
         "max_steps": 9, "data": "gaussian", "seed": 9, "precision": "double",
     }  # fmt: skip
-    assert set(changed) == {field.name for field in dataclasses.fields(ja.Sweep)}
+    # Where the files of images are is no part of what is run.
+    assert {*changed, "data_dir"} == {field.name for field in dataclasses.fields(ja.Sweep)}
     marks = {ja.Sweep(**{name: value}).fingerprint for name, value in changed.items()}
     assert len(marks | {own, other_data, ja.Sweep().fingerprint}) == len(changed) + 3
     assert ja.Sweep(dims=64).fingerprint == ja.Sweep().fingerprint

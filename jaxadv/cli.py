@@ -16,6 +16,7 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -76,6 +77,22 @@ def whole_number(name: str, text: str) -> int:
         64
     """
     return _convert(name, text, int)
+
+
+def local_path(name: str, text: str | Path) -> Path:
+    """The file or folder that an option's text means; ``~`` is the user's home.
+
+    Raises:
+        ValueError: if the home is not known; names the option.
+
+    Example:
+        >>> local_path("folder", "results").as_posix()
+        'results'
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{name}: {str(text)!r} is in no home that is known: {error}") from error
 
 
 @dataclasses.dataclass(frozen=True)

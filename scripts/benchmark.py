@@ -65,6 +65,7 @@ def main() -> None:
     """Measure, write, print."""
     with cli.mistakes_in_one_line():
         options = cli.ask(Options, __doc__ or "")
+        folder = cli.local_path("folder", options.folder)
     if options.rounds < 1:
         cli.fail(f"rounds: {options.rounds} must be 1 or more")
     other = {"growth": (options.growth, grow), "training": (options.training, measure_training)}
@@ -76,7 +77,6 @@ def main() -> None:
         measured, text = compare(options)
     print(text)
     name = "-".join([_device_name(), *asked[:1], *["quick"] * options.quick])
-    folder = Path(options.folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
     (folder / f"{name}.txt").write_text(text + "\n", encoding="utf-8")

@@ -100,10 +100,10 @@ def main(args: Sequence[str] | None = None) -> None:
     """Parse the command line, run what is to be run, judge, write."""
     with cli.mistakes_in_one_line():
         options = cli.ask(Options, DESCRIPTION, args)
-        folder = options.folder
+        folder = cli.local_path("folder", options.folder)
         cli.stop_at_once(f"stopped; what {folder} has is kept, and {cli.command()} goes on")
         if options.run:
-            run_sweeps(Path(options.run), folder, quick=options.quick)
+            run_sweeps(cli.local_path("run", options.run), folder, quick=options.quick)
         datasets = open_experiments(folder)
         judgements = [
             judge(claim, datasets)

@@ -67,6 +67,8 @@ def mistake(script, capsys, args):
         (["--step", "constnat"], "did you mean 'constant'"),
         (["--precision", "dobule"], "did you mean 'double'"),
         (["--data", "missing.npz"], "data: there is no file 'missing.npz'"),
+        (["--data", "mnist"], "data_dir: mnist needs the folder with its files"),
+        (["--data", "mnist", "--data-dir", "missing"], "data_dir: there is no folder 'missing'"),
         (["--data", "digits", "--dims", "32"], "dims: 32 does not fit data 'digits'"),
         (["--config", "missing.toml"], "config: cannot read 'missing.toml'"),
         (["--scals", "1"], "--scals"),
@@ -111,6 +113,18 @@ def test_a_store_that_is_a_file_or_anothers_is_refused_and_kept(script, here, ca
     Store.create(Path("taken"), {"seed": 3}, {})
     before = sorted(here.rglob("*"))
     assert "was made with seed 3, not 0" in mistake(script, capsys, ["--store", "taken"])
+    assert sorted(here.rglob("*")) == before
+
+
+def test_files_and_stores_may_be_in_the_users_home(script, here, capsys, monkeypatch):
+    monkeypatch.setenv("HOME", str(here / "home"))
+    Store.create(here / "home" / "taken", {"seed": 3}, {})
+    (here / "home" / "own.toml").write_text("networks = 0")
+    before = sorted(here.rglob("*"))
+    assert "was made with seed 3, not 0" in mistake(script, capsys, ["--store", "~/taken"])
+    assert "networks: 0 must be" in mistake(script, capsys, ["--config", "~/own.toml"])
+    nowhere = "~nobody-of-this-name/run"
+    assert f"store: cannot reach '{nowhere}'" in mistake(script, capsys, ["--store", nowhere])
     assert sorted(here.rglob("*")) == before
 
 
@@ -201,7 +215,7 @@ def test_help_explains_every_field():
     run = subprocess.run(
         [sys.executable, SCRIPT, "--help"], capture_output=True, text=True, check=True
     )
-    for flag in ("--scales A,B,…", "--step-sizes", "--config", "--store"):
+    for flag in ("--scales A,B,…", "--step-sizes", "--config", "--store", "--data-dir"):
         assert flag in run.stdout
     assert "perturbation ratios ρ" in run.stdout
     assert run.stderr == ""

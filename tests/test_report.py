@@ -100,3 +100,16 @@ def test_a_mistake_in_any_config_is_found_before_anything_runs(script, tmp_path,
         script.main([str(tmp_path / "there"), "--run", str(tmp_path)])
     assert "scales: -1 must be a positive number" in capsys.readouterr().err
     assert not (tmp_path / "there").exists()
+
+
+def test_folders_may_be_in_the_users_home(script, here, capsys, monkeypatch):
+    monkeypatch.setenv("HOME", str(here))
+    for args, message in (
+        (["~/none"], f"folder: no sweep in '{here}/none'"),
+        (["~/none", "--run", "~/configs"], f"run: no TOML files in '{here}/configs'"),
+        (["~nobody-of-this-name/none"], "folder: '~nobody-of-this-name/none' is in no home"),
+    ):
+        with pytest.raises(SystemExit):
+            script.main(args)
+        assert message in capsys.readouterr().err
+    assert not list(here.iterdir())

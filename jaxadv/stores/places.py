@@ -29,6 +29,8 @@ DAMAGED = (ValueError, KeyError, TypeError, RuntimeError)
 def place(path: str | Path) -> Place:
     """Where a store is to be: a local path, or an fsspec address such as ``s3://bucket/run``.
 
+    A local path may begin with ``~``, the user's home.
+
     Raises:
         ValueError: if the address cannot be reached, or nothing is known of its protocol.
 
@@ -41,9 +43,9 @@ def place(path: str | Path) -> Place:
         if address.protocol not in ("", "file", "local"):
             address.exists()
             return address
+        return Path(address.path).expanduser()
     except Exception as error:  # each file system has errors of its own
         raise ValueError(f"store: cannot reach {str(path)!r}: {error}") from error
-    return Path(address.path)
 
 
 def check(path: Place, identity: Mapping[str, Any] | None = None) -> None:

@@ -2,8 +2,10 @@
 
 import importlib.util
 import json
+from pathlib import Path
 
 import pytest
+from upath import UPath
 
 from jaxadv.stores import places
 from jaxadv.stores.store import Store
@@ -94,6 +96,15 @@ def test_only_our_own_data_is_deleted(path):
     with pytest.raises(ValueError, match="cannot read"):
         places.delete(path)
     assert (path / places.DATA / "inner" / "thesis.txt").read_text() == "mine"
+
+
+def test_a_path_may_begin_with_the_users_home_and_an_address_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for path in ("~/run", Path("~/run"), UPath("~/run")):
+        assert places.place(path) == tmp_path / "run"
+    assert places.place("memory://~/run").path.endswith("~/run")
+    with pytest.raises(ValueError, match=r"store: cannot reach '~nobody-of-this-name/run': .*home"):
+        places.place("~nobody-of-this-name/run")
 
 
 @pytest.mark.parametrize(

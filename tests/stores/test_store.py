@@ -1,14 +1,17 @@
 """Stores: blocks where they belong, growth, notes, and what is damaged."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 import zarr
 
 from jaxadv.stores import places
 from jaxadv.stores.store import NOTES, ArraySpec, Store
 
+README = Path(__file__).parents[2] / "README.md"
 IDENTITY = {"seed": 0, "tolerances": (0.1, 0.01)}
 
 
@@ -57,6 +60,16 @@ def test_notes_are_kept_beside_the_data(path):
     }
     assert target.note_of("b") == {"steps": 3}
     assert target.note_of("c") == {}
+
+
+def test_xarray_opens_a_store_as_the_readme_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    target = create(Path("results/mine"))
+    target.lay_out({"count": spec()})
+    target.note("a", {"steps": 2})
+    opened = xr.open_zarr("results/mine/data.zarr", consolidated=False)
+    xr.testing.assert_identical(opened.load(), target.dataset().load())
+    assert '`xr.open_zarr("results/mine/data.zarr", consolidated=False)`' in README.read_text()
 
 
 def test_damaged_chunks_can_be_erased(path):

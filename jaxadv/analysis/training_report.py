@@ -22,7 +22,7 @@ from jaxadv.analysis.trainings import (
     series,
 )
 from jaxadv.analysis.verdicts import LEAST_NETWORKS, Verdict
-from jaxadv.training.evaluate import SPLITS
+from jaxadv.training.evaluate import ACCURACIES, SPLITS
 
 INTRODUCTION = """\
 Deng, He, Huang and Su (ICML 2020) argue that in the initial phase of adversarial training a smaller
@@ -197,6 +197,9 @@ def _ends(dataset: xr.Dataset) -> Iterator[str]:
     end = int(dataset.evaluation[-1])
     networks, rows = np.arange(dataset.sizes["network"]), []
     last = dataset.sel(evaluation=end)
+    # There are none where labels are numbers to regress on.
+    accuracies = [name for name in ACCURACIES if last[name].notnull().any()]
+    columns = ["clean_loss", "robust_loss", *accuracies]
     pairs = dict.fromkeys(zip(dataset.optimizer.values, dataset.ratio.values, strict=True))
     for optimizer, ratio in pairs:
         own = (dataset.optimizer.values == optimizer) & (dataset.ratio.values == ratio)
@@ -206,7 +209,6 @@ def _ends(dataset: xr.Dataset) -> Iterator[str]:
                 own = values.transpose("cell", "network", ...).values[cells, networks]
                 return show(median(own.reshape(len(cells), -1).astype(float)).value)
 
-            columns = ("clean_loss", "robust_loss", "clean_accuracy", "robust_accuracy")
             rows.append([
                 str(optimizer), f"{ratio:g}", f"{dataset.scale.values[cells[0]]:g}",
                 middle(last.learning_rate),
@@ -216,6 +218,6 @@ def _ends(dataset: xr.Dataset) -> Iterator[str]:
                 *([middle(last.inner_steps), middle(last.curvature_ratio)] if ratio else ["", ""]),
             ])  # fmt: skip
     yield markdown_table(
-        ["", "ρ", "s", "rate", "clean loss", "robust loss", "clean accuracy", "robust accuracy",
-         "distance", "inner steps", "inner curvature ratio"], rows,
+        ["", "ρ", "s", "rate", *(name.replace("_", " ") for name in columns), "distance",
+         "inner steps", "inner curvature ratio"], rows,
     )  # fmt: skip

@@ -75,6 +75,9 @@ OF_EVALUATIONS: Mapping[str, Variable] = {
     ),
 }  # fmt: skip
 """The variables of each evaluation."""
+ACCURACIES = ("clean_accuracy", "robust_accuracy")
+WITHOUT_ANSWERS = "NaN: labels are neither -1 and 1 nor classes"
+"""What accuracies say of themselves where no output is right or wrong."""
 
 
 @pytree

@@ -1,5 +1,6 @@
 """Running a training experiment: each evaluation into a store, resumed where it stopped."""
 
+import dataclasses
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,14 @@ from jaxadv.stores.places import Place
 from jaxadv.stores.store import Store
 from jaxadv.training.checkpoint import Checkpoint
 from jaxadv.training.engine import Engine
-from jaxadv.training.evaluate import NUM_PROBES, OF_EVALUATIONS, OF_RUNS, SPLITS
+from jaxadv.training.evaluate import (
+    ACCURACIES,
+    NUM_PROBES,
+    OF_EVALUATIONS,
+    OF_RUNS,
+    SPLITS,
+    WITHOUT_ANSWERS,
+)
 from jaxadv.training.spec import Training
 
 KIND = "training"
@@ -97,13 +105,17 @@ def grid_of(spec: Training) -> Grid:
         "evaluation": Column("steps before the evaluation", spec.evaluations, "step"),
         "split": Column("which examples", SPLITS),
     }
+    variables = {**OF_RUNS, **OF_EVALUATIONS}
+    for name in () if spec.has_answers else ACCURACIES:
+        meaning = f"{variables[name].long_name}; {WITHOUT_ANSWERS}"
+        variables[name] = dataclasses.replace(variables[name], long_name=meaning)
     return Grid(
         spec=spec,
         networks=spec.networks,
         kind=KIND,
         title=TITLE,
         columns=columns,
-        variables={**OF_RUNS, **OF_EVALUATIONS},
+        variables=variables,
         sizes={
             "evaluation": len(spec.evaluations),
             "split": len(SPLITS),
@@ -141,6 +153,8 @@ def _run(
                 )
                 num_steps = evaluations[index] - evaluations[max(index - 1, 0)]
                 runs, records = engine.advance(runs, networks, num_steps)
+                for name in () if spec.has_answers else ACCURACIES:
+                    records[name] = np.full_like(records[name], np.nan)
                 for values, block in _blocks(records, networks, index):
                     stored.write(values, block)
                 # After the records: a run that goes on from here has all that came before.

@@ -99,7 +99,7 @@ class Training(Specification):
         activation: identity, tanh, erf, sigmoid, softplus, gelu, silu, sin, relu, or a user's
             module:function.
         loss: quadratic or logistic (labels ±1), cross-entropy (classes), or a user's
-            module:function(output, label).
+            module:function(output, label). Where labels are other numbers there are no accuracies.
         data: teacher (normal inputs, labels ±1 from a small random network), sphere or gaussian
             (random labels), digits, mnist, cifar10, or FILE.npz with arrays x (n, d) or images
             (n, ...) and y (n,), whose integers from 0 name classes.
@@ -219,6 +219,19 @@ class Training(Specification):
         if self.loss not in LOSSES_OF_CLASSES or data is None or data.classes is None:
             return None
         return int(data.classes.max()) + 1
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether an output can be right or wrong: labels are ±1 or classes, no other numbers.
+
+        Example:
+            >>> Training().has_answers, Training(data="gaussian").has_answers
+            (True, False)
+        """
+        data = self.real_examples
+        if data is None:
+            return self.data == "teacher" or self.loss == "logistic"
+        return self.classes is not None or data.are_signs
 
     @functools.cached_property
     def cells(self) -> tuple[Cell, ...]:

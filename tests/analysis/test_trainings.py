@@ -23,6 +23,7 @@ from jaxadv.analysis.trainings import (
     steps_to,
 )
 from jaxadv.analysis.verdicts import Verdict
+from jaxadv.training.evaluate import ACCURACIES
 from tests.analysis.synthetic import along, synthetic
 from tests.analysis.synthetic_training import decay, synthetic_training
 
@@ -157,6 +158,18 @@ def test_the_table_has_every_number_and_the_report_says_what_it_found():
     assert "best rates" in text
     assert "lr·λ₁ = 0.3" in text
     assert "| adam | 0.1 | 10 |" in text
+
+
+def test_the_report_has_accuracies_only_where_there_are_any():
+    dataset = synthetic_training(FASTER)
+    without = dataset.assign({name: np.nan * dataset[name] for name in ACCURACIES})
+    table = training_report.tabulate(dataset)
+    texts = [training_report.as_markdown(part, table, [], "") for part in (dataset, without)]
+    assert ["| robust loss | clean accuracy |" in text for text in texts] == [True, False]
+    assert "accuracy" not in texts[1]
+    ends = [line for line in texts[1].splitlines() if line.startswith("| sgd | 0.1 |")]
+    assert ends
+    assert all(line.count("|") == 9 + 1 for line in ends)
 
 
 def test_figures_show_every_scale_and_rate():

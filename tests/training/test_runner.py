@@ -13,7 +13,13 @@ from jaxadv.experiments.layout import mesh_of
 from jaxadv.stores.store import Store
 from jaxadv.training import engine as engines
 from jaxadv.training.checkpoint import FILE
-from jaxadv.training.evaluate import OF_EVALUATIONS, OF_RUNS, worst
+from jaxadv.training.evaluate import (
+    ACCURACIES,
+    OF_EVALUATIONS,
+    OF_RUNS,
+    WITHOUT_ANSWERS,
+    worst,
+)
 from jaxadv.training.run import Settings
 
 TINY = ja.Training(
@@ -207,3 +213,25 @@ def test_losses_are_those_of_the_network_and_robust_ones_are_larger(whole):
     start = whole.sel(evaluation=0)
     assert bool((start.distance == 0).all())
     np.testing.assert_allclose(whole.chance_loss, 0.5)
+
+
+@pytest.mark.parametrize(("data", "has_answers"), [("gaussian", False), ("teacher", True)])
+def test_labels_that_are_numbers_have_no_accuracies(monkeypatch, data, has_answers):
+    """Whatever the program says: here it says 1 of everything."""
+    spec = dataclasses.replace(TINY, data=data, networks=1)
+    sizes = {"split": 2, "probe": spec.examples}
+
+    def ones(engine, runs, networks, num_steps):
+        shapes = {
+            name: [sizes[dim] for dim in variable.dims if dim in sizes]
+            for name, variable in {**OF_RUNS, **OF_EVALUATIONS}.items()
+        }
+        return runs, {name: np.ones((1, len(spec.cells), *more)) for name, more in shapes.items()}
+
+    monkeypatch.setattr(engines.Engine, "begin", lambda engine, networks: ())
+    monkeypatch.setattr(engines.Engine, "advance", ones)
+    dataset = ja.run_training(spec, devices=1, progress=False)
+    for name in ACCURACIES:
+        assert dataset[name].notnull().all() == has_answers
+        assert dataset[name].attrs["long_name"].endswith(WITHOUT_ANSWERS) != has_answers
+    assert (dataset.robust_loss == 1).all()

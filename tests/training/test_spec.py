@@ -65,3 +65,18 @@ def test_there_must_be_a_rate_and_enough_data():
     with pytest.raises(ValueError, match="1700 and 128 test_examples are 1828, but data 'digits'"):
         ja.Training(data="digits", examples=1700)
     assert ja.Training(data="digits", loss="cross-entropy").classes == 10
+
+
+def test_outputs_are_right_or_wrong_where_labels_are_signs_or_classes(tmp_path):
+    rng = np.random.default_rng(0)
+    path, x = tmp_path / "own.npz", rng.normal(size=(400, 3))
+    for y, loss, has_answers in (
+        (rng.normal(size=400), "quadratic", False),
+        (np.arange(400) % 3 * 1.0, "quadratic", False),
+        (np.arange(400) % 3, "cross-entropy", True),
+        (np.arange(400) % 2 * 2 - 1, "quadratic", True),
+    ):
+        np.savez(path, x=x, y=y)
+        assert ja.Training(data=path, loss=loss).has_answers == has_answers
+    assert ja.Training(data="digits").has_answers
+    assert ja.Training(data="gaussian", loss="logistic").has_answers

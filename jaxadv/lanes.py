@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
@@ -28,6 +29,8 @@ FEWER = 4
 FEWEST_LANES = 8
 """Once the queue is empty, a quarter of the lanes at a time, down to these: fewer gain nothing, and
 each size is one more loop body."""
+MOST_SHAPES = 4
+"""In a message."""
 
 
 def lane_map(
@@ -61,7 +64,8 @@ def lane_map(
         step: the next state; it must be defined for ended trials as well, the result is not used.
         done: whether a trial has ended.
         finish: what is kept of the last state.
-        xs: any pytree of arrays with a common leading axis, one row for each trial.
+        xs: any pytree of arrays, of JAX or NumPy, with a common leading axis, one row for each
+            trial.
         num_lanes: how many trials are under way at a time. Many enough to fill the device, but not
             many more: all take part in every step.
         check_every: steps between two looks for ended trials. A trial that ends between two looks
@@ -71,7 +75,9 @@ def lane_map(
         ``finish`` of each trial's last state, stacked in the order of ``xs``.
 
     Raises:
-        ValueError: if ``xs`` has no arrays or not a common leading axis, or a number is below 1.
+        ValueError: if ``xs`` has no arrays or not a common leading axis, or if ``num_lanes`` or
+            ``check_every`` is no whole number from 1.
+        TypeError: if a leaf of ``xs`` is no array of numbers.
 
     Example:
         Steps of Collatz's sequences (n -> n/2 or 3n + 1) down to 1:
@@ -88,7 +94,10 @@ def lane_map(
         [0, 1, 7, 2, 5, 8, 16, 3, 19, 6]
     """
     loops = Loops(init, step, done, finish)
-    return run_lanes(loops, xs, num_lanes=num_lanes, check_every=check_every)[0]
+    # Rows are picked by traced indices, which NumPy does not take.
+    return run_lanes(
+        loops, jax.tree.map(_as_array, xs), num_lanes=num_lanes, check_every=check_every
+    )[0]
 
 
 class Loops(NamedTuple):
@@ -258,10 +267,24 @@ def _where(condition: Bool[Array, "*lane"], yes: Any, no: Any) -> Any:
 def _check(xs: Any, num_lanes: int, check_every: int) -> int:
     """The number of trials; refuses what `lane_map` says that it refuses."""
     for name, number in (("num_lanes", num_lanes), ("check_every", check_every)):
-        if number < 1:
-            raise ValueError(f"{name}: {number} must be 1 or more")
-    lengths = {jnp.shape(leaf)[:1] for leaf in jax.tree.leaves(xs)}
+        is_whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
+        if not is_whole or number < 1:
+            raise ValueError(f"{name}: {number!r} must be a whole number from 1")
+    shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(xs)]
+    lengths = {shape[:1] for shape in shapes}
     if len(lengths) != 1 or () in lengths:
-        shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(xs)]
-        raise ValueError(f"xs: must have arrays with a common leading axis, has shapes {shapes}")
+        # A list of a thousand numbers has a thousand shapes.
+        some = ", ".join(map(str, shapes[:MOST_SHAPES])) + ", ..." * (len(shapes) > MOST_SHAPES)
+        raise ValueError(
+            f"xs: must have arrays with a common leading axis, has shapes [{some}]; a list of "
+            "numbers is an array after jnp.asarray"
+        )
     return lengths.pop()[0]
+
+
+def _as_array(leaf: Any) -> Array:
+    try:
+        return jnp.asarray(leaf)
+    except (TypeError, ValueError, OverflowError) as error:
+        kind = getattr(leaf, "dtype", type(leaf).__name__)
+        raise TypeError(f"xs: must have arrays of numbers, not {kind}") from error

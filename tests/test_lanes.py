@@ -1,5 +1,7 @@
 """`lane_map` equals the plain loop, row by row, whatever the lengths, lanes and checks."""
 
+import inspect
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -11,6 +13,7 @@ from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
 import jaxadv as ja
+from jaxadv import lanes
 from jaxadv.lanes import Loops, run_lanes
 
 COLLATZ = Loops(
@@ -121,13 +124,47 @@ def test_lanes_stay_busy_where_lockstep_would_not():
 @pytest.mark.parametrize(
     ("xs", "settings", "message"),
     [
-        (jnp.arange(3), {"num_lanes": 0}, "num_lanes: 0"),
+        (jnp.arange(3), {"num_lanes": 0}, "num_lanes: 0 must be a whole number from 1"),
+        (jnp.arange(3), {"num_lanes": 4, "check_every": True}, "check_every: True must be"),
         (jnp.arange(3), {"num_lanes": 1, "check_every": 0}, "check_every: 0"),
         ((jnp.arange(3), jnp.arange(4)), {"num_lanes": 1}, "common leading axis"),
         (jnp.int32(3), {"num_lanes": 1}, "common leading axis"),
         ((), {"num_lanes": 1}, "common leading axis"),
+        (
+            list(range(1000)),
+            {"num_lanes": 1},
+            r"\[\(\), .*, \.\.\.\]; a list of numbers is an array",
+        ),
+        ((np.arange(3), np.float32(4)), {"num_lanes": 1}, "common leading axis"),
     ],
 )
 def test_queues_and_lanes_that_make_no_sense_are_refused(xs, settings, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as error:
         ja.lane_map(*COLLATZ, xs, **settings)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("num_lanes", [2.5, "4", None])
+def test_lanes_are_counted_in_whole_numbers(num_lanes):
+    """Without the checks of types that tests run with."""
+    check = inspect.unwrap(lanes._check)
+    with pytest.raises(ValueError, match=f"^num_lanes: {num_lanes!r} must be a whole number"):
+        check(jnp.arange(3), num_lanes, 1)
+
+
+@pytest.mark.parametrize("leaf", [np.array(["a"]), np.array([1, None]), "text"])
+def test_what_is_no_array_of_numbers_is_refused(leaf):
+    with pytest.raises(TypeError, match=r"^xs: must have arrays of numbers, not [\w<]+$"):
+        ja.lane_map(*COLLATZ, {"n": leaf}, num_lanes=1)
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.int64, np.uint8])
+def test_numpy_arrays_are_taken_as_jax_arrays_are(kind):
+    """With results of the same type."""
+    xs = np.arange(1, 41).astype(kind)
+    # The numbers of a sequence outgrow a byte.
+    loops = COLLATZ._replace(init=lambda x: (x["n"].astype(jnp.int32), jnp.int32(0)))
+    expected = ja.lane_map(*loops, {"n": jnp.asarray(xs)}, num_lanes=8)
+    lengths = ja.lane_map(*loops, {"n": xs}, num_lanes=8)
+    assert lengths.dtype == expected.dtype
+    np.testing.assert_array_equal(lengths, expected)

@@ -50,9 +50,10 @@ class Examples:
     def digest(self) -> str:
         """A hash of directions and labels, so that a store knows its data wherever the file lies.
 
-        It covers what a run sees of a file: the float32 values, example by example, in whatever
-        order of memory or of bytes they are held. Files that differ by less than that rounding, or
-        in their mean or scale alone, are the same data.
+        It covers the float32 values that a run sees, example by example, in whatever order of
+        memory or of bytes they are held. Files that differ by less than that rounding, or in their
+        mean or scale alone, are the same data. The dimension is told beside it; of the classes of
+        images it covers the labels ±1.
         """
         held = (np.ascontiguousarray(values, "<f4") for values in (self.directions, self.labels))
         return hashlib.sha256(b"".join(values.tobytes() for values in held)).hexdigest()[:16]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
+from jaxadv.sweeps.stored import identity_of
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,8 @@ def test_images_are_found_where_the_users_files_are(tmp_path, of):
     (tmp_path / "mnist.npz").rename(tmp_path / "moved" / "mnist.npz")
     moved = of(data="mnist", data_dir=str(tmp_path / "moved"), examples=2)
     assert moved.fingerprint == spec.fingerprint != of().fingerprint
+    if of is ja.Sweep:
+        assert identity_of(moved) == identity_of(spec)
 
 
 @pytest.mark.parametrize("of", [ja.Sweep, ja.Landscape, ja.Training])

@@ -21,7 +21,6 @@ NUM_HALVINGS = 40
 NDArray = npt.NDArray[np.floating]
 
 
-@functools.lru_cache(maxsize=4096)
 def derivative_norms(activation: str | Activation, scale: float) -> tuple[float, float]:
     """σ₁ = √E σ'(sZ)² and σ₂ = √E σ''(sZ)², Z ~ N(0, 1).
 
@@ -45,6 +44,12 @@ def derivative_norms(activation: str | Activation, scale: float) -> tuple[float,
         raise ValueError(f"activation: {activation!r} has kinks, and σ'' is no function")
     if not 0 < scale <= LARGEST_SCALE:
         raise ValueError(f"scale: {scale} must be positive, {LARGEST_SCALE:g} at most")
+    return _norms_of(sigma, scale)
+
+
+# By function: a name can come to mean another one.
+@functools.lru_cache(maxsize=4096)
+def _norms_of(sigma: Activation, scale: float) -> tuple[float, float]:
     unit = min(1.0, scale)
     steps = int(np.ceil(10 * scale / unit * POINTS_PER_UNIT))
     t = np.arange(-steps, steps + 1) * (unit / POINTS_PER_UNIT)

@@ -18,9 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
+from jaxadv.experiments.functions import make_network
 from jaxadv.experiments.specification import Specification
 from jaxadv.problems.activations import ACTIVATIONS, Activation
-from jaxadv.problems.names import resolve
+from jaxadv.problems.names import Function, resolve
 from jaxadv.problems.networks import NETWORKS, Network, init_two_layer
 from jaxadv.problems.norms import l2_norm
 from jaxadv.pytrees import cast_floats, pytree
@@ -80,7 +81,7 @@ class Source(NamedTuple):
     def of(
         cls,
         spec: Specification,
-        activation: str,
+        activation: Function,
         *,
         dim: int,
         width: int,
@@ -112,13 +113,13 @@ class Source(NamedTuple):
             key: the sweep's, `key_of`.
             given: real directions and labels; None where they are simulated.
         """
-        network = self.init(
+        network = make_network(
+            self.init,
             self.key_for(key, Tag.NETWORK, index),
             dim=self.dim,
             width=self.width,
             activation=self.activation,
-            # A user's network of one output need not know of classes.
-            **({} if self.classes is None else {"classes": self.classes}),
+            classes=self.classes,
         )
         if given is None:
             example_key = self.key_for(key, Tag.EXAMPLE, index)

@@ -4,10 +4,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import jax
 import numpy as np
 
-from jaxadv.problems.names import name_of, suggest
+from jaxadv.problems.names import Function, label_of, named, suggest
 
 SMALLEST, LARGEST = 1e-20, 1e20
 """Of scales, ratios, step sizes and tolerances: what single precision has room for."""
@@ -17,7 +16,8 @@ def grid(
     field: str, values: Any, check: Callable[[str, Any], Any], *, least: int = 1
 ) -> tuple[Any, ...]:
     """A grid axis: a tuple of distinct checked values; one value stands for itself."""
-    many = np.iterable(values) and not isinstance(values, str)
+    # A function is one value, also where it is an object that can be iterated over.
+    many = np.iterable(values) and not isinstance(values, str) and not callable(values)
     axis = tuple(check(field, value) for value in (values if many else (values,)))
     if len(axis) < least:
         raise ValueError(f"{field}: needs at least one value")
@@ -63,24 +63,20 @@ def choice(field: str, value: Any, allowed: tuple[str, ...]) -> None:
         raise ValueError(f"{field}: unknown {value!r}{suggest(str(value), allowed)}")
 
 
-def function_name(field: str, value: Any, table: Mapping[str, Any]) -> str:
-    """The name of a function that is given by its name or as it is."""
+def function(field: str, value: Any, table: Mapping[str, Any]) -> Function:
+    """A function, by its name where it has one."""
     if not isinstance(value, str) and not callable(value):
         raise TypeError(f"{field}: {value!r} must be a name or a function")
-    return name_of(field, value, table)
-
-
-def try_on_shapes(field: str, name: str, function: Any, result: Any, what: str, *args: Any) -> None:
-    """Refuse a function whose result has not the shape of ``result``."""
     try:
-        found = jax.eval_shape(function, *args)
-    except Exception as error:  # a user's function may raise anything
-        reason = str(error).partition("\n")[0]
-        raise ValueError(f"{field}: {name!r} must {what}: {reason}") from error
-    if getattr(found, "shape", None) != result.shape:
-        raise ValueError(f"{field}: {name!r} must {what}, not give {found}")
+        hash(value)
+    except TypeError as error:
+        raise TypeError(
+            f"{field}: {label_of(value)} has no hash, by which its compiled programs are kept; "
+            "put it into a function, or give its class a __hash__"
+        ) from error
+    return named(field, value, table)
 
 
 def joined(values: tuple[Any, ...]) -> str:
     """Values as they are written on a command line."""
-    return ",".join(f"{value}" for value in values)
+    return ",".join(label_of(value) if callable(value) else f"{value}" for value in values)

@@ -69,7 +69,7 @@ class Grid:
     @property
     def identity(self) -> dict[str, Any]:
         """What must be the same for all of a store: all but the number of networks."""
-        fields = self.spec.to_dict()
+        fields = self.spec.labelled()
         for name in ("networks", "data_dir"):
             fields.pop(name, None)
         real = self.spec.real_examples
@@ -94,9 +94,12 @@ def fill(
         fresh: delete what the store holds, and begin anew.
 
     Raises:
-        ValueError: if the store is a file, is in use, or was made with other settings.
+        ValueError: if the store is a file, is in use, or was made with other settings, or a
+            function of the specification has no name.
         OSError: if it cannot be written to; what was complete is kept.
     """
+    if store is not None:
+        grid.spec.check_names()
     path = None if store is None else places.place(store)
     if path is not None:
         places.check(path, None if fresh else grid.identity)
@@ -139,7 +142,7 @@ def manifest_of(store: Store, spec: Specification | type[Specification]) -> dict
     last = runs[-1][name] if runs else ""
     return {
         **{key: known[key] for key in ("title", "format", "identity")},
-        name: spec.to_toml() if isinstance(spec, Specification) else last,
+        name: spec.text if isinstance(spec, Specification) else last,
         "seconds": sum(run["seconds"] for run in runs),
         "runs": runs,
     }

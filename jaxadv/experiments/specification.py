@@ -6,19 +6,14 @@ import hashlib
 import json
 import os
 import tomllib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
 
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array
-
-from jaxadv.experiments.fields import try_on_shapes
-from jaxadv.problems.activations import ACTIVATIONS
+from jaxadv.experiments import fields as checks
+from jaxadv.experiments.functions import Recipe, check_activation, check_loss, check_network
 from jaxadv.problems.data import Examples, load_examples
-from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES
-from jaxadv.problems.names import resolve, suggest
-from jaxadv.problems.networks import NETWORKS, Network
+from jaxadv.problems.names import Function, label_of, labels, suggest
 
 
 class Specification:
@@ -26,8 +21,11 @@ class Specification:
 
     A subclass checks and converts its fields in ``__post_init__``, and has at least these:
 
+    Fields of functions take a built-in name, a reference "module:function", or the function itself,
+    which is kept by its name where it has one. One without is good for runs in memory.
+
     Attributes:
-        network: a name of `NETWORKS`, or a reference.
+        network: a name of `NETWORKS`, a reference, or a function.
         examples: inputs per network.
         data: what `load_examples` knows.
         data_dir: the folder with the files of mnist and cifar10.
@@ -36,7 +34,9 @@ class Specification:
 
     experiment: ClassVar[str]
     """The name under which a manifest has the specification."""
-    network: str
+    functions: ClassVar[Mapping[str, Mapping[str, Any]]]
+    """The fields of functions, with what is built in for each."""
+    network: Function
     examples: int
     data: str
     data_dir: str
@@ -46,40 +46,35 @@ class Specification:
         """Settle a field, once, in ``__post_init__``."""
         object.__setattr__(self, field, value)
 
-    def _check_functions(
-        self,
-        activations: tuple[str, ...],
-        losses: tuple[str, ...],
-        classes: int | None = None,
-    ) -> None:
-        """Try users' functions on shapes, so that a mistake is found before the run."""
-        number = jax.ShapeDtypeStruct((), jnp.float32)
-        pair = jax.ShapeDtypeStruct((2,), jnp.float32)
-        for name in activations:
-            activation = resolve("activations", name, ACTIVATIONS)
-            try_on_shapes("activations", name, activation, pair, "map an array elementwise", pair)
-        shape = () if classes is None else (classes,)
-        outputs = jax.ShapeDtypeStruct(shape, jnp.float32)
-        for name in losses:
-            loss = resolve("losses", name, LOSSES | LOSSES_OF_CLASSES)
-            try_on_shapes(
-                "losses", name, loss, number, "map (output, label) to a scalar", outputs, number
-            )
+    def _settle_functions(self) -> None:
+        """Settle the fields of functions; those whose default is a tuple are axes of the grid."""
+        for field in dataclasses.fields(cast(Any, self)):
+            if field.name in self.functions:
+                check = functools.partial(checks.function, table=self.functions[field.name])
+                settle = functools.partial(checks.grid, check=check)
+                is_axis = isinstance(field.default, tuple)
+                value = getattr(self, field.name)
+                self._set(field.name, (settle if is_axis else check)(field.name, value))
 
-        def output(z: Array) -> Array:
-            return self._smallest_network(classes)(z)
+    def _check_functions(self, activation: str, loss: str, recipes: Iterable[Recipe]) -> None:
+        """Try users' functions on the shapes that will be run, so that mistakes are found before.
 
-        settings, result = "key, dim, width, activation", "a scalar"
-        if classes is not None:
-            settings, result = f"{settings}, classes", "as many numbers as there are classes"
-        what = f"map ({settings}) to a network that maps an input to {result}"
-        try_on_shapes("network", self.network, output, outputs, what, pair)
+        Args:
+            activation: the field of activations.
+            loss: the field of losses.
+            recipes: of all networks.
+        """
+        recipes = tuple(recipes)
+        for name, width in dict.fromkeys((recipe.activation, recipe.width) for recipe in recipes):
+            check_activation(activation, name, width)
+        for output in dict.fromkeys(map(check_network, recipes)):
+            for name in self._axis(loss):
+                check_loss(loss, name, output)
 
-    def _smallest_network(self, classes: int | None) -> Network:
-        """A network of the kind, for a look at its shapes."""
-        init = resolve("network", self.network, NETWORKS)
-        more = {} if classes is None else {"classes": classes}
-        return init(jax.random.key(0), dim=2, width=2, activation=jnp.tanh, **more)
+    def _axis(self, field: str) -> tuple[Function, ...]:
+        """The functions of a field."""
+        value = getattr(self, field)
+        return value if isinstance(value, tuple) else (value,)
 
     def _settle_data(self) -> Examples | None:
         """Settle ``data`` and ``data_dir`` as text, and load the real inputs."""
@@ -94,7 +89,19 @@ class Specification:
             self._set(field, str(value))
         return self.real_examples
 
-    def _check_examples(self, losses: tuple[str, ...]) -> None:
+    @functools.cached_property
+    def _labels(self) -> dict[str, dict[Function, str]]:
+        """By field and function."""
+        return {
+            field: dict(zip(self._axis(field), labels(self._axis(field), table), strict=True))
+            for field, table in self.functions.items()
+        }
+
+    def label(self, field: str, function: Function) -> str:
+        """What a function of a field is called in datasets."""
+        return self._labels[field][function]
+
+    def _check_examples(self, losses: tuple[Function, ...]) -> None:
         """Refuse what the data cannot give."""
         data = self.real_examples
         if data is None:
@@ -133,16 +140,54 @@ class Specification:
             fields["data"] = self.real_examples.digest
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
 
+    def check_names(self) -> None:
+        """Refuse functions that no store and no file could name.
+
+        Raises:
+            ValueError: for the first one; names the field.
+        """
+        for field in self.functions:
+            for function in self._axis(field):
+                if not isinstance(function, str):
+                    raise ValueError(
+                        f"{field}: {label_of(function)} has no name under which a store could find "
+                        "it again; define it with def in a module, or run without a store"
+                    )
+
     def to_dict(self) -> dict[str, Any]:
-        """Field by field."""
-        fields = dataclasses.fields(cast(Any, self))
-        return {field.name: getattr(self, field.name) for field in fields}
+        """Field by field.
+
+        Raises:
+            ValueError: for a function without a name.
+        """
+        self.check_names()
+        return self.labelled()
+
+    def labelled(self) -> dict[str, Any]:
+        """Field by field, with labels of functions that have no name."""
+        values = {
+            field.name: getattr(self, field.name) for field in dataclasses.fields(cast(Any, self))
+        }
+        for field, given in self._labels.items():
+            many = tuple(given.values())
+            values[field] = many if isinstance(values[field], tuple) else many[0]
+        return values
 
     def to_toml(self) -> str:
-        """The specification as a TOML document that `from_toml` reads back."""
+        """The specification as a TOML document that `from_toml` reads back.
+
+        Raises:
+            ValueError: for a function without a name.
+        """
+        self.check_names()
+        return self.text
+
+    @property
+    def text(self) -> str:
+        """The specification as a TOML document, with labels of functions that have no name."""
         lines = [
             f"{name} = {json.dumps(value, ensure_ascii=False)}"
-            for name, value in self.to_dict().items()
+            for name, value in self.labelled().items()
         ]
         return "\n".join(lines) + "\n"
 

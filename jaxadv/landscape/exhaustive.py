@@ -22,8 +22,7 @@ from jaxadv.landscape.meshes import EULER
 from jaxadv.landscape.spec import Cell, Landscape
 from jaxadv.landscape.survey import Drawn, source_of
 from jaxadv.problems.constraints import L2Sphere
-from jaxadv.problems.losses import LOSSES, Loss
-from jaxadv.problems.names import resolve
+from jaxadv.problems.losses import Loss
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
 
@@ -65,18 +64,31 @@ class CriticalSurvey:
             raise ValueError(f"dim: {spec.dim} must be 2 or 3, for all critical points to be found")
         if spec.trainings != ("none",):
             raise ValueError("trainings: all critical points are found of random networks alone")
-        self._spec, self.mesh, self._starts = spec, mesh, starts
+        self._spec, self.mesh, self._starts, self._pga = spec, mesh, starts, spec.pga
         self.settings: Mapping[str, Any] = {"ascents": starts}
         self.sizes: Mapping[str, int] = {}
 
     def __call__(self, cell: Cell, networks: Sequence[int]) -> dict[str, np.ndarray]:
         """The records of some networks in one cell, with the axis (network,)."""
-        problems, ends = _ascend(self._spec, cell, self.mesh, networks, self._starts)
+        problems, ends = self._ascend(cell, networks)
         rows = [
             _compare(jax.tree.map(lambda leaf, at=place: leaf[at], problems), ends[place])
             for place in range(len(networks))
         ]
         return dict(zip(MEANINGS, np.array(rows).T, strict=True))
+
+    def _ascend(
+        self, cell: Cell, networks: Sequence[int]
+    ) -> tuple[Problem, Float[np.ndarray, "network start dim"]]:
+        """The first problem on each of some networks, and the polished maxima of ascents there."""
+        spec, mesh, starts = self._spec, self.mesh, self._starts
+        lanes = usual_lanes(mesh.devices.flat[0], spec.width, starts)
+        with jax.enable_x64(True):
+            program = _compiled(source_of(spec), spec.loss_function, self._pga, starts, lanes, mesh)
+            settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
+            indices = np.resize(np.asarray(networks, np.int32), mesh.size)
+            problems, ends = program(indices, key_of(spec), given_of(spec), *settings)
+            return problems, np.asarray(ends)
 
 
 def on_sphere(problem: Problem) -> Problem:
@@ -84,28 +96,11 @@ def on_sphere(problem: Problem) -> Problem:
     return dataclasses.replace(problem, constraint=L2Sphere(problem.circumradius))
 
 
-def _loss(spec: Landscape) -> Loss:
-    return resolve("loss", spec.loss, LOSSES)
-
-
-def _ascend(
-    spec: Landscape, cell: Cell, mesh: Mesh, networks: Sequence[int], starts: int
-) -> tuple[Problem, Float[np.ndarray, "network start dim"]]:
-    """The first problem on each of some networks, and the polished maxima that ascents end in."""
-    lanes = usual_lanes(mesh.devices.flat[0], spec.width, starts)
-    with jax.enable_x64(True):
-        program = _compiled(source_of(spec), _loss(spec), spec.pga, starts, lanes, mesh)
-        settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
-        indices = np.resize(np.asarray(networks, np.int32), mesh.size)
-        problems, ends = program(indices, key_of(spec), given_of(spec), *settings)
-        return problems, np.asarray(ends)
-
-
 @functools.lru_cache(maxsize=8)
 def _compiled(  # noqa: PLR0917
     source: Source, loss: Loss, pga: PGA, starts: int, lanes: int, mesh: Mesh
 ) -> Callable[..., tuple[Problem, Array]]:
-    """The program behind `_ascend`."""
+    """The program behind `CriticalSurvey`."""
 
     def one_network(
         network: Int[Array, ""], key: Key[Array, ""], given: Given, *settings: Array

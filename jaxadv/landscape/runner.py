@@ -87,8 +87,8 @@ def run_landscape(
         dataset's own attributes are the manifest.
 
     Raises:
-        ValueError: if the store is a file, is in use, or was made with other settings, or there
-            are not so many devices.
+        ValueError: if the store is a file, is in use, or was made with other settings, if a
+            function has no name for it, or there are not so many devices.
         OSError: if the store cannot be written to; what was complete is kept.
 
     Example:
@@ -164,12 +164,11 @@ def open_landscape(store: str | Path) -> xr.Dataset:
 
 def grid_of(spec: Landscape, survey: Survey) -> Grid:
     """What a survey's dataset holds."""
+    values = spec.labelled()
     columns = {
         name: Column(text, [getattr(cell, name) for cell in spec.cells])
         for name, text in OF_CELLS.items()
-    } | {
-        name: Column(text, [getattr(spec, name)] * len(spec.cells)) for name, text in OF_ALL.items()
-    }
+    } | {name: Column(text, [values[name]] * len(spec.cells)) for name, text in OF_ALL.items()}
     return Grid(
         spec=spec,
         networks=spec.networks,
@@ -187,7 +186,7 @@ def _run(spec: Landscape, stored: Store, survey: Survey, *, progress: bool) -> N
     complete = stored.read("complete", {"network": slice(0, spec.networks)})
     if complete.all():
         return
-    note = {"landscape": spec.to_toml(), **describe_process(list(survey.mesh.devices.flat))}
+    note = {"landscape": spec.text, **describe_process(list(survey.mesh.devices.flat))}
     clock, at_once = time.perf_counter(), survey.mesh.size
     total = complete.size
     with tqdm(total=total, unit="network", disable=not progress, dynamic_ncols=True) as bar:

@@ -2,15 +2,18 @@
 
 import functools
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.steps import STEP_RULES
-from jaxadv.experiments.fields import choice, count, function_name, grid, positive, whole
+from jaxadv.experiments.fields import choice, count, grid, positive, whole
+from jaxadv.experiments.functions import Recipe, check_step
 from jaxadv.experiments.specification import Specification
 from jaxadv.problems.activations import ACTIVATIONS
-from jaxadv.problems.losses import LOSSES
+from jaxadv.problems.losses import LOSSES, Loss
+from jaxadv.problems.names import Function, resolve
 from jaxadv.problems.networks import NETWORKS
 
 DEFAULT_DIM = 32
@@ -45,12 +48,14 @@ class Landscape(Specification):
         networks: random networks, the independent units of every statistic.
         examples: inputs per network.
         starts: random starts per input, uniform in the ball.
-        network: two-layer, or a user's module:function(key, dim, width, activation).
+        network: two-layer, or a user's module:function(key, dim, width, activation). In Python,
+            here and below, the function itself may stand for its name.
         activation: identity, tanh, erf, sigmoid, softplus, gelu, silu, sin, relu, or a user's
             module:function.
         loss: quadratic, logistic, or a user's module:function(output, label).
-        step: the step rule: constant (step size), normalized (fraction of the radius) or
-            inverse-curvature (multiple of 1/|curvature| at the start).
+        step: the step rule: constant (step size), normalized (fraction of the radius),
+            inverse-curvature (multiple of 1/|curvature| at the start), or a user's
+            module:function(step_size).
         step_size: the step rule's parameter; small, or ascent jumps over maxima where the
             landscape is rough.
         tolerance: residual at which an ascent ends.
@@ -76,6 +81,12 @@ class Landscape(Specification):
     """
 
     experiment: ClassVar[str] = "landscape"
+    functions: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "network": NETWORKS,
+        "activation": ACTIVATIONS,
+        "loss": LOSSES,
+        "step": STEP_RULES,
+    }
 
     scales: tuple[float, ...] = (0.1, 1.0, 10.0)
     ratios: tuple[float, ...] = (0.1,)
@@ -85,10 +96,10 @@ class Landscape(Specification):
     networks: int = 16
     examples: int = 2
     starts: int = 200
-    network: str = "two-layer"
-    activation: str = "tanh"
-    loss: str = "quadratic"
-    step: str = "inverse-curvature"
+    network: Function = "two-layer"
+    activation: Function = "tanh"
+    loss: Function = "quadratic"
+    step: Function = "inverse-curvature"
     step_size: float = 0.1
     tolerance: float = 1e-4
     max_steps: int = 5000
@@ -109,13 +120,18 @@ class Landscape(Specification):
         self._set("starts", whole("starts", self.starts, least=2))
         self._set("max_steps", whole("max_steps", self.max_steps, least=0))
         self._set("seed", whole("seed", self.seed, least=0, most=2**32 - 1))
-        for field, table in (
-            ("activation", ACTIVATIONS), ("loss", LOSSES), ("network", NETWORKS),
-        ):  # fmt: skip
-            self._set(field, function_name(field, getattr(self, field), table))
-        self._check_functions((self.activation,), (self.loss,))
-        choice("step", self.step, tuple(STEP_RULES))
+        self._settle_functions()
         self._check_data()
+        recipe = Recipe(self.network, cast(int, self.dim), self.width, self.activation)
+        self._check_functions("activation", "loss", (recipe,))
+        check_step(
+            "step",
+            self.step,
+            (recipe,),
+            loss=self.loss_function,
+            step_size=self.step_size,
+            dtype="float64",
+        )
 
     def _check_data(self) -> None:
         """Settle ``dim``, and refuse what the data cannot give."""
@@ -143,9 +159,14 @@ class Landscape(Specification):
         return len(self.cells) * self.networks * self.examples * self.starts
 
     @property
+    def loss_function(self) -> Loss:
+        """The loss itself."""
+        return resolve("loss", self.loss, LOSSES)
+
+    @property
     def pga(self) -> PGA:
         """The settings of all ascents."""
-        rule = STEP_RULES[self.step](self.step_size)
+        rule = resolve("step", self.step, STEP_RULES)(self.step_size)
         return PGA(rule, (self.tolerance,), self.max_steps)
 
 

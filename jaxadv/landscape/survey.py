@@ -26,8 +26,7 @@ from jaxadv.landscape.spec import Cell, Landscape
 from jaxadv.learning.attack import Attack
 from jaxadv.learning.fit import fit
 from jaxadv.problems.constraints import L2Ball
-from jaxadv.problems.losses import LOSSES, Loss
-from jaxadv.problems.names import resolve
+from jaxadv.problems.losses import Loss
 from jaxadv.problems.networks import Network
 from jaxadv.problems.norms import l2_norm, over
 from jaxadv.problems.problem import Problem
@@ -144,29 +143,29 @@ class RegularitySurvey:
 
     def __init__(self, spec: Landscape, mesh: Mesh) -> None:
         self._spec, self.mesh = spec, mesh
-        self._trials = spec.examples * spec.starts
+        trials = spec.examples * spec.starts
         self.sizes: Mapping[str, int] = {
             "example": spec.examples,
             "start": spec.starts,
             "pair": NUM_BARRIERS,
             "mode": cast(int, spec.dim) - 1,
         }
+        self._rules = Rules(
+            spec.loss_function,
+            spec.pga,
+            usual_lanes(mesh.devices.flat[0], spec.width, trials),
+            usual_certify_lanes(cast(int, spec.dim), spec.width, trials),
+        )
         with jax.enable_x64(True):
             self._key, self._given = key_of(spec), given_of(spec)
 
     def __call__(self, cell: Cell, networks: Sequence[int]) -> dict[str, np.ndarray]:
         """The records of some networks in one cell, with axes (network, …)."""
-        spec, device = self._spec, self.mesh.devices.flat[0]
-        rules = Rules(
-            resolve("loss", spec.loss, LOSSES),
-            spec.pga,
-            usual_lanes(device, spec.width, self._trials),
-            usual_certify_lanes(cast(int, spec.dim), spec.width, self._trials),
-        )
+        spec = self._spec
         # A last call with fewer networks repeats one: one shape, one compilation.
         indices = np.resize(np.asarray(networks, np.int32), self.mesh.size)
         with jax.enable_x64(True):
-            program = compiled(source_of(spec), training_of(spec, cell), rules, self.mesh)
+            program = compiled(source_of(spec), training_of(spec, cell), self._rules, self.mesh)
             settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
             records = program(indices, self._key, self._given, *settings)
             return {name: np.asarray(records[name])[: len(networks)] for name in VARIABLES}
@@ -202,9 +201,8 @@ def training_of(spec: Landscape, cell: Cell) -> Pretraining | None:
     """How a cell's networks are trained; None if they are not."""
     if cell.training == "none":
         return None
-    loss = resolve("loss", spec.loss, LOSSES)
     attacked = cell.training == "adversarial"
-    return Pretraining(attacked, spec.training_steps, spec.learning_rate, loss)
+    return Pretraining(attacked, spec.training_steps, spec.learning_rate, spec.loss_function)
 
 
 def draw_trained(  # noqa: PLR0917  shared rows of `on_devices` are positional

@@ -26,8 +26,7 @@ from jaxadv.landscape.maxima import climb, group, representatives
 from jaxadv.landscape.regularity import angle_between, great_circle
 from jaxadv.landscape.spec import Cell, Landscape
 from jaxadv.landscape.survey import Pretraining, draw_trained, source_of, training_of
-from jaxadv.problems.losses import LOSSES, Loss
-from jaxadv.problems.names import resolve
+from jaxadv.problems.losses import Loss
 from jaxadv.problems.problem import Problem
 
 Directions = Literal["pca", "gradient"]
@@ -47,7 +46,7 @@ def scene_of(spec: Landscape, cell: Cell) -> Scene:
     """What is looked at in one cell, in double precision."""
     with jax.enable_x64(True):
         settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
-        program = _scene(source_of(spec), training_of(spec, cell), _loss(spec))
+        program = _scene(source_of(spec), training_of(spec, cell), spec.loss_function)
         return program(0, key_of(spec), given_of(spec), *settings)
 
 
@@ -58,10 +57,6 @@ def _scene(source: Source, training: Pretraining | None, loss: Loss) -> Callable
         return Scene(drawn.problem(0, loss), drawn.starts(0))
 
     return jax.jit(program)
-
-
-def _loss(spec: Landscape) -> Loss:
-    return resolve("loss", spec.loss, LOSSES)
 
 
 @functools.partial(jax.jit, static_argnames="number")
@@ -281,7 +276,7 @@ def each_cell(spec: Landscape, view: Callable[[Scene], dict[str, Any]], what: st
     names = ("training", "ratio", "scale")
     coords = {name: ("cell", [getattr(cell, name) for cell in spec.cells]) for name in names}
     joined = xr.concat(_of_one_size(parts), "cell", join="exact")
-    return joined.assign_coords(coords).assign_attrs(landscape=spec.to_toml())
+    return joined.assign_coords(coords).assign_attrs(landscape=spec.text)
 
 
 def _of_one_size(parts: Iterable[xr.Dataset]) -> list[xr.Dataset]:

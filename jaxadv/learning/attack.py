@@ -1,5 +1,8 @@
 """The adversary of training, and the loss that it leaves: the mean of max_{δ} ℓ(f(x + δ), y)."""
 
+import functools
+from collections.abc import Callable, Mapping
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
@@ -7,12 +10,47 @@ from jaxtyping import Array, Float, ScalarLike
 from jaxadv.ascent.pga import PGA, ascend
 from jaxadv.ascent.solution import Solution
 from jaxadv.ascent.steps import NormalizedStep
-from jaxadv.problems.constraints import constraint_of
+from jaxadv.problems.constraints import (
+    CONSTRAINTS,
+    Constraint,
+    L2Ball,
+    L2Sphere,
+    LInfBall,
+    constraint_of,
+)
 from jaxadv.problems.losses import Loss
+from jaxadv.problems.names import Function, resolve
 from jaxadv.problems.networks import Network
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import pytree, static
+
+MakeConstraint = Callable[[ScalarLike, int], Constraint]
+"""From a circumradius and a dimension to a set of perturbations."""
+BY_CIRCUMRADIUS: Mapping[str, MakeConstraint] = {
+    name: functools.partial(constraint_of, name) for name in CONSTRAINTS
+}
+"""The built-in sets by name."""
+SETS: Mapping[str, type] = {"l2-ball": L2Ball, "l2-sphere": L2Sphere, "linf-ball": LInfBall}
+"""The built-in sets as a user gives them: by name, or by class."""
+
+
+def constraint_maker(constraint: Function) -> MakeConstraint:
+    """How sets of a given circumradius are made.
+
+    Args:
+        constraint: one of `SETS`, its name, a function (circumradius, dim) or a reference to one.
+
+    Raises:
+        ValueError: for an unknown name.
+
+    Example:
+        >>> constraint_maker(LInfBall)(2.0, 4)
+        LInfBall(radius=1.0)
+    """
+    made = resolve("constraint", constraint, SETS)
+    # Classes are made for a radius; sets of one circumradius reach equally far.
+    return next((BY_CIRCUMRADIUS[name] for name, known in SETS.items() if made is known), made)
 
 
 @pytree
@@ -23,7 +61,7 @@ class Attack:
         ratio: ρ.
         pga: its steps; by default ten, each a quarter of the circumradius long: across an L2 ball
             and back.
-        constraint: the set, one of `CONSTRAINTS`.
+        constraint: the set, as `constraint_maker` takes it.
 
     Example:
         >>> import jaxadv as ja
@@ -35,14 +73,14 @@ class Attack:
 
     ratio: ScalarLike
     pga: PGA = PGA(NormalizedStep(0.25), tolerances=(1e-3,), max_steps=10)
-    constraint: str = static(default="l2-ball")
+    constraint: Function = static(default="l2-ball")
 
     def problem(
         self, network: Network, x: Float[Array, " dim"], y: ScalarLike, *, loss: Loss
     ) -> Problem:
         """What is maximised at one input."""
-        radius = self.ratio * l2_norm(x)
-        return Problem(network, x, y, constraint_of(self.constraint, radius, x.size), loss)
+        constraint = constraint_maker(self.constraint)(self.ratio * l2_norm(x), x.size)
+        return Problem(network, x, y, constraint, loss)
 
     def __call__(
         self, network: Network, x: Float[Array, " dim"], y: ScalarLike, *, loss: Loss

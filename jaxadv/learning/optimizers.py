@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import optax
 from jaxtyping import ScalarLike
 
-from jaxadv.problems.names import resolve
+from jaxadv.problems.names import Function, resolve
 
 Optimizer = Callable[[ScalarLike], optax.GradientTransformation]
 """Made for a learning rate, which may be traced."""
@@ -27,8 +27,8 @@ OPTIMIZERS = _known()
 """By name."""
 
 
-def optimizer_of(name: str, learning_rate: ScalarLike) -> optax.GradientTransformation:
-    """The optimiser of a name, or of a reference "module:function(learning_rate)".
+def optimizer_of(name: Function, learning_rate: ScalarLike) -> optax.GradientTransformation:
+    """The optimiser of a name, of a reference "module:function(learning_rate)", or of a function.
 
     Raises:
         ValueError: for an unknown name.

@@ -1,16 +1,20 @@
 """Functions by name, so that a sweep written in a file or a shell can use a user's own.
 
 A name is a key of a table (``"tanh"``) or a reference ``"module:function"`` to something that can
-be imported, ``"__main__:f"`` in a notebook.
+be imported, ``"__main__:f"`` in a notebook. In Python the function itself may stand for its name.
 """
 
 import difflib
+import functools
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+Function = str | Callable[..., Any]
+"""A function, or a name of one."""
 
-def resolve(field: str, name: str | Callable[..., Any], table: Mapping[str, Any]) -> Any:
+
+def resolve(field: str, name: Function, table: Mapping[str, Any]) -> Any:
     """The function that ``name`` means.
 
     Args:
@@ -26,31 +30,40 @@ def resolve(field: str, name: str | Callable[..., Any], table: Mapping[str, Any]
         >>> resolve("activation", "math:tanh", {})
         <built-in function tanh>
     """
-    if callable(name):
+    if not isinstance(name, str):
         return name
     if name in table:
         return table[name]
     if ":" not in name:
         raise ValueError(f"{field}: unknown {name!r}{suggest(name, table)}, or 'module:function'")
-    module, _, attribute = name.partition(":")
+    path, _, attribute = name.partition(":")
     try:
-        function = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"{field}: cannot import {name!r}: {error}") from error
+        module = importlib.import_module(path)
+    except Exception as error:  # a user's module may raise anything
+        raise ValueError(f"{field}: cannot import {name!r}: {first_line(error)}") from error
+    if not hasattr(module, attribute):
+        near = difflib.get_close_matches(attribute, dir(module), n=1)
+        hint = f"; did you mean '{path}:{near[0]}'?" if near else ""
+        raise ValueError(
+            f"{field}: cannot import {name!r}: module {path!r} has no {attribute!r}{hint}"
+        )
+    function = getattr(module, attribute)
     if not callable(function):
         raise ValueError(f"{field}: {name!r} is not a function")
     return function
 
 
-def name_of(field: str, function: str | Callable[..., Any], table: Mapping[str, Any]) -> str:
-    """The name under which `resolve` finds ``function`` again.
+def named(field: str, function: Function, table: Mapping[str, Any]) -> Function:
+    """The name under which `resolve` finds a function again; where there is none, the function.
+
+    Without a name are lambdas, functions within functions, partials, and objects that are called.
 
     Raises:
-        ValueError: for a function that cannot be found by a name (a lambda, or a nested one).
+        ValueError: for a name that `resolve` does not know.
 
     Example:
         >>> import math
-        >>> name_of("activation", math.tanh, {})
+        >>> named("activation", math.tanh, {})
         'math:tanh'
     """
     if isinstance(function, str):
@@ -62,12 +75,50 @@ def name_of(field: str, function: str | Callable[..., Any], table: Mapping[str, 
     module = getattr(function, "__module__", None)
     name = f"{module}:{getattr(function, '__qualname__', '')}"
     try:
-        found = resolve(field, name, table)
+        is_there = resolve(field, name, table) is function
     except ValueError:
-        found = None
-    if found is not function:
-        raise ValueError(f"{field}: {function!r} has no importable name; define it with def")
-    return name
+        is_there = False
+    return name if is_there else function
+
+
+def labels(functions: Sequence[Function], known: Iterable[str]) -> tuple[str, ...]:
+    """What functions are called in a dataset: each differently, those with a name by their name.
+
+    Args:
+        functions: as `named` gives them.
+        known: names of other functions, which no label may be taken for.
+
+    Example:
+        >>> labels(("tanh", lambda z: z, lambda z: 2 * z), ("tanh", "sin"))
+        ('tanh', '<lambda>', '<lambda> (2)')
+    """
+    taken = {*known, *(name for name in functions if isinstance(name, str))}
+    given = []
+    for function in functions:
+        label = label_of(function)
+        if not isinstance(function, str):
+            number = 1
+            while label in taken:
+                number += 1
+                label = f"{label_of(function)} ({number})"
+            taken.add(label)
+        given.append(label)
+    return tuple(given)
+
+
+def label_of(function: Function) -> str:
+    """What a function is called in messages.
+
+    Example:
+        >>> label_of("mine:swish"), label_of(lambda z: z)
+        ('mine:swish', '<lambda>')
+    """
+    if isinstance(function, str):
+        return function
+    while isinstance(function, functools.partial):
+        function = function.func
+    name = getattr(function, "__qualname__", "") or type(function).__qualname__
+    return name.rpartition(".")[2]
 
 
 def suggest(name: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
@@ -80,3 +131,13 @@ def suggest(name: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
     near = difflib.get_close_matches(name, list(known), n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return f"{hint} Known are {', '.join(known)}"
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says in its first line; its type, where it says nothing.
+
+    Example:
+        >>> first_line(ValueError("one mistake")), first_line(KeyError())
+        ('one mistake', 'KeyError')
+    """
+    return str(error).strip().partition("\n")[0] or type(error).__name__

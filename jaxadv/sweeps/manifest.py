@@ -25,7 +25,7 @@ def describe_run(
 ) -> dict[str, Any]:
     """What one worker's run is: specification, versions, machine, settings, layout."""
     return {
-        "sweep": sweep.to_toml(),
+        "sweep": sweep.text,
         "worker": worker.index,
         "workers": worker.count,
         **describe_process(devices),
@@ -34,8 +34,8 @@ def describe_run(
             {
                 "dim": cells[0].group.dim,
                 "width": cells[0].group.width,
-                "activation": cells[0].group.activation,
-                "loss": cells[0].group.loss,
+                "activation": sweep.label("activations", cells[0].group.activation),
+                "loss": sweep.label("losses", cells[0].group.loss),
                 "cells": len(cells),
                 "lanes": plan.num_lanes,
                 "check_every": plan.check_every,
@@ -108,7 +108,7 @@ def manifest_of(store: Store, sweep: Sweep | None = None) -> dict[str, Any]:
     known = store.attributes
     return {
         **{name: known[name] for name in ("title", "format", "identity")},
-        "sweep": last.get("sweep", "") if sweep is None else sweep.to_toml(),
+        "sweep": last.get("sweep", "") if sweep is None else sweep.text,
         "started": min((run["started"] for run in runs), default=""),
         "ended": max((run.get("ended", "") for run in runs), default=""),
         **totals,

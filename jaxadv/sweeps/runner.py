@@ -71,8 +71,9 @@ def run_sweep(
         are the manifest, ``identity`` and ``runs`` as JSON.
 
     Raises:
-        ValueError: if the store is a file, is in use, or was made with other settings; if there are
-            not so many devices; if a single network's trials need more memory than a device has.
+        ValueError: if the store is a file, is in use, or was made with other settings; if a
+            function has no name for it; if there are not so many devices; if a single network's
+            trials need more memory than a device has.
         OSError: if the store cannot be written to; what was complete is kept.
 
     Example:
@@ -84,6 +85,8 @@ def run_sweep(
     for name, value in options.items():
         if value is not None:
             count(name, value)
+    if store is not None:
+        sweep.check_names()
     keep_programs()
     chosen = use_devices(devices)
     worker = Worker.here(shard)

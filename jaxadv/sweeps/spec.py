@@ -2,17 +2,20 @@
 
 import functools
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.steps import STEP_RULES
-from jaxadv.experiments.fields import choice, count, function_name, grid, joined, positive, whole
+from jaxadv.experiments.fields import choice, count, grid, joined, positive, whole
+from jaxadv.experiments.functions import Recipe, check_step
 from jaxadv.experiments.specification import Specification
 from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.losses import LOSSES
+from jaxadv.problems.names import Function, resolve
 from jaxadv.problems.networks import NETWORKS
 
 DEFAULT_DIM = 64
@@ -24,8 +27,8 @@ class Group:
 
     dim: int
     width: int
-    activation: str
-    loss: str
+    activation: Function
+    loss: Function
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Cell:
     """One point of the grid; all cells of one shape see the same networks, inputs and starts."""
 
     group: Group
-    step_rule: str
+    step_rule: Function
     scale: float
     ratio: float
     step_size: float
@@ -55,12 +58,14 @@ class Sweep(Specification):
         networks: random networks per cell, the independent units of every statistic.
         examples: inputs per network.
         starts: random starts per input, uniform in the ball.
-        network: two-layer, or a user's module:function(key, dim, width, activation).
+        network: two-layer, or a user's module:function(key, dim, width, activation). In Python,
+            here and below, the function itself may stand for its name.
         activations: identity, tanh, erf, sigmoid, softplus, gelu, silu, sin, relu, or a user's
             module:function.
         losses: quadratic, logistic, or a user's module:function(output, label).
-        step: the step rule: constant (step size), normalized (fraction of the radius) or
-            inverse-curvature (multiple of 1/|curvature| at the start).
+        step: the step rule: constant (step size), normalized (fraction of the radius),
+            inverse-curvature (multiple of 1/|curvature| at the start), or a user's
+            module:function(step_size).
         step_sizes: the step rule's parameter.
         tolerances: residuals at which steps are counted, descending; the last one ends a trial.
         max_steps: budget of steps per trial; counts beyond it are right-censored.
@@ -84,6 +89,12 @@ class Sweep(Specification):
     """
 
     experiment: ClassVar[str] = "sweep"
+    functions: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "network": NETWORKS,
+        "activations": ACTIVATIONS,
+        "losses": LOSSES,
+        "step": STEP_RULES,
+    }
 
     scales: tuple[float, ...] = (0.1, 1.0, 10.0)
     ratios: tuple[float, ...] = (0.1,)
@@ -92,10 +103,10 @@ class Sweep(Specification):
     networks: int = 16
     examples: int = 16
     starts: int = 4
-    network: str = "two-layer"
-    activations: tuple[str, ...] = ("tanh",)
-    losses: tuple[str, ...] = ("quadratic",)
-    step: str = "constant"
+    network: Function = "two-layer"
+    activations: tuple[Function, ...] = ("tanh",)
+    losses: tuple[Function, ...] = ("quadratic",)
+    step: Function = "constant"
     step_sizes: tuple[float, ...] = (0.1,)
     tolerances: tuple[float, ...] = (1e-2, 1e-3, 1e-4)
     max_steps: int = 20_000
@@ -113,15 +124,17 @@ class Sweep(Specification):
             self._set(field, count(field, getattr(self, field)))
         self._set("max_steps", whole("max_steps", self.max_steps, least=0))
         self._set("seed", whole("seed", self.seed, least=0, most=2**32 - 1))
-        for field, table in (("activations", ACTIVATIONS), ("losses", LOSSES)):
-            named = functools.partial(function_name, table=table)
-            self._set(field, grid(field, getattr(self, field), named))
-        self._set("network", function_name("network", self.network, NETWORKS))
-        self._check_functions(self.activations, self.losses)
-        choice("step", self.step, tuple(STEP_RULES))
+        self._settle_functions()
         choice("precision", self.precision, ("single", "double"))
         PGA(tolerances=self.tolerances, max_steps=self.max_steps)
         self._check_data()
+        recipes = tuple(
+            Recipe(self.network, *shape)
+            for shape in itertools.product(self.dims, self.widths, self.activations)
+        )
+        self._check_functions("activations", "losses", recipes)
+        loss = resolve("losses", self.losses[0], LOSSES)
+        check_step("step", self.step, recipes, loss=loss, step_size=None, dtype=self.dtype)
 
     def _check_data(self) -> None:
         """Settle ``dims``, and refuse what the data cannot give."""
@@ -150,6 +163,11 @@ class Sweep(Specification):
     def cells_of(self, group: Group) -> tuple[Cell, ...]:
         """The cells of one group, in their order."""
         return tuple(cell for cell in self.cells if cell.group == group)
+
+    @property
+    def dtype(self) -> str:
+        """Of all floats but those of certificates, which are double."""
+        return "float64" if self.precision == "double" else "float32"
 
     @property
     def num_trials(self) -> int:

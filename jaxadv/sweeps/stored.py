@@ -51,7 +51,7 @@ class StoredSweep:
     def __init__(self, sweep: Sweep, store: Store) -> None:
         self._sweep, self.store = sweep, store
         places = {values: row for row, values in enumerate(_cells_in(store))}
-        self._rows = {cell: places[_values(cell)] for cell in sweep.cells}
+        self._rows = {cell: places[_values(sweep, cell)] for cell in sweep.cells}
 
     @classmethod
     def create(cls, path: Place | None, sweep: Sweep) -> "StoredSweep":
@@ -65,7 +65,7 @@ class StoredSweep:
         attributes = {"title": TITLE, "coordinates": names}
         store = Store.create(path, identity_of(sweep), attributes)
         known = dict.fromkeys(_cells_in(store))
-        new = [values for cell in sweep.cells if (values := _values(cell)) not in known]
+        new = [values for cell in sweep.cells if (values := _values(sweep, cell)) not in known]
         networks = max(store.sizes("complete").get("network", 0), sweep.networks)
         per_block = _networks_per_block(store) or networks_per_block(sweep)
         coordinates, variables = _layout(sweep, len(known) + len(new), networks, per_block)
@@ -185,13 +185,24 @@ def identity_of(sweep: Sweep) -> dict[str, Any]:
     fields = ("seed", "examples", "starts", "tolerances", "max_steps", "network", "precision")
     real = sweep.real_examples
     data = sweep.data if real is None else real.digest
-    settings = {name: getattr(sweep, name) for name in fields}
+    values = sweep.labelled()
+    settings = {name: values[name] for name in fields}
     return {**settings, "data": data, "random numbers": random_mark()}
 
 
-def _values(cell: Cell) -> tuple[Any, ...]:
-    """The values of a cell's coordinates."""
-    return tuple(getattr(cell, name, getattr(cell.group, name, None)) for name in COORDINATES)
+def _values(sweep: Sweep, cell: Cell) -> tuple[Any, ...]:
+    """The values of a cell's coordinates, in the order of `COORDINATES`."""
+    group = cell.group
+    return (
+        cell.scale,
+        cell.ratio,
+        group.dim,
+        group.width,
+        sweep.label("activations", group.activation),
+        sweep.label("losses", group.loss),
+        sweep.label("step", cell.step_rule),
+        cell.step_size,
+    )
 
 
 def _cells_in(store: Store) -> list[tuple[Any, ...]]:

@@ -1,14 +1,14 @@
 """From a sweep's specification to its single trials: the draws at a cell's settings."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, ScalarLike
 
 from jaxadv.ascent.pga import PGA
-from jaxadv.ascent.steps import STEP_RULES
+from jaxadv.ascent.steps import STEP_RULES, StepRule
 from jaxadv.experiments.draws import AnyArray, Draws, IntLike, Source
 from jaxadv.problems.constraints import L2Ball
 from jaxadv.problems.losses import LOSSES, Loss
@@ -44,15 +44,14 @@ class Rules(NamedTuple):
     """What the trials of a group have in common, and what a program is compiled for."""
 
     loss: Loss
-    step_rule: str
+    step_rule: Callable[[ScalarLike], StepRule]
     tolerances: tuple[float, ...]
     max_steps: int
 
     def problem(self, network: Network, trial: Trial) -> tuple[Problem, PGA]:
         """The problem and the settings of one trial, for `ascend` and `certify`."""
         problem = Problem(network, trial.x, trial.y, L2Ball(trial.radius), self.loss)
-        rule = STEP_RULES[self.step_rule](trial.step_size)
-        return problem, PGA(rule, self.tolerances, self.max_steps)
+        return problem, PGA(self.step_rule(trial.step_size), self.tolerances, self.max_steps)
 
 
 def source_of(sweep: Sweep, group: Group) -> Source:
@@ -65,20 +64,21 @@ def source_of(sweep: Sweep, group: Group) -> Source:
         signed=group.loss == "logistic",
         examples=sweep.examples,
         starts=sweep.starts,
-        dtype=_dtype(sweep),
+        dtype=sweep.dtype,
     )
 
 
 def rules_of(sweep: Sweep, group: Group) -> Rules:
     """The rules of a group's trials."""
     loss = resolve("losses", group.loss, LOSSES)
-    return Rules(loss, sweep.step, sweep.tolerances, sweep.max_steps)
+    step_rule = resolve("step", sweep.step, STEP_RULES)
+    return Rules(loss, step_rule, sweep.tolerances, sweep.max_steps)
 
 
 def settings_of(sweep: Sweep, cells: Sequence[Cell]) -> Settings:
     """The settings of some cells, in their order."""
     columns = ("scale", "ratio", "step_size")
-    return Settings(*(np.array([getattr(c, n) for c in cells], _dtype(sweep)) for n in columns))
+    return Settings(*(np.array([getattr(c, n) for c in cells], sweep.dtype) for n in columns))
 
 
 def trial_of(
@@ -117,7 +117,3 @@ def longest_first(settings: Settings, examples: int, starts: int) -> np.ndarray:
     cells = np.argsort(-expected_length(settings), kind="stable")
     numbers = np.meshgrid(cells, np.arange(examples), np.arange(starts), indexing="ij")
     return np.stack([number.ravel() for number in numbers], axis=1).astype(np.int32)
-
-
-def _dtype(sweep: Sweep) -> str:
-    return "float64" if sweep.precision == "double" else "float32"

@@ -13,8 +13,9 @@ from jaxtyping import Array, Int
 
 from jaxadv.devices import Device, in_batches, on_devices
 from jaxadv.experiments.draws import Given, Source, Tag, draw, key_of
-from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES
-from jaxadv.problems.names import resolve
+from jaxadv.learning.attack import constraint_maker
+from jaxadv.learning.optimizers import OPTIMIZERS, Optimizer
+from jaxadv.problems.names import Function, resolve
 from jaxadv.training.evaluate import evaluate
 from jaxadv.training.run import Rules, Settings, advance, begin
 from jaxadv.training.spec import Training
@@ -26,11 +27,14 @@ ACCELERATOR_RUNS = 2**10
 
 
 class Shape(NamedTuple):
-    """What programs are compiled for, beside the numbers of networks and cells."""
+    """What programs are compiled for, beside the numbers of networks and cells.
+
+    It has functions themselves, not their names, which may come to mean others.
+    """
 
     source: Source
     rules: Rules
-    optimizers: tuple[str, ...]
+    optimizers: tuple[Optimizer, ...]
     at_once: int
 
 
@@ -55,9 +59,7 @@ class Engine:
         self._shape = shape_of(spec, mesh.devices.flat[0])
         with jax.enable_x64(True):
             self._shared = key_of(spec), given_of(spec)
-            self._settings = tuple(
-                settings_of(spec, optimizer) for optimizer in self._shape.optimizers
-            )
+            self._settings = tuple(settings_of(spec, optimizer) for optimizer in spec.optimizers)
 
     def begin(self, networks: Sequence[int]) -> Runs:
         """All runs of some networks, before their first step."""
@@ -97,9 +99,13 @@ def _programs(shape: Shape, mesh: Mesh) -> Programs:
         draws = draw(source, index, key, given)
         return tuple(
             in_batches(
-                lambda one, name=name: begin(draws, one, optimizer=name, rules=rules), own, at_once
+                lambda one, optimizer=optimizer: begin(
+                    draws, one, optimizer=optimizer, rules=rules
+                ),
+                own,
+                at_once,
             )
-            for name, own in zip(shape.optimizers, settings, strict=True)
+            for optimizer, own in zip(shape.optimizers, settings, strict=True)
         )
 
     def advance_all(
@@ -110,13 +116,13 @@ def _programs(shape: Shape, mesh: Mesh) -> Programs:
         batches = source.key_for(key, Tag.BATCH, index)
         stepped = tuple(
             in_batches(
-                lambda cell, name=name: advance(
-                    cell[0], draws, batches, cell[1], num_steps, optimizer=name, rules=rules
+                lambda cell, optimizer=optimizer: advance(
+                    cell[0], draws, batches, cell[1], num_steps, optimizer=optimizer, rules=rules
                 ),
                 (own_runs, own),
                 at_once,
             )
-            for name, own_runs, own in zip(shape.optimizers, runs, settings, strict=True)
+            for optimizer, own_runs, own in zip(shape.optimizers, runs, settings, strict=True)
         )
         # Only the states of the optimisers differ in their structure: one evaluation serves all.
         without = [dataclasses.replace(own_runs, optimizer=()) for own_runs in stepped]
@@ -150,17 +156,18 @@ def shape_of(spec: Training, device: Device) -> Shape:
         classes=spec.classes,
     )
     rules = Rules(
-        loss=resolve("loss", spec.loss, LOSSES | LOSSES_OF_CLASSES),
+        loss=spec.loss_function,
         layers=cast(Any, spec.layers),
         batch=spec.batch,
         examples=spec.examples,
         pga=spec.attack,
         strong=spec.strong_attack,
-        constraint=spec.constraint,
+        constraint=constraint_maker(spec.constraint),
     )
     # The products of one run keep a core busy: side by side, runs were no faster there.
     at_once = 1 if device.platform == "cpu" else ACCELERATOR_RUNS
-    return Shape(source, rules, spec.optimizers, at_once)
+    optimizers = tuple(resolve("optimizers", name, OPTIMIZERS) for name in spec.optimizers)
+    return Shape(source, rules, optimizers, at_once)
 
 
 def given_of(spec: Training) -> Given:
@@ -173,7 +180,7 @@ def given_of(spec: Training) -> Given:
     return real.directions, real.classes.astype(np.float32)
 
 
-def settings_of(spec: Training, optimizer: str) -> Settings:
+def settings_of(spec: Training, optimizer: Function) -> Settings:
     """The settings of an optimiser's runs, in the order of the cells."""
     cells = [cell for cell in spec.cells if cell.optimizer == optimizer]
     columns = ("scale", "ratio", "rate")

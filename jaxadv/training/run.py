@@ -17,6 +17,7 @@ from jaxadv.learning.attack import Attack, robust_loss
 from jaxadv.learning.optimizers import optimizer_of
 from jaxadv.learning.sharpness import sharpness
 from jaxadv.problems.losses import Loss
+from jaxadv.problems.names import Function
 from jaxadv.problems.networks import Network
 from jaxadv.problems.norms import over
 from jaxadv.pytrees import pytree
@@ -33,7 +34,7 @@ class Rules(NamedTuple):
     examples: int
     pga: PGA
     strong: PGA
-    constraint: str
+    constraint: Function
 
     def weights(self, network: Network) -> Weights:
         """What is trained of a network."""
@@ -89,7 +90,7 @@ class Run:
     diverged_step: Int[Array, "*cell"]
 
 
-def begin(draws: Draws, settings: Settings, *, optimizer: str, rules: Rules) -> Run:
+def begin(draws: Draws, settings: Settings, *, optimizer: Function, rules: Rules) -> Run:
     """The run before its first step."""
     network, inputs = draws.network, settings.scale * draws.direction[: rules.examples]
     weights = rules.weights(network)
@@ -116,7 +117,7 @@ def step(
     key: Key[Array, ""],
     settings: Settings,
     *,
-    optimizer: str,
+    optimizer: Function,
     rules: Rules,
 ) -> Run:
     """One step of the optimiser on the robust loss of a batch.
@@ -126,7 +127,7 @@ def step(
         draws: the examples; the first `Rules.examples` are those that are trained on.
         key: of the network's batches.
         settings: of the run.
-        optimizer: its name.
+        optimizer: itself, or its name.
         rules: of all runs.
     """
     directions, labels = draws.direction[: rules.examples], draws.label[: rules.examples]
@@ -176,7 +177,7 @@ def advance(
     settings: Settings,
     num_steps: IntLike,
     *,
-    optimizer: str,
+    optimizer: Function,
     rules: Rules,
 ) -> Run:
     """The run after so many more steps, with matrix products in full precision."""

@@ -67,8 +67,8 @@ def run_training(
         attributes what it is; the dataset's own attributes are the manifest.
 
     Raises:
-        ValueError: if the store is a file, is in use, or was made with other settings, or there
-            are not so many devices.
+        ValueError: if the store is a file, is in use, or was made with other settings, if a
+            function has no name for it, or there are not so many devices.
         OSError: if the store cannot be written to; what was complete is kept.
 
     Example:
@@ -96,11 +96,13 @@ def open_training(store: str | Path) -> xr.Dataset:
 
 def grid_of(spec: Training) -> Grid:
     """What the dataset of an experiment holds."""
-    cells = spec.cells
+    cells, values = spec.cells, spec.labelled()
     columns = {
         name: Column(text, [getattr(cell, name) for cell in cells])
         for name, text in OF_CELLS.items()
-    } | {name: Column(text, [getattr(spec, name)] * len(cells)) for name, text in OF_ALL.items()}
+    } | {name: Column(text, [values[name]] * len(cells)) for name, text in OF_ALL.items()}
+    optimizers = [spec.label("optimizers", cell.optimizer) for cell in cells]
+    columns["optimizer"] = Column(OF_CELLS["optimizer"], optimizers)
     points = {
         "evaluation": Column("steps before the evaluation", spec.evaluations, "step"),
         "split": Column("which examples", SPLITS),
@@ -136,7 +138,7 @@ def _run(
     missing = np.flatnonzero(~complete)
     if not missing.size:
         return
-    note = {"training": spec.to_toml(), **describe_process(list(engine.mesh.devices.flat))}
+    note = {"training": spec.text, **describe_process(list(engine.mesh.devices.flat))}
     clock, at_once = time.perf_counter(), engine.mesh.size
     checkpoint, evaluations = Checkpoint(stored, path), spec.evaluations
     total = spec.networks * len(evaluations)

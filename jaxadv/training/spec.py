@@ -1,14 +1,14 @@
 """What adversarial training at many scales is: a frozen specification, and its grid of runs."""
 
+import dataclasses
 import functools
 import itertools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import jax
-import jax.numpy as jnp
-from jaxtyping import Array
 
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.steps import STEP_RULES, NormalizedStep
@@ -16,18 +16,18 @@ from jaxadv.experiments.fields import (
     SMALLEST,
     choice,
     count,
-    function_name,
     grid,
     non_negative,
     positive,
-    try_on_shapes,
     whole,
 )
+from jaxadv.experiments.functions import Recipe, check_constraint, check_optimizer, check_step
 from jaxadv.experiments.specification import Specification
+from jaxadv.learning.attack import SETS, constraint_maker
 from jaxadv.learning.optimizers import OPTIMIZERS, optimizer_of
 from jaxadv.problems.activations import ACTIVATIONS
-from jaxadv.problems.constraints import CONSTRAINTS
-from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES
+from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES, Loss
+from jaxadv.problems.names import Function, label_of, resolve
 from jaxadv.problems.networks import NETWORKS
 
 DEFAULT_DIM = 32
@@ -45,14 +45,14 @@ class Cell:
     """One point of the grid.
 
     Attributes:
-        optimizer: its name.
+        optimizer: its name, or the optimiser itself.
         ratio: ρ; 0 is clean training.
         unit: of the rate, one of `UNITS`.
         rate: the learning rate, or its product with λ₁.
         scale: s.
     """
 
-    optimizer: str
+    optimizer: Function
     ratio: float
     unit: str
     rate: float
@@ -72,7 +72,8 @@ class Training(Specification):
         scales: input scales s; the inputs have norm s·√dim.
         ratios: perturbation ratios ρ, the set's circumradius over the input's norm; 0 is clean
             training, the control.
-        optimizers: names of optax's optimisers, or a user's module:function(learning_rate).
+        optimizers: names of optax's optimisers, or a user's module:function(learning_rate). In
+            Python, here and below, the function itself may stand for its name.
         rates: learning rates.
         sharpness_rates: learning rates of sgd in units of 1/λ₁, λ₁ the sharpness that is measured
             at initialisation (gradient descent on the clean loss is stable there below 2).
@@ -81,10 +82,12 @@ class Training(Specification):
         layers: which weights are trained: hidden or both.
         attack_steps: budget of the inner ascent, from 0.
         attack_tolerance: residual at which it ends earlier; 0 for never.
-        attack_step: its step rule: constant (step size), normalized (fraction of the circumradius)
-            or inverse-curvature (multiple of 1/|curvature| at the start).
+        attack_step: its step rule: constant (step size), normalized (fraction of the circumradius),
+            inverse-curvature (multiple of 1/|curvature| at the start), or a user's
+            module:function(step_size).
         attack_step_size: the step rule's parameter.
-        constraint: the set of perturbations: l2-ball, l2-sphere or linf-ball.
+        constraint: the set of perturbations: l2-ball, l2-sphere, linf-ball, or a user's
+            module:function(circumradius, dim).
         strong_steps: steps, each a tenth of the circumradius, of the attack that robust losses and
             accuracies are measured with.
         restarts: its random starts, beside the one from 0.
@@ -119,10 +122,18 @@ class Training(Specification):
     """
 
     experiment: ClassVar[str] = "training"
+    functions: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "network": NETWORKS,
+        "activation": ACTIVATIONS,
+        "loss": LOSSES | LOSSES_OF_CLASSES,
+        "optimizers": OPTIMIZERS,
+        "attack_step": STEP_RULES,
+        "constraint": SETS,
+    }
 
     scales: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
     ratios: tuple[float, ...] = (0.0, 0.1)
-    optimizers: tuple[str, ...] = ("sgd", "adam")
+    optimizers: tuple[Function, ...] = ("sgd", "adam")
     rates: tuple[float, ...] = (0.01, 0.1)
     sharpness_rates: tuple[float, ...] = (0.25,)
     steps: int = 200
@@ -130,9 +141,9 @@ class Training(Specification):
     layers: str = "hidden"
     attack_steps: int = 20
     attack_tolerance: float = 0.0
-    attack_step: str = "normalized"
+    attack_step: Function = "normalized"
     attack_step_size: float = 0.25
-    constraint: str = "l2-ball"
+    constraint: Function = "l2-ball"
     strong_steps: int = 50
     restarts: int = 1
     dim: int | None = None
@@ -140,9 +151,9 @@ class Training(Specification):
     networks: int = 4
     examples: int = 256
     test_examples: int = 128
-    network: str = "two-layer"
-    activation: str = "tanh"
-    loss: str = "quadratic"
+    network: Function = "two-layer"
+    activation: Function = "tanh"
+    loss: Function = "quadratic"
     data: str = "teacher"
     data_dir: str = ""
     seed: int = 0
@@ -155,7 +166,6 @@ class Training(Specification):
         self._set(
             "sharpness_rates", grid("sharpness_rates", self.sharpness_rates, positive, least=0)
         )
-        self._set("optimizers", grid("optimizers", self.optimizers, _optimizer))
         self._set("attack_step_size", positive("attack_step_size", self.attack_step_size))
         self._set("attack_tolerance", non_negative("attack_tolerance", self.attack_tolerance))
         for field in (
@@ -166,19 +176,11 @@ class Training(Specification):
         for field in ("batch", "restarts"):
             self._set(field, whole(field, getattr(self, field), least=0))
         self._set("seed", whole("seed", self.seed, least=0, most=2**32 - 1))
-        for field, table in (
-            ("activation", ACTIVATIONS), ("loss", LOSSES | LOSSES_OF_CLASSES),
-            ("network", NETWORKS),
-        ):  # fmt: skip
-            self._set(field, function_name(field, getattr(self, field), table))
-        for field, allowed in (
-            ("layers", ("hidden", "both")), ("attack_step", tuple(STEP_RULES)),
-            ("constraint", tuple(CONSTRAINTS)), ("precision", ("single", "double")),
-        ):  # fmt: skip
-            choice(field, getattr(self, field), allowed)
+        self._settle_functions()
+        choice("layers", self.layers, ("hidden", "both"))
+        choice("precision", self.precision, ("single", "double"))
         self._check_data()
-        self._check_functions((self.activation,), (self.loss,), self.classes)
-        self._check_layers()
+        self._check_users()
         if not self.cells:
             raise ValueError(
                 f"rates: none, and sharpness_rates are for {OF_SHARPNESS} alone; give a rate"
@@ -204,13 +206,37 @@ class Training(Specification):
             )
         self._check_examples((self.loss,))
 
-    def _check_layers(self) -> None:
+    def _check_users(self) -> None:
+        """Refuse users' functions that cannot do what they are for."""
+        for name in self.optimizers:
+            check_optimizer("optimizers", name, functools.partial(optimizer_of, name))
+        dim, loss, dtype = cast(int, self.dim), self.loss_function, self.dtype
+        recipe = Recipe(self.network, dim, self.width, self.activation, self.classes)
+        self._check_functions("activation", "loss", (recipe,))
+        check_step(
+            "attack_step", self.attack_step, (recipe,), loss=loss,
+            step_size=self.attack_step_size, dtype=dtype,
+        )  # fmt: skip
+        if self.constraint not in SETS:
+            check_constraint(
+                "constraint", self.constraint, constraint_maker(self.constraint), recipe,
+                loss=loss, pga=self.attack, dtype=dtype,
+            )  # fmt: skip
+        self._check_layers(recipe)
+
+    def _check_layers(self, recipe: Recipe) -> None:
         """Refuse to train the hidden weights of a network that calls none so."""
-        shapes = jax.eval_shape(lambda: self._smallest_network(self.classes))
-        if self.layers == "hidden" and not hasattr(shapes, "hidden"):
-            raise ValueError(
-                f"layers: {self.network!r} has no weights of the name 'hidden'; give both"
-            )
+        has_hidden = True
+
+        def look(key: Any) -> None:
+            nonlocal has_hidden
+            network = recipe(key)
+            has_hidden = dataclasses.is_dataclass(network) and hasattr(network, "hidden")
+
+        jax.eval_shape(look, jax.eval_shape(jax.random.key, 0))
+        if self.layers == "hidden" and not has_hidden:
+            name = label_of(self.network)
+            raise ValueError(f"layers: {name!r} has no weights of the name 'hidden'; give both")
 
     @property
     def classes(self) -> int | None:
@@ -261,9 +287,14 @@ class Training(Specification):
         return tuple(sorted(step for step in every if step <= self.steps))
 
     @property
+    def loss_function(self) -> Loss:
+        """The loss itself."""
+        return resolve("loss", self.loss, LOSSES | LOSSES_OF_CLASSES)
+
+    @property
     def attack(self) -> PGA:
         """The settings of the inner ascent."""
-        rule = STEP_RULES[self.attack_step](self.attack_step_size)
+        rule = resolve("attack_step", self.attack_step, STEP_RULES)(self.attack_step_size)
         return PGA(rule, (self.attack_tolerance or SMALLEST,), self.attack_steps)
 
     @property
@@ -275,18 +306,3 @@ class Training(Specification):
     def dtype(self) -> str:
         """Of all floats but those of certificates, which are double."""
         return "float64" if self.precision == "double" else "float32"
-
-
-def _optimizer(field: str, value: Any) -> str:
-    """The name of an optimiser that works with gradients alone."""
-    name = function_name(field, value, OPTIMIZERS)
-    vector = jax.ShapeDtypeStruct((2,), jnp.float32)
-    number = jax.ShapeDtypeStruct((), jnp.float32)
-
-    def updates(gradient: Array, rate: Array) -> Any:
-        optimizer = optimizer_of(name, rate)
-        return optimizer.update(gradient, optimizer.init(gradient), gradient)[0]
-
-    what = "map a learning rate to an optimiser that takes gradients alone"
-    try_on_shapes(field, name, updates, vector, what, vector, number)
-    return name

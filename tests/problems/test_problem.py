@@ -1,12 +1,15 @@
 """Networks, activations, losses and the objective against NumPy."""
 
+import functools
+import operator
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.problems.names import name_of, resolve
+from jaxadv.problems.names import label_of, labels, named, resolve
 from tests import reference
 from tests.ascent.test_pga import as_problem
 
@@ -54,11 +57,29 @@ def test_names_find_functions_and_functions_their_names():
     assert resolve("activation", "tanh", ja.ACTIVATIONS) is jnp.tanh
     assert resolve("activation", "jax.numpy:cos", ja.ACTIVATIONS) is jnp.cos
     for name in ja.ACTIVATIONS:
-        assert name_of("activation", ja.ACTIVATIONS[name], ja.ACTIVATIONS) == name
-    with pytest.raises(ValueError, match="no importable name"):
-        name_of("activation", lambda z: z, ja.ACTIVATIONS)
-    name = name_of("activation", reference.random_start, ja.ACTIVATIONS)
+        assert named("activation", ja.ACTIVATIONS[name], ja.ACTIVATIONS) == name
+    name = named("activation", reference.random_start, ja.ACTIVATIONS)
     assert resolve("activation", name, {}) is reference.random_start
+
+
+def test_a_function_that_no_name_finds_stands_for_itself():
+    def tanh(z):
+        return z
+
+    for function in (tanh, lambda z: z, functools.partial(jnp.clip, max=1), jax.jit(tanh)):
+        assert named("activation", function, ja.ACTIVATIONS) is function
+
+
+def test_labels_differ_from_each_other_and_from_all_names():
+    def tanh(z):
+        return z
+
+    given = ("tanh", tanh, lambda z: z, lambda z: 2 * z, functools.partial(jax.jit(tanh)))
+    assert labels(given, ja.ACTIVATIONS) == (
+        "tanh", "tanh (2)", "<lambda>", "<lambda> (2)", "tanh (3)",
+    )  # fmt: skip
+    assert labels((tanh,), ja.ACTIVATIONS) == ("tanh (2)",)
+    assert label_of(operator.itemgetter(0)) == "itemgetter"
 
 
 @pytest.mark.parametrize(
@@ -67,6 +88,7 @@ def test_names_find_functions_and_functions_their_names():
         ("tahn", "did you mean 'tanh'"),
         ("no_such_module:f", "cannot import"),
         ("math:no_such_name", "cannot import"),
+        ("math:cosn", "module 'math' has no 'cosn'; did you mean 'math:cos'"),
         ("math:pi", "not a function"),
         (":", "cannot import"),
     ],

@@ -180,8 +180,9 @@ def test_functions_may_stand_for_names():
     assert ja.Sweep(activations=(jnp.cos,)).activations == ("jax.numpy:cos",)
     own = ja.Sweep(losses=(cosh_loss,)).losses[0]
     assert own == "tests.sweeps.test_spec:cosh_loss"
-    with pytest.raises(ValueError, match="no importable name"):
-        ja.Sweep(activations=(lambda z: z,))
+    assert ja.Sweep(network=ja.init_two_layer, step=ja.NormalizedStep).to_dict() == (
+        ja.Sweep(step="normalized").to_dict()
+    )
 
 
 def test_the_fingerprint_is_stable_and_tells_every_field_apart(tmp_path):

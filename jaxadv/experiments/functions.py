@@ -14,126 +14,81 @@ from jaxtyping import Array, Float, Key, ScalarLike
 
 from jaxadv.ascent.pga import PGA, ascend
 from jaxadv.ascent.steps import STEP_RULES, StepRule
-from jaxadv.problems.activations import ACTIVATIONS, Activation
+from jaxadv.experiments.recipes import Recipe, as_dtype
+from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.constraints import Constraint, L2Ball
 from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES
 from jaxadv.problems.names import Function, first_line, label_of, resolve
-from jaxadv.problems.networks import NETWORKS, Network
+from jaxadv.problems.networks import NETWORKS
 from jaxadv.problems.problem import Problem
 
-NUMBER = jax.ShapeDtypeStruct((), jnp.float32)
 
+def check_activation(field: str, activation: Function, width: int, *, dtype: str) -> None:
+    """Refuse a user's activation that is not elementwise, or that JAX cannot derive twice.
 
-def make_network(
-    init: Callable[..., Network],
-    key: Key[Array, ""],
-    *,
-    dim: int,
-    width: int,
-    activation: Activation,
-    classes: int | None,
-) -> Network:
-    """A random network, asked for in the way of all experiments."""
-    # A user's network of one output need not know of classes.
-    more = {} if classes is None else {"classes": classes}
-    return init(key, dim=dim, width=width, activation=activation, **more)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How the random networks of some trials are made.
-
-    Attributes:
-        network: a name of `NETWORKS`, a reference, or a function.
-        dim: of the inputs.
+    Args:
+        field: of the activation.
+        activation: itself, or its name.
         width: of the network.
-        activation: a name of `ACTIVATIONS`, a reference, or a function.
-        classes: outputs; None for one, a number.
-    """
-
-    network: Function
-    dim: int
-    width: int
-    activation: Function
-    classes: int | None = None
-
-    def __call__(self, key: Key[Array, ""]) -> Network:
-        """A network."""
-        return make_network(
-            resolve("network", self.network, NETWORKS),
-            key,
-            dim=self.dim,
-            width=self.width,
-            activation=resolve("activation", self.activation, ACTIVATIONS),
-            classes=self.classes,
-        )
-
-    @property
-    def output(self) -> jax.ShapeDtypeStruct:
-        """The shape that a network's output must have."""
-        return jax.ShapeDtypeStruct(() if self.classes is None else (self.classes,), jnp.float32)
-
-    @property
-    def text(self) -> str:
-        """The shape in words, to begin a reason."""
-        return f"at dim {self.dim}, width {self.width} and activation {label_of(self.activation)}, "
-
-
-def check_activation(field: str, activation: Function, width: int) -> None:
-    """Refuse a user's activation that is not elementwise, or not smooth enough to JAX.
+        dtype: of the pre-activations.
 
     Raises:
         ValueError: in one line.
     """
     if activation in ACTIVATIONS:
         return
-    neurons = jax.ShapeDtypeStruct((width,), jnp.float32)
-    trial = _Trial(field, activation, "map an array elementwise", f"at width {width}, ")
+    what, where = "map an array elementwise", f"at width {width}, "
+    trial = _Trial(field, activation, what, where, dtype)
     function = resolve(field, activation, ACTIVATIONS)
-    trial.shape_of(function, neurons, like=neurons)
-    trial.derive(function, neurons)
+    trial.shape_of(function, trial.array(width), shape=(width,))
+    trial.derive(function, trial.array(width))
 
 
-def check_network(recipe: Recipe) -> jax.ShapeDtypeStruct:
-    """Refuse a user's network whose output has the wrong shape.
+def check_network(recipe: Recipe, *, dtype: str) -> None:
+    """Refuse a user's network whose output has the wrong shape, or that JAX cannot derive twice.
 
-    Returns:
-        The shape of its output.
+    Args:
+        recipe: of the network.
+        dtype: of its inputs and weights.
 
     Raises:
         ValueError: in one line.
     """
     if recipe.network in NETWORKS:
-        return recipe.output
+        return
     settings, result = "key, dim, width, activation", "a scalar"
     if recipe.classes is not None:
         settings, result = f"{settings}, classes", f"a number for each of {recipe.classes} classes"
     what = f"map ({settings}) to a network that maps an input to {result}"
-    trial = _Trial("network", recipe.network, what, recipe.text)
-    point = jax.ShapeDtypeStruct((recipe.dim,), jnp.float32)
-    shape_of_key = jax.eval_shape(jax.random.key, 0)
+    trial = _Trial("network", recipe.network, what, recipe.text, dtype)
 
     def output(z: Float[Array, " dim"], key: Key[Array, ""]) -> Array:
-        return recipe(key)(z)
+        return as_dtype(recipe(key), dtype)(z)
 
-    shape = trial.shape_of(output, point, shape_of_key, like=recipe.output)
-    trial.derive(output, point, shape_of_key)
-    return shape
+    arguments = (trial.array(recipe.dim), trial.key())
+    trial.shape_of(output, *arguments, shape=recipe.output_shape)
+    trial.derive(output, *arguments)
 
 
-def check_loss(field: str, loss: Function, output: jax.ShapeDtypeStruct) -> None:
-    """Refuse a user's loss that gives no scalar for a network's output.
+def check_loss(field: str, loss: Function, shape: tuple[int, ...], *, dtype: str) -> None:
+    """Refuse a user's loss that gives no scalar, or that JAX cannot derive twice.
+
+    Args:
+        field: of the loss.
+        loss: itself, or its name.
+        shape: of the networks' outputs.
+        dtype: of outputs and labels.
 
     Raises:
         ValueError: in one line.
     """
     if loss in LOSSES or loss in LOSSES_OF_CLASSES:
         return
+    where = f"at an output of shape {shape}, "
+    trial = _Trial(field, loss, "map (output, label) to a scalar", where, dtype)
     function = resolve(field, loss, LOSSES | LOSSES_OF_CLASSES)
-    where = f"at an output of shape {output.shape}, "
-    trial = _Trial(field, loss, "map (output, label) to a scalar", where)
-    trial.shape_of(function, output, NUMBER, like=NUMBER)
-    trial.derive(function, output, NUMBER)
+    trial.shape_of(function, trial.array(*shape), trial.array(), shape=())
+    trial.derive(function, trial.array(*shape), trial.array())
 
 
 def check_step(
@@ -166,18 +121,16 @@ def check_step(
         rule = make(size if step_size is None else step_size)
         if not isinstance(rule, StepRule):
             raise TypeError(f"it gives {_in_words(rule)}, which has not both init and size")
+        _check_pytree(rule)
         if step_size is not None:
             # Programs are kept by their rules.
             hash(rule)
         return rule
 
-    def end(x: Array, key: Array, size: Array, recipe: Recipe) -> Array:
-        problem = Problem(recipe(key), x, size, L2Ball(size), loss)
-        return ascend(problem, x, PGA(rule_of(size))).perturbation
-
+    what = "map a step size to a StepRule, a pytree with the methods init and size"
     for recipe in recipes:
-        what = "map a step size to a StepRule, a pytree with the methods init and size"
-        _try_ascent(_Trial(field, step, what, recipe.text), recipe, dtype, end)
+        trial = _Trial(field, step, what, recipe.text, dtype)
+        trial.ascend(recipe, loss, L2Ball, lambda size: PGA(rule_of(size)))
 
 
 def check_constraint(
@@ -205,14 +158,16 @@ def check_constraint(
         ValueError: in one line.
     """
 
-    def end(x: Array, key: Array, size: Array, recipe: Recipe) -> Array:
+    def set_of(size: Array) -> Constraint:
         limits = make(size, recipe.dim)
         if not isinstance(limits, Constraint):
             raise TypeError(f"it gives {_in_words(limits)}, which is none")
-        return ascend(Problem(recipe(key), x, size, limits, loss), x, pga).perturbation
+        _check_pytree(limits)
+        return limits
 
     what = "map (circumradius, dim) to a Constraint, a pytree with its five members"
-    _try_ascent(_Trial(field, constraint, what, recipe.text), recipe, dtype, end)
+    trial = _Trial(field, constraint, what, recipe.text, dtype)
+    trial.ascend(recipe, loss, set_of, lambda _: pga)
 
 
 def check_optimizer(field: str, optimizer: Function, make: Callable[[Array], Any]) -> None:
@@ -221,49 +176,79 @@ def check_optimizer(field: str, optimizer: Function, make: Callable[[Array], Any
     Raises:
         ValueError: in one line.
     """
-    vector = jax.ShapeDtypeStruct((2,), jnp.float32)
 
     def updates(gradient: Array, rate: Array) -> Any:
         transformation = make(rate)
         return transformation.update(gradient, transformation.init(gradient), gradient)[0]
 
     what = "map a learning rate to an optimiser that takes gradients alone"
-    _Trial(field, optimizer, what).shape_of(updates, vector, NUMBER, like=vector)
+    trial = _Trial(field, optimizer, what, "", "float32")
+    trial.shape_of(updates, trial.array(2), trial.array(), shape=(2,))
 
 
 @dataclass(frozen=True)
 class _Trial:
-    """What a function must do, and where it is tried; the parts of a message."""
+    """What a function must do, where and in which precision it is tried."""
 
     field: str
     function: Function
     what: str
-    where: str = ""
+    where: str
+    dtype: str
+
+    def array(self, *shape: int) -> jax.ShapeDtypeStruct:
+        """The shape of an argument."""
+        return jax.ShapeDtypeStruct(shape, self.dtype)
+
+    def key(self) -> jax.ShapeDtypeStruct:
+        """The shape of a key."""
+        return jax.eval_shape(jax.random.key, 0)
 
     def shape_of(
-        self, function: Callable[..., Any], *args: Any, like: jax.ShapeDtypeStruct
-    ) -> jax.ShapeDtypeStruct:
-        """The shape of a result, which must be that of ``like``."""
+        self, function: Callable[..., Any], *args: jax.ShapeDtypeStruct, shape: tuple[int, ...]
+    ) -> None:
+        """Refuse a result that has another shape."""
         result = self._try(function, *args)
-        if getattr(result, "shape", None) != like.shape:
-            given = f"it gives {_in_words(result)}, not {_in_words(like)}"
-            raise self._mistake(self.where + given)
-        return result
+        if getattr(result, "shape", None) != shape:
+            raise self._mistake(f"{self.where}it gives {_in_words(result)}, not shape {shape}")
 
     def derive(
-        self, function: Callable[..., Any], x: jax.ShapeDtypeStruct, *more: jax.ShapeDtypeStruct
+        self,
+        function: Callable[..., Any],
+        x: jax.ShapeDtypeStruct,
+        *more: jax.ShapeDtypeStruct,
     ) -> None:
         """Take the first and second derivatives in ``x``, as ascents and certificates do."""
 
         def curve(x: Array, *more: Array) -> Any:
-            gradient = jax.grad(lambda x: jnp.sum(function(x, *more)))
-            return jax.jvp(gradient, (x,), (x,))
+            def total(x: Array) -> Array:
+                return jnp.sum(function(x, *more))
+
+            return jax.jvp(jax.grad(total), (x,), (x,))
 
         self._try(curve, x, *more, doing="its derivatives: ")
 
+    def ascend(
+        self,
+        recipe: Recipe,
+        loss: Callable[..., Any],
+        set_of: Callable[[Array], Constraint],
+        pga_of: Callable[[Array], PGA],
+    ) -> None:
+        """Take an ascent in a set, and with settings, that are made for a size."""
+
+        def end(x: Array, key: Array, size: Array) -> Array:
+            network = as_dtype(recipe(key), self.dtype)
+            problem = Problem(network, x, size, set_of(size), loss)
+            return ascend(problem, x, pga_of(size)).perturbation
+
+        args = (self.array(recipe.dim), self.key(), self.array())
+        self.shape_of(end, *args, shape=(recipe.dim,))
+
     def _try(self, function: Callable[..., Any], *args: Any, doing: str = "") -> Any:
         try:
-            return jax.eval_shape(function, *args)
+            with jax.enable_x64(self.dtype == "float64"):
+                return jax.eval_shape(function, *args)
         except Exception as error:  # a user's function may raise anything
             raise self._mistake(f"{self.where}{doing}{first_line(error)}") from error
 
@@ -272,15 +257,13 @@ class _Trial:
         return ValueError(f"{self.field}: {name!r} must {self.what}: {reason}")
 
 
-def _try_ascent(trial: _Trial, recipe: Recipe, dtype: str, end: Callable[..., Array]) -> None:
-    """Take one ascent's shapes, in its own precision."""
-    with jax.enable_x64(dtype == "float64"):
-        x, number = (jax.ShapeDtypeStruct(shape, dtype) for shape in ((recipe.dim,), ()))
-        shape_of_key = jax.eval_shape(jax.random.key, 0)
-        trial.shape_of(lambda *args: end(*args, recipe), x, shape_of_key, number, like=x)
+def _check_pytree(value: Any) -> None:
+    if jax.tree_util.all_leaves([value]):
+        raise TypeError(
+            f"it gives {_in_words(value)}, which is no pytree; register its class, for instance "
+            "with jax.tree_util.register_dataclass"
+        )
 
 
 def _in_words(result: Any) -> str:
-    if not hasattr(result, "shape"):
-        return type(result).__name__
-    return f"{result.dtype} of shape {result.shape}"
+    return f"shape {result.shape}" if hasattr(result, "shape") else type(result).__name__

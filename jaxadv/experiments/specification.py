@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Self, cast
 
 from jaxadv.experiments import fields as checks
-from jaxadv.experiments.functions import Recipe, check_activation, check_loss, check_network
+from jaxadv.experiments.functions import check_activation, check_loss, check_network
+from jaxadv.experiments.recipes import Recipe
 from jaxadv.problems.data import Examples, load_examples
 from jaxadv.problems.names import Function, label_of, labels, suggest
 
@@ -42,6 +43,11 @@ class Specification:
     data_dir: str
     seed: int
 
+    @property
+    def dtype(self) -> str:
+        """Of all floats but those of certificates, which are double."""
+        return "float32" if getattr(self, "precision", "double") == "single" else "float64"
+
     def _set(self, field: str, value: Any) -> None:
         """Settle a field, once, in ``__post_init__``."""
         object.__setattr__(self, field, value)
@@ -65,11 +71,16 @@ class Specification:
             recipes: of all networks.
         """
         recipes = tuple(recipes)
-        for name, width in dict.fromkeys((recipe.activation, recipe.width) for recipe in recipes):
-            check_activation(activation, name, width)
-        for output in dict.fromkeys(map(check_network, recipes)):
-            for name in self._axis(loss):
-                check_loss(loss, name, output)
+        widths = dict.fromkeys((recipe.activation, recipe.width) for recipe in recipes)
+        # Certificates are double whatever the rest.
+        for dtype in dict.fromkeys((self.dtype, "float64")):
+            for name, width in widths:
+                check_activation(activation, name, width, dtype=dtype)
+            for recipe in recipes:
+                check_network(recipe, dtype=dtype)
+            for shape in dict.fromkeys(recipe.output_shape for recipe in recipes):
+                for name in self._axis(loss):
+                    check_loss(loss, name, shape, dtype=dtype)
 
     def _axis(self, field: str) -> tuple[Function, ...]:
         """The functions of a field."""

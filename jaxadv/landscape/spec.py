@@ -9,7 +9,8 @@ from typing import Any, ClassVar, cast
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.steps import STEP_RULES
 from jaxadv.experiments.fields import choice, count, grid, positive, whole
-from jaxadv.experiments.functions import Recipe, check_step
+from jaxadv.experiments.functions import check_step
+from jaxadv.experiments.recipes import Recipe
 from jaxadv.experiments.specification import Specification
 from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.losses import LOSSES, Loss
@@ -125,13 +126,9 @@ class Landscape(Specification):
         recipe = Recipe(self.network, cast(int, self.dim), self.width, self.activation)
         self._check_functions("activation", "loss", (recipe,))
         check_step(
-            "step",
-            self.step,
-            (recipe,),
-            loss=self.loss_function,
-            step_size=self.step_size,
-            dtype="float64",
-        )
+            "step", self.step, (recipe,), loss=self.loss_function, step_size=self.step_size,
+            dtype=self.dtype,
+        )  # fmt: skip
 
     def _check_data(self) -> None:
         """Settle ``dim``, and refuse what the data cannot give."""

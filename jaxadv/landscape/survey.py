@@ -193,7 +193,7 @@ def source_of(spec: Landscape) -> Source:
         signed=spec.loss == "logistic",
         examples=spec.examples,
         starts=spec.starts,
-        dtype="float64",
+        dtype=spec.dtype,
     )
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.steps import STEP_RULES
 from jaxadv.experiments.fields import choice, count, grid, joined, positive, whole
-from jaxadv.experiments.functions import Recipe, check_step
+from jaxadv.experiments.functions import check_step
+from jaxadv.experiments.recipes import Recipe
 from jaxadv.experiments.specification import Specification
 from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.losses import LOSSES
@@ -163,11 +164,6 @@ class Sweep(Specification):
     def cells_of(self, group: Group) -> tuple[Cell, ...]:
         """The cells of one group, in their order."""
         return tuple(cell for cell in self.cells if cell.group == group)
-
-    @property
-    def dtype(self) -> str:
-        """Of all floats but those of certificates, which are double."""
-        return "float64" if self.precision == "double" else "float32"
 
     @property
     def num_trials(self) -> int:

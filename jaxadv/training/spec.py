@@ -21,7 +21,8 @@ from jaxadv.experiments.fields import (
     positive,
     whole,
 )
-from jaxadv.experiments.functions import Recipe, check_constraint, check_optimizer, check_step
+from jaxadv.experiments.functions import check_constraint, check_optimizer, check_step
+from jaxadv.experiments.recipes import Recipe
 from jaxadv.experiments.specification import Specification
 from jaxadv.learning.attack import SETS, constraint_maker
 from jaxadv.learning.optimizers import OPTIMIZERS, optimizer_of
@@ -301,8 +302,3 @@ class Training(Specification):
     def strong_attack(self) -> PGA:
         """The settings of the ascents by which robust losses and accuracies are measured."""
         return PGA(NormalizedStep(0.1), (SMALLEST,), self.strong_steps)
-
-    @property
-    def dtype(self) -> str:
-        """Of all floats but those of certificates, which are double."""
-        return "float64" if self.precision == "double" else "float32"

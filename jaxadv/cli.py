@@ -213,7 +213,7 @@ def _read(name: str, text: str, hint: Any) -> Any:
     """The value that a flag's text means for a field of type ``hint``."""
     item = typing.get_args(hint)[0] if typing.get_args(hint) else hint
     # An empty default means what the specification says that it means.
-    if isinstance(hint, types.UnionType):
+    if types.NoneType in typing.get_args(hint):
         return None if text == "" else _convert(name, text, item)
     if typing.get_origin(hint) is not tuple:
         return _convert(name, text, hint)

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import jaxadv as ja
+from jaxadv import cli
 from jaxadv.stores.store import Store
 from jaxadv.sweeps import blocks
 
@@ -64,6 +65,8 @@ def mistake(script, capsys, args):
         (["--step-sizes", "nan"], "step_sizes: nan must be a positive number"),
         (["--activations", "tahn"], "did you mean 'tanh'"),
         (["--losses", "no_such:thing"], "losses: cannot import"),
+        (["--network", ""], "network: unknown ''"),
+        (["--step", "jaxadv:L2Ball"], "step: 'jaxadv:L2Ball' must map a step size to a StepRule"),
         (["--step", "constnat"], "did you mean 'constant'"),
         (["--precision", "dobule"], "did you mean 'double'"),
         (["--data", "missing.npz"], "data: there is no file 'missing.npz'"),
@@ -86,6 +89,15 @@ def mistake(script, capsys, args):
 def test_every_mistake_is_one_line_and_writes_nothing(script, here, capsys, args, message):
     assert message in mistake(script, capsys, args)
     assert list(here.iterdir()) == []
+
+
+def test_references_stand_beside_names(script):
+    flags = ["--activations", "tanh, jax.numpy:cos", "--network", "jaxadv:init_two_layer"]
+    step = ["--step", "jaxadv:NormalizedStep"]
+    sweep, _ = cli.parse(ja.Sweep, script.OPTIONS, ja.Sweep.read_config, "", [*flags, *step])
+    assert sweep.activations == ("tanh", "jax.numpy:cos")
+    assert (sweep.network, sweep.step) == ("jaxadv:init_two_layer", "jaxadv:NormalizedStep")
+    assert ja.Sweep(**sweep.to_dict()) == sweep
 
 
 def test_digits_without_scikit_learn_say_what_to_install(script, here, capsys, monkeypatch):

@@ -1,6 +1,8 @@
 """Mean-field predictions: integrals against closed forms and quadrature, and the theory's table."""
 
 import itertools
+import sys
+import types
 
 import jax
 import jax.numpy as jnp
@@ -72,6 +74,15 @@ def test_a_users_activation_works_and_kinks_are_refused():
             regularity(activation, 1.0, 0.1)
     with pytest.raises(ValueError, match="scale"):
         derivative_norms("tanh", -1.0)
+
+
+def test_a_name_that_comes_to_mean_another_function_has_new_integrals(monkeypatch):
+    mine = types.ModuleType("mine")
+    monkeypatch.setitem(sys.modules, "mine", mine)
+    for factor in (1, 2):
+        mine.sine = lambda z, factor=factor: factor * jnp.sin(z)
+        found = derivative_norms("mine:sine", 1.0)[0]
+        np.testing.assert_allclose(found**2, factor**2 * (1 + np.exp(-2)) / 2, rtol=1e-12)
 
 
 def test_the_loss_slopes_are_the_derivatives_of_the_losses():

@@ -13,6 +13,7 @@ from jaxadv.experiments.draws import draw, key_of
 from jaxadv.experiments.layout import mesh_of
 from jaxadv.landscape import survey
 from jaxadv.landscape.regularity import barrier, one_step, tangent_eigenvalues
+from jaxadv.landscape.runner import grid_of
 from jaxadv.landscape.survey import VARIABLES, RegularitySurvey
 from jaxadv.landscape.views import scene_of
 from jaxadv.stores.store import Store
@@ -96,6 +97,25 @@ def test_networks_inputs_and_starts_are_those_of_a_sweep():
         ours = draw(survey.source_of(SMALL), 1, key_of(SMALL), None)
         theirs = draw(trials.source_of(sweep, sweep.groups[0]), 1, key_of(sweep), None)
     jax.tree.map(np.testing.assert_array_equal, ours, theirs)
+
+
+@pytest.mark.usefixtures("float64")
+def test_a_function_without_a_name_is_looked_at_as_one_with_a_name():
+    own = dataclasses.replace(
+        SMALL,
+        activation=lambda z: jnp.tanh(z) + 0,
+        loss=lambda output, label: 0.5 * (output - label) ** 2,
+        step=lambda size: ja.InverseCurvatureStep(step_size=size),
+    )
+    (problem, starts), (own_problem, own_starts) = (
+        scene_of(spec, spec.cells[1]) for spec in (SMALL, own)
+    )
+    np.testing.assert_array_equal(starts, own_starts)
+    for start in starts[:2]:
+        ends = (ja.ascend(problem, start, SMALL.pga), ja.ascend(own_problem, start, own.pga))
+        jax.tree.map(np.testing.assert_array_equal, *ends)
+    columns = grid_of(own, RegularitySurvey(own, mesh_of(1))).columns
+    assert [columns[name].values[0] for name in ("activation", "loss")] == ["<lambda>"] * 2
 
 
 @pytest.mark.slow

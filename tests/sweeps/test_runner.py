@@ -1,6 +1,7 @@
 """A sweep from end to end: equal to its trials one by one, stored, resumed, described."""
 
 import dataclasses
+import functools
 import json
 
 import jax
@@ -10,6 +11,7 @@ import pytest
 import xarray as xr
 
 import jaxadv as ja
+from jaxadv.analysis import cells, summary
 from jaxadv.experiments.draws import draw, key_of
 from jaxadv.sweeps import runner
 from jaxadv.sweeps.engine import Engine, compile_programs
@@ -199,6 +201,28 @@ def test_traces_are_the_sweeps_own_trials(small):
     np.testing.assert_allclose(
         last, small.residual.isel(network=[0], example=0, start=0), rtol=1e-6
     )
+
+
+def test_functions_without_a_name_give_the_numbers_of_those_with_one(small):
+    own = ja.run_sweep(
+        dataclasses.replace(
+            SMALL,
+            activations=lambda z: jnp.tanh(z) + 0,
+            losses=lambda output, label: 0.5 * (output - label) ** 2,
+            step=lambda size: ja.ConstantStep(step_size=size),
+            network=functools.partial(ja.init_two_layer),
+        ),
+        progress=False,
+    )
+    named = small.isel(cell=small.loss.values == "quadratic")
+    for name in VARIABLES:
+        np.testing.assert_array_equal(own[name], named[name], err_msg=name)
+    for name in ("activation", "loss", "step_rule"):
+        assert own[name].values.tolist() == ["<lambda>"] * 8
+    texts = [summary.as_text(summary.summarize(dataset), 2000) for dataset in (own, named)]
+    assert texts[0] == texts[1]
+    # Our predictions are for networks and activations that are known by name.
+    assert np.isnan(cells.kappa_0(own, own.isel(cell=0)))
 
 
 def test_one_compilation_per_shape_serves_all_networks_and_seeds():

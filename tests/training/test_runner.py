@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 import xarray as xr
 
@@ -68,6 +69,29 @@ def test_a_run_among_many_is_the_run_of_a_specification_of_its_own(whole):
                 whole[name].values[row, 1, -1].astype(float),
                 rtol=1e-9, atol=1e-12, err_msg=f"{name} {cell}",
             )  # fmt: skip
+
+
+def test_functions_without_a_name_give_the_curves_of_those_with_one(whole):
+    own = ja.run_training(
+        dataclasses.replace(
+            TINY,
+            optimizers=(lambda rate: optax.sgd(rate), "adam"),  # noqa: PLW0108
+            sharpness_rates=(),
+            constraint=lambda circumradius, dim: ja.L2Ball(circumradius),
+            attack_step=lambda size: ja.NormalizedStep(step_size=size),
+            activation=lambda z: jnp.tanh(z) + 0,
+            loss=lambda output, label: 0.5 * (output - label) ** 2,
+        ),
+        devices=1,
+        progress=False,
+    )
+    assert own.optimizer.values.tolist() == ["<lambda>"] * 4 + ["adam"] * 4
+    named = whole.isel(cell=whole.unit.values == "absolute")
+    assert named.sizes == own.sizes
+    for name in {**OF_RUNS, **OF_EVALUATIONS}:
+        np.testing.assert_allclose(
+            own[name].astype(float), named[name].astype(float), rtol=1e-9, atol=1e-12, err_msg=name
+        )
 
 
 def test_runs_side_by_side_in_a_batch_are_those_alone(whole, monkeypatch):

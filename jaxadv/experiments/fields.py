@@ -66,7 +66,9 @@ def choice(field: str, value: Any, allowed: tuple[str, ...]) -> None:
 def function(field: str, value: Any, table: Mapping[str, Any]) -> Function:
     """A function, by its name where it has one."""
     if not isinstance(value, str) and not callable(value):
-        raise TypeError(f"{field}: {value!r} must be a name or a function")
+        built_in = type(value) in table.values()
+        hint = f"; give {type(value).__name__} itself" if built_in else ""
+        raise TypeError(f"{field}: {value!r} must be a name or a function{hint}")
     try:
         hash(value)
     except TypeError as error:

@@ -132,6 +132,15 @@ def test_a_function_without_a_hash_is_refused():
         ja.Sweep(network=ja.init_two_layer(jax.random.key(0), 2, 2))
 
 
+def test_what_is_no_function_is_refused_and_an_object_asked_for_its_class():
+    with pytest.raises(TypeError, match=r"^activations: 3 must be a name or a function$"):
+        ja.Sweep(activations=(3,))
+    with pytest.raises(TypeError, match=r"^step: .* must be a .*; give ConstantStep itself$"):
+        ja.Sweep(step=ja.ConstantStep(0.1))
+    with pytest.raises(TypeError, match=r"^constraint: .*; give LInfBall itself$"):
+        ja.Training(constraint=ja.LInfBall(0.1))
+
+
 def test_a_network_is_tried_at_the_shapes_that_are_run():
     assert ja.Sweep(network=of_pixels, dims=784).dims == (784,)
     message = (

@@ -165,7 +165,7 @@ def check_constraint(
         _check_pytree(limits)
         return limits
 
-    what = "map (circumradius, dim) to a Constraint, a pytree with its five members"
+    what = "map (circumradius, dim) to a Constraint, a pytree"
     trial = _Trial(field, constraint, what, recipe.text, dtype)
     trial.ascend(recipe, loss, set_of, lambda _: pga)
 

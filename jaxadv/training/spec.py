@@ -24,7 +24,7 @@ from jaxadv.experiments.fields import (
 from jaxadv.experiments.functions import check_constraint, check_optimizer, check_step
 from jaxadv.experiments.recipes import Recipe
 from jaxadv.experiments.specification import Specification
-from jaxadv.learning.attack import SETS, constraint_maker
+from jaxadv.learning.attack import SETS, set_of
 from jaxadv.learning.optimizers import OPTIMIZERS, optimizer_of
 from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES, Loss
@@ -220,7 +220,7 @@ class Training(Specification):
         )  # fmt: skip
         if self.constraint not in SETS:
             check_constraint(
-                "constraint", self.constraint, constraint_maker(self.constraint), recipe,
+                "constraint", self.constraint, functools.partial(set_of, self.constraint), recipe,
                 loss=loss, pga=self.attack, dtype=dtype,
             )  # fmt: skip
         self._check_layers(recipe)

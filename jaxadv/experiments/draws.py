@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from jaxadv.experiments.recipes import as_dtype, make_network
+from jaxadv.experiments.recipes import make_network
 from jaxadv.experiments.specification import Specification
 from jaxadv.problems.activations import ACTIVATIONS, Activation
 from jaxadv.problems.names import Function, resolve

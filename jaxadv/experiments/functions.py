@@ -14,13 +14,14 @@ from jaxtyping import Array, Float, Key, ScalarLike
 
 from jaxadv.ascent.pga import PGA, ascend
 from jaxadv.ascent.steps import STEP_RULES, StepRule
-from jaxadv.experiments.recipes import Recipe, as_dtype
+from jaxadv.experiments.recipes import Recipe
 from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.constraints import Constraint, L2Ball
 from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES
 from jaxadv.problems.names import Function, first_line, label_of, resolve
 from jaxadv.problems.networks import NETWORKS
 from jaxadv.problems.problem import Problem
+from jaxadv.pytrees import cast_floats
 
 
 def check_activation(field: str, activation: Function, width: int, *, dtype: str) -> None:
@@ -63,7 +64,7 @@ def check_network(recipe: Recipe, *, dtype: str) -> None:
     trial = _Trial("network", recipe.network, what, recipe.text, dtype)
 
     def output(z: Float[Array, " dim"], key: Key[Array, ""]) -> Array:
-        return as_dtype(recipe(key), dtype)(z)
+        return cast_floats(recipe(key), dtype)(z)
 
     arguments = (trial.array(recipe.dim), trial.key())
     trial.shape_of(output, *arguments, shape=recipe.output_shape)
@@ -121,13 +122,12 @@ def check_step(
         rule = make(size if step_size is None else step_size)
         if not isinstance(rule, StepRule):
             raise TypeError(f"it gives {_in_words(rule)}, which has not both init and size")
-        _check_pytree(rule)
         if step_size is not None:
-            # Programs are kept by their rules.
-            hash(rule)
+            # Programs are kept by their settings.
+            hash(PGA(rule))
         return rule
 
-    what = "map a step size to a StepRule, a pytree with the methods init and size"
+    what = "map a step size to a StepRule, an object with the methods init and size"
     for recipe in recipes:
         trial = _Trial(field, step, what, recipe.text, dtype)
         trial.ascend(recipe, loss, L2Ball, lambda size: PGA(rule_of(size)))
@@ -162,10 +162,9 @@ def check_constraint(
         limits = make(size, recipe.dim)
         if not isinstance(limits, Constraint):
             raise TypeError(f"it gives {_in_words(limits)}, which is none")
-        _check_pytree(limits)
         return limits
 
-    what = "map (circumradius, dim) to a Constraint, a pytree"
+    what = "map (circumradius, dim) to a Constraint"
     trial = _Trial(field, constraint, what, recipe.text, dtype)
     trial.ascend(recipe, loss, set_of, lambda _: pga)
 
@@ -238,7 +237,7 @@ class _Trial:
         """Take an ascent in a set, and with settings, that are made for a size."""
 
         def end(x: Array, key: Array, size: Array) -> Array:
-            network = as_dtype(recipe(key), self.dtype)
+            network = cast_floats(recipe(key), self.dtype)
             problem = Problem(network, x, size, set_of(size), loss)
             return ascend(problem, x, pga_of(size)).perturbation
 
@@ -255,14 +254,6 @@ class _Trial:
     def _mistake(self, reason: str) -> ValueError:
         name = label_of(self.function)
         return ValueError(f"{self.field}: {name!r} must {self.what}: {reason}")
-
-
-def _check_pytree(value: Any) -> None:
-    if jax.tree_util.all_leaves([value]):
-        raise TypeError(
-            f"it gives {_in_words(value)}, which is no pytree; register its class, for instance "
-            "with jax.tree_util.register_dataclass"
-        )
 
 
 def _in_words(result: Any) -> str:

@@ -2,17 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
-import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Key
 
 from jaxadv.problems.activations import ACTIVATIONS, Activation
 from jaxadv.problems.names import Function, label_of, resolve
-from jaxadv.problems.networks import NETWORKS, Network
-
-T = TypeVar("T")
+from jaxadv.problems.networks import NETWORKS, Network, as_network
 
 
 def make_network(
@@ -24,10 +19,10 @@ def make_network(
     activation: Activation,
     classes: int | None,
 ) -> Network:
-    """A random network, asked for in the way of all experiments."""
+    """A random network, asked for in the way of all experiments: any callable will do."""
     # A user's network of one output need not know of classes.
     more = {} if classes is None else {"classes": classes}
-    return init(key, dim=dim, width=width, activation=activation, **more)
+    return as_network(init(key, dim=dim, width=width, activation=activation, **more))
 
 
 @dataclass(frozen=True)
@@ -68,13 +63,3 @@ class Recipe:
     def text(self) -> str:
         """The shape in words, to begin a reason."""
         return f"at dim {self.dim}, width {self.width} and activation {label_of(self.activation)}, "
-
-
-def as_dtype(tree: T, dtype: str) -> T:
-    """The tree with all its floats of one type."""
-
-    def cast_floats(leaf: Any) -> Any:
-        is_float = hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating)
-        return leaf.astype(dtype) if is_float else leaf
-
-    return jax.tree.map(cast_floats, tree)

@@ -1,7 +1,5 @@
 """The adversary of training, and the loss that it leaves: the mean of max_{δ} ℓ(f(x + δ), y)."""
 
-from collections.abc import Mapping
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
@@ -9,36 +7,13 @@ from jaxtyping import Array, Float, ScalarLike
 from jaxadv.ascent.pga import PGA, ascend
 from jaxadv.ascent.solution import Solution
 from jaxadv.ascent.steps import NormalizedStep
-from jaxadv.problems.constraints import Constraint, L2Ball, L2Sphere, LInfBall, constraint_of
+from jaxadv.problems.constraints import constraint_of
 from jaxadv.problems.losses import Loss
-from jaxadv.problems.names import Function, resolve
+from jaxadv.problems.names import Function
 from jaxadv.problems.networks import Network
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import pytree, static
-
-SETS: Mapping[str, type] = {"l2-ball": L2Ball, "l2-sphere": L2Sphere, "linf-ball": LInfBall}
-"""The built-in sets by name."""
-
-
-def set_of(kind: Function, circumradius: ScalarLike, dim: int) -> Constraint:
-    """A set of some kind: sets of one circumradius reach equally far.
-
-    Args:
-        kind: one of `SETS`, its name, a function (circumradius, dim), or a reference to one.
-        circumradius: the distance of the set's farthest point from 0.
-        dim: of perturbations.
-
-    Raises:
-        ValueError: for an unknown name.
-
-    Example:
-        >>> set_of(LInfBall, 2.0, dim=4)
-        LInfBall(radius=1.0)
-    """
-    made = resolve("constraint", kind, SETS)
-    name = next((name for name, known in SETS.items() if made is known), None)
-    return made(circumradius, dim) if name is None else constraint_of(name, circumradius, dim)
 
 
 @pytree
@@ -49,7 +24,7 @@ class Attack:
         ratio: ρ.
         pga: its steps; by default ten, each a quarter of the circumradius long: across an L2 ball
             and back.
-        constraint: the kind of the set, as `set_of` takes it.
+        constraint: the kind of the set, as `constraint_of` takes it.
 
     Example:
         >>> import jaxadv as ja
@@ -67,7 +42,7 @@ class Attack:
         self, network: Network, x: Float[Array, " dim"], y: ScalarLike, *, loss: Loss
     ) -> Problem:
         """What is maximised at one input."""
-        constraint = set_of(self.constraint, self.ratio * l2_norm(x), x.size)
+        constraint = constraint_of(self.constraint, self.ratio * l2_norm(x), x.size)
         return Problem(network, x, y, constraint, loss)
 
     def __call__(

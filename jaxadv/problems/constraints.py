@@ -5,7 +5,7 @@ at radius 0, no squares that overflow in float32, and points of the set stay as 
 bit. Norms are what a step of ascent costs beside its two matrix products, hence their economy.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from optax import projections
 
 from jaxadv.problems.checks import check_number
 from jaxadv.problems.faces import Face, RoundFace
+from jaxadv.problems.names import Function, resolve
 from jaxadv.problems.norms import entry_scale, inner, is_zero, l2_norm, rounding
 from jaxadv.pytrees import pytree
 
@@ -246,28 +247,28 @@ class LInfBall:
         return jnp.abs(delta) >= self.radius * (1 - slack)
 
 
-ConstraintOf = Callable[[ScalarLike, int], Constraint]
-"""``make(circumradius, dim) -> Constraint``."""
 CONSTRAINTS: Mapping[str, Any] = {"l2-ball": L2Ball, "l2-sphere": L2Sphere, "linf-ball": LInfBall}
 """The built-in sets by name."""
 
 
-def constraint_of(
-    kind: str | ConstraintOf | type[Constraint], circumradius: ScalarLike, dim: int
-) -> Constraint:
+def constraint_of(kind: Function, circumradius: ScalarLike, dim: int) -> Constraint:
     """A set of some kind that reaches as far as ``circumradius``.
 
     Args:
-        kind: a name of `CONSTRAINTS`, one of its classes, or a function (circumradius, dim).
+        kind: a name of `CONSTRAINTS`, one of its classes, a function (circumradius, dim), or a
+            reference to one.
         circumradius: the distance of the set's farthest point from 0.
         dim: the number of entries of a perturbation.
+
+    Raises:
+        ValueError: for an unknown name.
 
     Example:
         >>> constraint_of("linf-ball", 2.0, dim=4)
         LInfBall(radius=1.0)
     """
-    known: Any = CONSTRAINTS[kind] if isinstance(kind, str) else kind
-    return getattr(known, "of_circumradius", known)(circumradius, dim)
+    make = resolve("constraint", kind, CONSTRAINTS)
+    return getattr(make, "of_circumradius", make)(circumradius, dim)
 
 
 def on_boundary(

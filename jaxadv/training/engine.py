@@ -13,8 +13,8 @@ from jaxtyping import Array, Int
 
 from jaxadv.devices import Device, in_batches, on_devices
 from jaxadv.experiments.draws import Given, Source, Tag, draw, key_of
-from jaxadv.learning.attack import SETS
 from jaxadv.learning.optimizers import OPTIMIZERS, Optimizer
+from jaxadv.problems.constraints import CONSTRAINTS
 from jaxadv.problems.names import Function, resolve
 from jaxadv.training.evaluate import evaluate
 from jaxadv.training.run import Rules, Settings, advance, begin
@@ -162,7 +162,7 @@ def shape_of(spec: Training, device: Device) -> Shape:
         examples=spec.examples,
         pga=spec.attack,
         strong=spec.strong_attack,
-        constraint=resolve("constraint", spec.constraint, SETS),
+        constraint=resolve("constraint", spec.constraint, CONSTRAINTS),
     )
     # The products of one run keep a core busy: side by side, runs were no faster there.
     at_once = 1 if device.platform == "cpu" else ACCELERATOR_RUNS

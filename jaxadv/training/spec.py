@@ -24,9 +24,9 @@ from jaxadv.experiments.fields import (
 from jaxadv.experiments.functions import check_constraint, check_optimizer, check_step
 from jaxadv.experiments.recipes import Recipe
 from jaxadv.experiments.specification import Specification
-from jaxadv.learning.attack import SETS, set_of
 from jaxadv.learning.optimizers import OPTIMIZERS, optimizer_of
 from jaxadv.problems.activations import ACTIVATIONS
+from jaxadv.problems.constraints import CONSTRAINTS, constraint_of
 from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES, Loss
 from jaxadv.problems.names import Function, label_of, resolve
 from jaxadv.problems.networks import NETWORKS
@@ -129,7 +129,7 @@ class Training(Specification):
         "loss": LOSSES | LOSSES_OF_CLASSES,
         "optimizers": OPTIMIZERS,
         "attack_step": STEP_RULES,
-        "constraint": SETS,
+        "constraint": CONSTRAINTS,
     }
 
     scales: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
@@ -218,10 +218,10 @@ class Training(Specification):
             "attack_step", self.attack_step, (recipe,), loss=loss,
             step_size=self.attack_step_size, dtype=dtype,
         )  # fmt: skip
-        if self.constraint not in SETS:
+        if self.constraint not in CONSTRAINTS:
             check_constraint(
-                "constraint", self.constraint, functools.partial(set_of, self.constraint), recipe,
-                loss=loss, pga=self.attack, dtype=dtype,
+                "constraint", self.constraint, functools.partial(constraint_of, self.constraint),
+                recipe, loss=loss, pga=self.attack, dtype=dtype,
             )  # fmt: skip
         self._check_layers(recipe)
 
@@ -232,12 +232,13 @@ class Training(Specification):
         def look(key: Any) -> None:
             nonlocal has_hidden
             network = recipe(key)
-            has_hidden = dataclasses.is_dataclass(network) and hasattr(network, "hidden")
+            fields = dataclasses.fields(network) if dataclasses.is_dataclass(network) else ()
+            has_hidden = "hidden" in {field.name for field in fields}
 
         jax.eval_shape(look, jax.eval_shape(jax.random.key, 0))
         if self.layers == "hidden" and not has_hidden:
             name = label_of(self.network)
-            raise ValueError(f"layers: {name!r} has no weights of the name 'hidden'; give both")
+            raise ValueError(f"layers: {name!r} has no field of weights named 'hidden'; give both")
 
     @property
     def classes(self) -> int | None:

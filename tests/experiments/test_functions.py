@@ -23,9 +23,9 @@ SPECS = [(ja.Sweep, "activations"), (ja.Landscape, "activation"), (ja.Training, 
 class HalfStep(ja.ConstantStep):
     """Half of a constant step."""
 
-    def size(self, state, problem, gradient):
+    def size(self, state, problem, gradient, steps):
         """Of a step."""
-        return super().size(state, problem, gradient) / 2
+        return super().size(state, problem, gradient, steps) / 2
 
 
 class Unregistered:
@@ -38,7 +38,7 @@ class Unregistered:
         """The step size."""
         return jnp.asarray(self.step_size, start.dtype)
 
-    def size(self, state, problem, gradient):
+    def size(self, state, problem, gradient, steps):
         """Of a step."""
         return state
 
@@ -231,7 +231,6 @@ def test_a_step_rule_is_tried_with_an_ascent():
     for spec, field in ((ja.Sweep, "step"), (ja.Landscape, "step"), (ja.Training, "attack_step")):
         for rule, reason in (
             (ja.L2Ball, "it gives L2Ball, which has not both init and size"),
-            (Unregistered, "it gives Unregistered, which is no pytree; register its class, .*"),
             (
                 lambda size, more: ja.ConstantStep(size),
                 ".*missing 1 required positional argument.*",
@@ -240,6 +239,7 @@ def test_a_step_rule_is_tried_with_an_ascent():
             with pytest.raises(ValueError, match=f"^{field}: .* must map a step size .* {reason}$"):
                 spec(**{field: rule})
         spec(**{field: HalfStep})
+        spec(**{field: Unregistered})
     with pytest.raises(ValueError, match=r"^step: unknown 'normalised'; did you mean 'normalized'"):
         ja.Sweep(step="normalised")
 
@@ -250,7 +250,7 @@ def test_a_set_is_tried_with_an_ascent():
         # The run-time checks of types, which tests have, may speak first.
         (lambda radius, dim: radius, r"(it gives shape \(\), which is none|Type-check error .*)"),
     ):
-        what = r"constraint: '<lambda>' must map \(circumradius, dim\) to a Constraint, .*"
+        what = r"constraint: '<lambda>' must map \(circumradius, dim\) to a Constraint: .*"
         with pytest.raises(ValueError, match=f"^{what} {reason}$"):
             ja.Training(constraint=make)
     ja.Training(constraint=lambda radius, dim: ja.L2Ball(radius / 2))

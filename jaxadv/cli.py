@@ -171,11 +171,13 @@ def _read_flags(
     helps, hints = _attribute_helps(spec), typing.get_type_hints(spec)
     flags = []
     for field in dataclasses.fields(spec):
-        hint = hints[field.name]
-        metavar = _metavar(hint)
-        arg = tyro.conf.arg(help=helps[field.name], metavar=metavar)
-        default = _write(config.get(field.name, field.default))
-        flags.append((field.name, Annotated[str, arg], default))
+        hint, value = hints[field.name], config.get(field.name, field.default)
+        if hint is bool:
+            arg = tyro.conf.arg(help=helps[field.name])
+            flags.append((field.name, Annotated[bool, arg, tyro.conf.FlagCreatePairsOff], value))
+            continue
+        arg = tyro.conf.arg(help=helps[field.name], metavar=_metavar(hint))
+        flags.append((field.name, Annotated[str, arg], _write(value)))
     for name, option in options.items():
         if option.kind:
             arg = tyro.conf.arg(help=option.help, metavar=option.kind)
@@ -209,8 +211,10 @@ def _write(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _read(name: str, text: str, hint: Any) -> Any:
-    """The value that a flag's text means for a field of type ``hint``."""
+def _read(name: str, text: Any, hint: Any) -> Any:
+    """The value that a flag's text means for a field of type ``hint``; switches have values."""
+    if hint is bool:
+        return text
     item = typing.get_args(hint)[0] if typing.get_args(hint) else hint
     # An empty default means what the specification says that it means.
     if types.NoneType in typing.get_args(hint):

@@ -95,6 +95,8 @@ def report(dataset: xr.Dataset, sweep: ja.Sweep, folder: Place) -> None:
         return
     table = summary.summarize(dataset)
     print(summary.as_text(table, sweep.max_steps), flush=True)
+    for note in summary.notes(dataset):
+        print(note, flush=True)
     (folder / "summary.csv").write_text(table.to_csv(index=False), encoding="utf-8")
     for path in [folder / "summary.csv", folder / "manifest.json", *draw(dataset, sweep, folder)]:
         print(path)

@@ -317,3 +317,45 @@ def test_the_parts_of_the_algorithm_on_lanes_give_what_ascend_gives():
     alone = jax.vmap(ja.ascend, in_axes=(None, 0, None))(problem, starts, settings)
     np.testing.assert_allclose(on_lanes.loss, alone.loss, rtol=1e-5)
     assert on_lanes.status.tolist() == alone.status.tolist()
+
+
+def test_a_closure_made_anew_compiles_nothing_and_its_arrays_are_those_of_now():
+    traces = []
+
+    def make(weights):
+        def network(z):
+            traces.append(1)
+            return deep(weights, z)
+
+        return network
+
+    def loss_of(network, seed):
+        problem = ja.Problem(network, x=np.ones(IMAGE), y=0.0, constraint=ja.L2Ball(0.1))
+        sol = ja.ascend(problem, np.zeros(IMAGE), ja.PGA(max_steps=5))
+        expected = 0.5 * deep(some_weights(seed), np.ones(IMAGE)) ** 2
+        np.testing.assert_allclose(sol.loss_start, expected, rtol=1e-5)
+
+    loss_of(make(jax.tree.map(jnp.asarray, some_weights(0))), 0)
+    number = len(traces)
+    loss_of(make(jax.tree.map(jnp.asarray, some_weights(1))), 1)
+    assert len(traces) == number
+
+
+def test_a_sweep_of_a_users_relu_networks_has_no_certified_end_unless_it_is_declared():
+    """Networks that are functions, drawn inside of a program, with weights that they close over."""
+
+    def relu_network(key, dim, width, activation):
+        hidden, output = jax.random.split(key)
+        weights = jax.random.normal(hidden, (width, dim)) / dim**0.5
+        signs = jax.random.rademacher(output, (width,), jnp.float32) / width**0.5
+        return lambda z: signs @ jax.nn.relu(weights @ z)
+
+    settings = {"scales": 0.1, "dims": 4, "widths": 8, "networks": 2, "examples": 2, "starts": 2}
+    shares = []
+    for smooth in (False, True):
+        sweep = ja.Sweep(network=relu_network, smooth=smooth, max_steps=300, **settings)
+        ds = ja.run_sweep(sweep, progress=False)
+        shares.append(float(ds.kind.isin([ja.Kind.BOUNDARY_MAX, ja.Kind.INTERIOR_MAX]).mean()))
+        assert ("smooth" in ds.attrs["identity"]) == smooth
+    assert shares[0] == 0
+    assert shares[1] > 0

@@ -22,6 +22,8 @@ ENDS = {
     "nonfinite": Status.NONFINITE,
 }
 """The table's columns for trials that did not converge."""
+EXPLAINED = (Kind.NOT_SMOOTH, Kind.UNCONFIRMED, Kind.DEGENERATE, Kind.NOT_MAX)
+"""The kinds that are explained below the table."""
 
 
 def summarize(dataset: xr.Dataset) -> pd.DataFrame:
@@ -54,6 +56,22 @@ def summarize(dataset: xr.Dataset) -> pd.DataFrame:
             row[name] = float(np.median(known)) if known.size else np.nan
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def notes(dataset: xr.Dataset) -> list[str]:
+    """What the table does not say: the kinds of ends that are no maxima though trials converged.
+
+    Example:
+        >>> ends = xr.Dataset({"kind": ("start", [1, 5, 5, 5])})
+        >>> notes(ends)[0][:42]
+        '75.0% of all ends are NOT_SMOOTH: the netw'
+    """
+    shares = {kind: float((dataset.kind == kind).mean()) for kind in EXPLAINED}
+    return [
+        f"{share:.1%} of all ends are {kind.name}: {kind.meaning}"
+        for kind, share in shares.items()
+        if share > 0
+    ]
 
 
 def as_text(table: pd.DataFrame, max_steps: int) -> str:

@@ -76,6 +76,7 @@ class Source(NamedTuple):
     starts: int
     dtype: str
     classes: int | None = None
+    smooth: bool = False
 
     @classmethod
     def of(
@@ -103,6 +104,7 @@ class Source(NamedTuple):
             starts=starts,
             dtype=dtype,
             classes=classes,
+            smooth=spec.smooth,
         )
 
     def draw(self, index: IntLike, key: Key[Array, ""], given: Given) -> Draws:

@@ -57,7 +57,7 @@ def count(field: str, value: Any) -> int:
     return whole(field, value, least=1)
 
 
-def choice(field: str, value: Any, allowed: tuple[str, ...]) -> None:
+def choice(field: str, value: Any, allowed: tuple[Any, ...]) -> None:
     """Refuse what is not one of the names."""
     if value not in allowed:
         raise ValueError(f"{field}: unknown {value!r}{suggest(str(value), allowed)}")

@@ -70,12 +70,14 @@ class Grid:
     def identity(self) -> dict[str, Any]:
         """What must be the same for all of a store: all but the number of networks."""
         fields = self.spec.labelled()
-        for name in ("networks", "data_dir"):
+        for name in ("networks", "data_dir", "smooth"):
             fields.pop(name, None)
         real = self.spec.real_examples
         data = self.spec.data if real is None else real.digest
         settings = {**self.settings, "random numbers": random_mark()}
-        return {self.kind: self.title, **fields, "data": data, **settings}
+        return {
+            self.kind: self.title, **fields, **self.spec.declared, "data": data, **settings,
+        }  # fmt: skip
 
 
 def fill(

@@ -30,6 +30,7 @@ class Specification:
         examples: inputs per network.
         data: what `load_examples` knows.
         data_dir: the folder with the files of mnist and cifar10.
+        smooth: declares that users' networks and losses have no kinks.
         seed: all randomness comes from it.
     """
 
@@ -41,6 +42,7 @@ class Specification:
     examples: int
     data: str
     data_dir: str
+    smooth: bool
     seed: int
 
     @property
@@ -150,6 +152,14 @@ class Specification:
         if self.real_examples is not None and self.data != "digits":
             fields["data"] = self.real_examples.digest
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """What certificates rest on beside the computation; a part of a store's identity.
+
+        Nothing where nothing is declared, as in stores that were made before it could be.
+        """
+        return {"smooth": True} if self.smooth else {}
 
     def check_names(self) -> None:
         """Refuse functions that no store and no file could name.

@@ -106,7 +106,9 @@ def _compiled(  # noqa: PLR0917
         network: Int[Array, ""], key: Key[Array, ""], given: Given, *settings: Array
     ) -> tuple[Problem, Float[Array, "start dim"]]:
         draws = draw(source, network, key, given)
-        problem = on_sphere(Drawn(draws.network, draws, *settings).problem(0, loss))
+        scale, ratio = settings
+        drawn = Drawn(draws.network, draws, scale, ratio, source.smooth)
+        problem = on_sphere(drawn.problem(0, loss))
         # Others than the survey's, and as many as are wanted.
         normal = jax.random.normal(
             source.key_for(key, Tag.SPHERE, network), (starts, source.dim), problem.x.dtype

@@ -69,6 +69,8 @@ class Landscape(Specification):
             N(0, 1) where simulated without a teacher, their signs for the logistic loss.
         data_dir: the folder with the files of mnist (IDX or mnist.npz) or cifar10 (data_batch_*.bin
             or cifar10.npz).
+        smooth: declares that networks, activations and losses of your own have no kinks, where
+            their computation does not show it. Certificates then take your word.
         seed: all randomness comes from it.
 
     Raises:
@@ -108,6 +110,7 @@ class Landscape(Specification):
     learning_rate: float = 0.01
     data: str = "sphere"
     data_dir: str = ""
+    smooth: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -119,6 +122,7 @@ class Landscape(Specification):
         for field in ("width", "networks", "examples", "training_steps"):
             self._set(field, count(field, getattr(self, field)))
         self._set("starts", whole("starts", self.starts, least=2))
+        choice("smooth", self.smooth, (False, True))
         self._set("max_steps", whole("max_steps", self.max_steps, least=0))
         self._set("seed", whole("seed", self.seed, least=0, most=2**32 - 1))
         self._settle_functions()

@@ -119,13 +119,13 @@ class Drawn(NamedTuple):
     draws: Draws
     scale: Float[Array, ""]
     ratio: Float[Array, ""]
+    smooth: bool
 
     def problem(self, example: IntLike, loss: Loss) -> Problem:
         """The problem of one input."""
         x = self.scale * self.draws.direction[example]
-        return Problem(
-            self.network, x, self.draws.label[example], L2Ball(self.ratio * l2_norm(x)), loss
-        )
+        ball, label = L2Ball(self.ratio * l2_norm(x)), self.draws.label[example]
+        return Problem(self.network, x, label, ball, loss, smooth=self.smooth)
 
     def starts(self, example: IntLike) -> Float[Array, "start dim"]:
         """The starts at one input, in its ball."""
@@ -220,7 +220,7 @@ def draw_trained(  # noqa: PLR0917  shared rows of `on_devices` are positional
     if training is not None:
         batches = source.key_for(key, Tag.BATCH, index)
         network = training(network, given, batches, scale, ratio)
-    return Drawn(network, draws, scale, ratio)
+    return Drawn(network, draws, scale, ratio, source.smooth)
 
 
 def _one_network(

@@ -25,6 +25,7 @@ class Attack:
         pga: its steps; by default ten, each a quarter of the circumradius long: across an L2 ball
             and back.
         constraint: the kind of the set, as `constraint_of` takes it.
+        smooth: as `Problem.smooth`.
 
     Example:
         >>> import jaxadv as ja
@@ -37,13 +38,14 @@ class Attack:
     ratio: ScalarLike
     pga: PGA = PGA(NormalizedStep(0.25), tolerances=(1e-3,), max_steps=10)
     constraint: Function = static(default="l2-ball")
+    smooth: bool = static(default=False)
 
     def problem(
         self, network: Network, x: Float[Array, " dim"], y: ScalarLike, *, loss: Loss
     ) -> Problem:
         """What is maximised at one input."""
         constraint = constraint_of(self.constraint, self.ratio * l2_norm(x), x.size)
-        return Problem(network, x, y, constraint, loss)
+        return Problem(network, x, y, constraint, loss, smooth=self.smooth)
 
     def __call__(
         self, network: Network, x: Float[Array, " dim"], y: ScalarLike, *, loss: Loss

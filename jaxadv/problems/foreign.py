@@ -1,16 +1,17 @@
 """Objects of the user's as pytrees: their arrays become data, all other parts become structure.
 
 A jitted function takes pytrees of arrays. What people have as a network is often something else: a
-plain function, a bound method, a `functools.partial`, a module whose leaves include activation
-functions, an object of a class that JAX knows nothing of. `as_pytree` turns each into a pytree.
-Two objects of the same structure then share one compiled program.
+plain function, perhaps one that closes over weights, a bound method, a `functools.partial`, a
+module whose leaves include activation functions, an object of a class that JAX knows nothing of.
+`as_pytree` turns each into a pytree. Two objects of the same structure then share one compiled
+program.
 """
 
 import functools
 import operator
 import re
 import types
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import jax
@@ -22,6 +23,7 @@ from jaxadv.pytrees import pytree, static
 
 _HEAP_TYPE = 1 << 9
 """The flag of types that are defined in Python, not in C."""
+_JITTED: Any = type(jax.jit(lambda: None))
 
 
 @pytree
@@ -123,6 +125,33 @@ class _Method:
     instance: Any
 
 
+class _Code:
+    """The code of a function, without the values that it closes over."""
+
+    def __init__(self, function: types.FunctionType) -> None:
+        # Not the function itself: it would keep its arrays alive as long as a compiled program.
+        self.code, self.globals, self.name = (
+            function.__code__, function.__globals__, function.__qualname__,
+        )  # fmt: skip
+
+    def __eq__(self, other: object) -> bool:
+        same_kind = isinstance(other, _Code)
+        return same_kind and self.code == other.code and self.globals is other.globals
+
+    def __hash__(self) -> int:
+        return hash(self.code)
+
+
+@pytree
+class _Closure:
+    """A function that closes over arrays, or has them as defaults, taken apart."""
+
+    cells: Any
+    defaults: Any
+    keyword_defaults: Any
+    code: _Code = static()
+
+
 @pytree
 class _Instance:
     """An object of a class that JAX does not know, taken apart."""
@@ -141,16 +170,30 @@ def _parts_of(leaf: Any, ancestors: frozenset[int]) -> Any:
     if _is_array(leaf) or id(leaf) in ancestors:
         return leaf
     take = functools.partial(_taken_apart, ancestors=ancestors | {id(leaf)})
-    if isinstance(leaf, functools.partial):
-        return _Partial(take(leaf.func), take(leaf.args), take(leaf.keywords))
-    if isinstance(leaf, types.MethodType):
-        return _Method(leaf.__func__, take(leaf.__self__))
-    if not _is_instance(leaf):
-        return leaf
-    attributes = take(dict(vars(leaf)))
+    match leaf:
+        case functools.partial():
+            return _Partial(take(leaf.func), take(leaf.args), take(leaf.keywords))
+        case types.MethodType():
+            return _Method(leaf.__func__, take(leaf.__self__))
+        case types.FunctionType():
+            parts = _closure(leaf, take)
+        case _ if isinstance(leaf, _JITTED):
+            parts = take(leaf.__wrapped__)
+        case _ if _is_instance(leaf):
+            parts = _Instance(take(dict(vars(leaf))), type(leaf))
+        case _:
+            return leaf
     # An object without arrays is a constant, which its class knows how to compare.
-    has_arrays = any(map(_is_array, jax.tree.leaves(attributes)))
-    return _Instance(attributes, type(leaf)) if has_arrays else leaf
+    return parts if any(map(_is_array, jax.tree.leaves(parts))) else leaf
+
+
+def _closure(function: types.FunctionType, take: Callable[[Any], Any]) -> Any:
+    try:
+        cells = tuple(cell.cell_contents for cell in function.__closure__ or ())
+    except ValueError:  # a cell that is not filled yet
+        return function
+    defaults = (function.__defaults__, function.__kwdefaults__)
+    return _Closure(take(cells), *map(take, defaults), code=_Code(function))
 
 
 def _is_instance(leaf: Any) -> bool:
@@ -172,13 +215,19 @@ def _assembled(parts: Any) -> Any:
             return functools.partial(_assembled(part.func), *args, **keywords)
         if isinstance(part, _Method):
             return types.MethodType(part.func, _assembled(part.instance))
+        if isinstance(part, _Closure):
+            cells = tuple(map(types.CellType, _assembled(part.cells)))
+            code, defaults = part.code, _assembled(part.defaults)
+            function = types.FunctionType(code.code, code.globals, code.name, defaults, cells)
+            function.__kwdefaults__ = _assembled(part.keyword_defaults)
+            return function
         if isinstance(part, _Instance):
             instance = object.__new__(part.kind)
             vars(instance).update(_assembled(part.attributes))
             return instance
         return part
 
-    kinds = _Partial | _Method | _Instance
+    kinds = _Partial | _Method | _Closure | _Instance
     return jax.tree.map(assemble, parts, is_leaf=lambda part: isinstance(part, kinds))
 
 

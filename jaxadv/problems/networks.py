@@ -21,9 +21,10 @@ class Network(Protocol):
     module, ``functools.partial(module.apply, variables)`` of Flax Linen or Haiku, or an object of
     your own class. It takes one input, without a batch axis.
 
-    - Its arrays are data: two networks of the same structure share a compiled program. All other
-      parts are structure, and must be hashable. Arrays that a plain function closes over are
-      constants of the program: give those that change as `functools.partial` arguments.
+    - Its arrays are data, those that a function closes over included: two networks of the same
+      structure share a compiled program. All other parts are structure, and must be hashable.
+      Arrays that a function finds among the global names of its module are constants: they are
+      read when a program is compiled, and later changes do not count.
     - Dropout and batch statistics must be in evaluation mode (``network.eval()``,
       ``eqx.nn.inference_mode(network)``).
     - Inputs that are normalised before the network: `Normalized`.

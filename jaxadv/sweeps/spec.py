@@ -76,6 +76,8 @@ class Sweep(Specification):
             N(0, 1) where simulated without a teacher, their signs for the logistic loss.
         data_dir: the folder with the files of mnist (IDX or mnist.npz) or cifar10 (data_batch_*.bin
             or cifar10.npz).
+        smooth: declares that networks, activations and losses of your own have no kinks, where
+            their computation does not show it. Certificates then take your word.
         seed: all randomness comes from it.
         precision: single or double; the random draws are the same in both.
 
@@ -113,6 +115,7 @@ class Sweep(Specification):
     max_steps: int = 20_000
     data: str = "sphere"
     data_dir: str = ""
+    smooth: bool = False
     seed: int = 0
     precision: Literal["single", "double"] = "single"
 
@@ -123,6 +126,7 @@ class Sweep(Specification):
         self._set("widths", grid("widths", self.widths, count))
         for field in ("networks", "examples", "starts"):
             self._set(field, count(field, getattr(self, field)))
+        choice("smooth", self.smooth, (False, True))
         self._set("max_steps", whole("max_steps", self.max_steps, least=0))
         self._set("seed", whole("seed", self.seed, least=0, most=2**32 - 1))
         self._settle_functions()

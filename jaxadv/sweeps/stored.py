@@ -187,7 +187,7 @@ def identity_of(sweep: Sweep) -> dict[str, Any]:
     data = sweep.data if real is None else real.digest
     values = sweep.labelled()
     settings = {name: values[name] for name in fields}
-    return {**settings, "data": data, "random numbers": random_mark()}
+    return {**settings, **sweep.declared, "data": data, "random numbers": random_mark()}
 
 
 def _values(sweep: Sweep, cell: Cell) -> tuple[Any, ...]:

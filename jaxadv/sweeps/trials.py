@@ -47,10 +47,12 @@ class Rules(NamedTuple):
     step_rule: Callable[[ScalarLike], StepRule]
     tolerances: tuple[float, ...]
     max_steps: int
+    smooth: bool
 
     def problem(self, network: Network, trial: Trial) -> tuple[Problem, PGA]:
         """The problem and the settings of one trial, for `ascend` and `certify`."""
-        problem = Problem(network, trial.x, trial.y, L2Ball(trial.radius), self.loss)
+        constraint = L2Ball(trial.radius)
+        problem = Problem(network, trial.x, trial.y, constraint, self.loss, smooth=self.smooth)
         return problem, PGA(self.step_rule(trial.step_size), self.tolerances, self.max_steps)
 
 
@@ -72,7 +74,7 @@ def rules_of(sweep: Sweep, group: Group) -> Rules:
     """The rules of a group's trials."""
     loss = resolve("losses", group.loss, LOSSES)
     step_rule = resolve("step", sweep.step, STEP_RULES)
-    return Rules(loss, step_rule, sweep.tolerances, sweep.max_steps)
+    return Rules(loss, step_rule, sweep.tolerances, sweep.max_steps, sweep.smooth)
 
 
 def settings_of(sweep: Sweep, cells: Sequence[Cell]) -> Settings:

@@ -163,6 +163,7 @@ def shape_of(spec: Training, device: Device) -> Shape:
         pga=spec.attack,
         strong=spec.strong_attack,
         constraint=resolve("constraint", spec.constraint, CONSTRAINTS),
+        smooth=spec.smooth,
     )
     # The products of one run keep a core busy: side by side, runs were no faster there.
     at_once = 1 if device.platform == "cpu" else ACCELERATOR_RUNS

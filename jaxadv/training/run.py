@@ -35,6 +35,7 @@ class Rules(NamedTuple):
     pga: PGA
     strong: PGA
     constraint: Function
+    smooth: bool = False
 
     def weights(self, network: Network) -> Weights:
         """What is trained of a network."""
@@ -48,7 +49,8 @@ class Rules(NamedTuple):
 
     def attack(self, settings: "Settings", pga: PGA | None = None) -> Attack:
         """The adversary of a run; by default the one that it is trained with."""
-        return Attack(settings.ratio, self.pga if pga is None else pga, self.constraint)
+        steps = self.pga if pga is None else pga
+        return Attack(settings.ratio, steps, self.constraint, self.smooth)
 
 
 @pytree

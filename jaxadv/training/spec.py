@@ -109,6 +109,8 @@ class Training(Specification):
             (n, ...) and y (n,), whose integers from 0 name classes.
         data_dir: the folder with the files of mnist (IDX or mnist.npz) or cifar10 (data_batch_*.bin
             or cifar10.npz).
+        smooth: declares that networks, activations and losses of your own have no kinks, where
+            their computation does not show it. Certificates then take your word.
         seed: all randomness comes from it.
         precision: single or double; the random draws are the same.
 
@@ -157,6 +159,7 @@ class Training(Specification):
     loss: Function = "quadratic"
     data: str = "teacher"
     data_dir: str = ""
+    smooth: bool = False
     seed: int = 0
     precision: Literal["single", "double"] = "single"
 
@@ -179,6 +182,7 @@ class Training(Specification):
         self._set("seed", whole("seed", self.seed, least=0, most=2**32 - 1))
         self._settle_functions()
         choice("layers", self.layers, ("hidden", "both"))
+        choice("smooth", self.smooth, (False, True))
         choice("precision", self.precision, ("single", "double"))
         self._check_data()
         self._check_users()

@@ -313,3 +313,96 @@ def test_an_unknown_method_is_refused():
     problem = ja.Problem(net, jnp.ones(3), jnp.float32(0), ja.L2Ball(0.1))
     with pytest.raises((ValueError, TypeError), match="method"):
         ja.certify(problem, jnp.zeros(3), step_size=0.1, method="exact")
+
+
+@pytest.mark.usefixtures("float64")
+def test_kinks_hidden_in_a_network_or_a_loss_are_never_certified():
+    """Ends of ascents that meet every condition of a maximum, but for the kinks."""
+    rng = np.random.default_rng(0)
+    first, second = (jnp.asarray(rng.normal(size=shape)) for shape in ((16, 4), (16,)))
+    relu = ja.TwoLayer(first, second, "relu")
+
+    def hinge(output, label):
+        return jnp.maximum(0, 1 - label * output)
+
+    smooth = lambda z: second @ jnp.tanh(first @ z)  # noqa: E731
+    cases = {
+        "a plain function": (lambda z: second @ jax.nn.relu(first @ z), "quadratic"),
+        "a Partial of ours": (jax.tree_util.Partial(type(relu).__call__, relu), "quadratic"),
+        "ours": (relu, "quadratic"),
+        "leaky": (lambda z: second @ jax.nn.leaky_relu(first @ z), "quadratic"),
+        "elu, whose second derivative jumps": (
+            lambda z: second @ jax.nn.elu(first @ z),
+            "quadratic",
+        ),
+        "a norm": (lambda z: jnp.sqrt(jnp.sum((first @ z) ** 2)), "quadratic"),
+        "a loss": (smooth, hinge),
+        "a margin": (lambda z: first[:3] @ jnp.tanh(z), ja.margin),
+    }
+    # At a tolerance of 10 every point counts as stationary.
+    loose = {"step_size": 0.1, "tolerance": 10.0}
+    for name, (network, loss) in cases.items():
+        problem = ja.Problem(network, np.linspace(1, 2, 4), 1, ja.L2Ball(0.05), loss)
+        assert ja.kinks(problem.objective, jnp.zeros(4)), name
+        if name in {"a plain function", "a Partial of ours", "a loss"}:
+            cert = ja.certify(problem, np.full(4, 0.01), **loose)
+            assert ja.Kind(int(cert.kind)) is ja.Kind.NOT_SMOOTH, name
+            assert not bool(cert.declared_smooth), name
+    for network, is_declared in ((cases["ours"][0], True), (smooth, False)):
+        declared = ja.Problem(network, problem.x, 1, problem.constraint, smooth=True)
+        cert = ja.certify(declared, np.full(4, 0.01), **loose)
+        assert ja.Kind(int(cert.kind)) is not ja.Kind.NOT_SMOOTH
+        assert bool(cert.declared_smooth) == is_declared
+
+
+def test_nothing_is_known_of_the_kinks_of_a_users_network():
+    net = ja.init_two_layer(jax.random.key(0), dim=3, width=8, activation="relu")
+    pre = np.asarray(net.hidden) @ np.ones(3)
+    known = {
+        "relu": (net, np.abs(pre).min()),
+        "no kink": (lambda z: jnp.sum(jnp.sin(z)), np.inf),
+        "unknown": (lambda z: jnp.sum(jnp.abs(z)), 0.0),
+        "ours, with an unknown activation": (
+            ja.TwoLayer(net.hidden, net.output, lambda z: jnp.abs(z - 1)), 0.0,
+        ),
+        "hard tanh": (
+            ja.TwoLayer(net.hidden, net.output, jax.nn.hard_tanh),
+            min(np.abs(pre - 1).min(), np.abs(pre + 1).min()),
+        ),
+    }  # fmt: skip
+    for name, (network, distance) in known.items():
+        problem = ja.Problem(network, jnp.ones(3), 0.0, ja.L2Ball(0.01))
+        cert = ja.certify(problem, jnp.zeros(3), step_size=0.1)
+        np.testing.assert_allclose(cert.kink_distance, distance, rtol=1e-5, err_msg=name)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("float64")
+def test_at_a_loose_tolerance_what_is_claimed_has_a_maximum_near_and_the_rest_is_unconfirmed():
+    """At s = 10 some ends at a residual of 1e-2 meet the conditions with no maximum near them."""
+    net = jax.tree.map(lambda w: w.astype(float), ja.init_two_layer(jax.random.key(0), 32, 256))
+    x = jax.random.normal(jax.random.key(1), (32,))
+    x = 10 * 32**0.5 * x / jnp.linalg.norm(x)
+    problem = ja.Problem(net, x, 0.5, ja.L2Ball(0.1 * jnp.linalg.norm(x)))
+    starts = jax.vmap(lambda key: jax.random.ball(key, 32))(jax.random.split(jax.random.key(2), 30))
+    pga = ja.PGA(ja.InverseCurvatureStep(0.1), 1e-2, 5000)
+    sols = jax.vmap(ja.ascend, (None, 0, None))(problem, problem.circumradius * starts, pga)
+    certs = jax.vmap(
+        lambda delta, size, scale: ja.certify(
+            problem, delta, step_size=size, tolerance=1e-2, gradient_scale=scale
+        )
+    )(sols.perturbation, sols.step_size, sols.gradient_scale)
+    kinds = np.asarray(certs.kind)
+    assert set(kinds.tolist()) == {ja.Kind.BOUNDARY_MAX, ja.Kind.UNCONFIRMED}
+    for row in np.flatnonzero(kinds == ja.Kind.BOUNDARY_MAX):
+        delta = np.asarray(certs.maximum[row])
+        _, gradient = problem.value_and_gradient(jnp.asarray(delta))
+        normal = delta / np.linalg.norm(delta)
+        tangent = np.eye(32) - np.outer(normal, normal)
+        hessian = tangent @ np.asarray(jax.hessian(problem.objective)(jnp.asarray(delta))) @ tangent
+        assert np.linalg.norm(tangent @ gradient) < 1e-10 * np.linalg.norm(gradient)
+        multiplier = gradient @ normal / np.linalg.norm(delta)
+        assert np.linalg.eigvalsh(hessian)[-1] < multiplier
+        assert float(certs.distance[row]) < 0.2
+    unconfirmed = kinds == ja.Kind.UNCONFIRMED
+    assert np.isinf(np.asarray(certs.distance)[unconfirmed]).all()

@@ -264,7 +264,9 @@ def test_hidden_weights_are_looked_for_in_any_network():
         del key, dim, width
         return lambda z: jnp.sum(activation(z))
 
-    with pytest.raises(ValueError, match=r"^layers: 'plain' has no weights of the name 'hidden'"):
+    with pytest.raises(
+        ValueError, match=r"^layers: 'plain' has no field of weights named 'hidden'"
+    ):
         ja.Training(network=plain)
 
 

@@ -197,6 +197,14 @@ REFUSALS = {
         "constraint: LInfBall",
         "no method 'face'",
     ),
+    "several tolerances of a certificate": (
+        lambda: ja.certify(problem(), np.zeros(4), step_size=0.1, tolerance=(1e-2, 1e-3)),
+        "tolerance: (0.01, 0.001) has shape (2,)",
+    ),
+    "a rule as the step size of a certificate": (
+        lambda: ja.certify(problem(), np.zeros(4), step_size=ja.ConstantStep(0.1)),
+        "step_size: ConstantStep(step_size=0.1) must be a number",
+    ),
     "a perturbation of another shape": (
         lambda: ja.certify(problem(), np.zeros(5), step_size=0.1),
         "delta: shape (5,) is not that of x",

@@ -18,6 +18,7 @@ from jaxadv.ascent.tangent import (
     tangent_spectrum,
     with_faces,
 )
+from jaxadv.problems.checks import check_number, check_scalar
 from jaxadv.problems.faces import Face
 from jaxadv.problems.norms import is_zero, l2_norm, over, rounding
 from jaxadv.problems.problem import Floats, Problem, as_floats
@@ -105,8 +106,9 @@ def certify(
             dimension 256.
 
     Raises:
-        TypeError: for another constraint, and as `ascend`.
-        ValueError: for an unknown method, and as `ascend`.
+        TypeError: for a constraint without faces, a step size or tolerance that is no number, and
+            as `ascend`.
+        ValueError: for an unknown method, several step sizes, and as `ascend`.
 
     Example:
         >>> import jaxadv as ja
@@ -118,13 +120,22 @@ def certify(
     """
     with_faces(problem.constraint)
     point: Array = as_floats("delta", delta)
+    check_number("tolerance", tolerance, positive=False)
+    check_scalar("step_size", step_size)
+    check_scalar("gradient_scale", gradient_scale)
     if method not in ("auto", "dense", "lanczos"):
         raise ValueError(f"method: {method!r} must be 'auto', 'dense' or 'lanczos'")
     if method == "auto":
         method = "dense" if point.size <= LARGEST_DENSE_DIM else "lanczos"
-    scales = (step_size, gradient_scale)
     return in_double(
-        _certify, problem, point, *scales, dtype=point.dtype, tolerance=tolerance, method=method
+        _certify,
+        problem,
+        point,
+        step_size,
+        gradient_scale,
+        dtype=point.dtype,
+        tolerance=float(tolerance),
+        method=method,
     )
 
 

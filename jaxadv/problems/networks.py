@@ -61,7 +61,8 @@ def as_network(network: Any) -> Network:
         >>> as_network(jnp.sum)
         Foreign(sum)
     """
-    kind = type(network)
+    # A method is what its object is.
+    kind = type(getattr(network, "__self__", network))
     if any(base.__module__.partition(".")[0] == "torch" for base in kind.__mro__):
         raise TypeError(
             f"network: {kind.__name__} is a PyTorch module, which JAX cannot differentiate; write "

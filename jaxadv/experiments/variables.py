@@ -1,8 +1,19 @@
-"""What a variable of a dataset is: where it is found, and what it says of itself."""
+"""What a variable of a dataset is: where it is found, what it says of itself, and what is missing.
+
+In a dataset a missing value is NaN. Programs compute no such NaN: they return `Known` values, so
+that ``jax_debug_nans`` stops at faults alone.
+"""
 
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+from jaxtyping import Array, Bool, Float, ScalarLike
+
+from jaxadv.pytrees import pytree
 
 
 @dataclass(frozen=True)
@@ -33,3 +44,59 @@ class Variable:
             attributes["flag_values"] = [flag.value for flag in self.flags]
             attributes["flag_meanings"] = " ".join(flag.name.lower() for flag in self.flags)
         return attributes
+
+
+@pytree
+class Known:
+    """Values that may not exist, and whether they do.
+
+    Attributes:
+        value: of any shape; where it does not exist, its entries mean nothing.
+        exists: of the same shape.
+    """
+
+    value: Float[Array, "*shape"] | Float[np.ndarray, "*shape"]
+    exists: Bool[Array, "*shape"] | Bool[np.ndarray, "*shape"]
+
+
+Record = Array | Known
+"""The values of a variable as a program returns them."""
+
+
+def known_where(exists: Bool[Array, "..."], value: Float[Array, "..."] | ScalarLike) -> Known:
+    """Values that exist under a condition of their shape, or of one that broadcasts to it.
+
+    Where they do not, a NaN that came out of the computation is dropped as well.
+
+    Example:
+        >>> filled(known_where(jnp.array([True, False]), jnp.array([1.0, jnp.nan])))
+        array([ 1., nan], dtype=float32)
+    """
+    value = jnp.asarray(value)
+    exists = jnp.broadcast_to(exists, value.shape)
+    return Known(jnp.where(exists, value, 0), exists)
+
+
+def known_on_boundary(value: Array | np.ndarray, multiplier: Array | np.ndarray) -> Known:
+    """What a certificate says per multiplier: it exists on the boundary of the set alone.
+
+    In the interior, where the multiplier is 0, a certificate has infinities instead.
+
+    Example:
+        >>> filled(known_on_boundary(jnp.array([0.5, -jnp.inf]), jnp.array([2.0, 0.0])))
+        array([0.5, nan], dtype=float32)
+    """
+    return Known(value, multiplier != 0)
+
+
+def filled(record: Record | ArrayLike) -> np.ndarray:
+    """The values of a record in this computer's memory, NaN where they do not exist.
+
+    Example:
+        >>> filled(Known(np.array([1.0, 2.0]), np.array([True, False])))
+        array([ 1., nan])
+    """
+    if not isinstance(record, Known):
+        return np.asarray(record)
+    value = np.asarray(record.value)
+    return np.where(np.asarray(record.exists), value, value.dtype.type(np.nan))

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from jaxadv.ascent.pga import PGA
 from jaxadv.devices import on_devices
@@ -70,25 +70,29 @@ class CriticalSurvey:
 
     def __call__(self, cell: Cell, networks: Sequence[int]) -> dict[str, np.ndarray]:
         """The records of some networks in one cell, with the axis (network,)."""
-        problems, ends = self._ascend(cell, networks)
+        problems, maxima, certified = self._ascend(cell, networks)
         rows = [
-            _compare(jax.tree.map(lambda leaf, at=place: leaf[at], problems), ends[place])
+            _compare(
+                jax.tree.map(lambda leaf, at=place: leaf[at], problems),
+                maxima[place][certified[place]],
+            )
             for place in range(len(networks))
         ]
         return dict(zip(MEANINGS, np.array(rows).T, strict=True))
 
     def _ascend(
         self, cell: Cell, networks: Sequence[int]
-    ) -> tuple[Problem, Float[np.ndarray, "network start dim"]]:
-        """The first problem on each of some networks, and the polished maxima of ascents there."""
+    ) -> tuple[Problem, Float[np.ndarray, "network start dim"], Bool[np.ndarray, "network start"]]:
+        """The first problem on each of some networks; ends of ascents, and which are certified."""
         spec, mesh, starts = self._spec, self.mesh, self._starts
         lanes = usual_lanes(mesh.devices.flat[0], spec.width, starts)
         with jax.enable_x64(True):
             program = _compiled(source_of(spec), spec.loss_function, self._pga, starts, lanes, mesh)
             settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
             indices = np.resize(np.asarray(networks, np.int32), mesh.size)
-            problems, ends = program(indices, key_of(spec), given_of(spec), *settings)
-            return problems, np.asarray(ends)
+            problems, *ends = program(indices, key_of(spec), given_of(spec), *settings)
+            maxima, certified = map(np.asarray, ends)
+            return problems, maxima, certified
 
 
 def on_sphere(problem: Problem) -> Problem:
@@ -99,12 +103,12 @@ def on_sphere(problem: Problem) -> Problem:
 @functools.lru_cache(maxsize=8)
 def _compiled(  # noqa: PLR0917
     source: Source, loss: Loss, pga: PGA, starts: int, lanes: int, mesh: Mesh
-) -> Callable[..., tuple[Problem, Array]]:
+) -> Callable[..., tuple[Problem, Array, Array]]:
     """The program behind `CriticalSurvey`."""
 
     def one_network(
         network: Int[Array, ""], key: Key[Array, ""], given: Given, *settings: Array
-    ) -> tuple[Problem, Float[Array, "start dim"]]:
+    ) -> tuple[Problem, Float[Array, "start dim"], Bool[Array, " start"]]:
         draws = draw(source, network, key, given)
         scale, ratio = settings
         drawn = Drawn(draws.network, draws, scale, ratio, source.smooth)
@@ -116,18 +120,17 @@ def _compiled(  # noqa: PLR0917
         radius = problem.circumradius
         directions = jax.vmap(lambda vector: vector / l2_norm(vector))(normal)
         ends = climb(lambda start: (problem, start), radius * directions, pga, num_lanes=lanes)
-        return problem, ends.maximum
+        return problem, ends.maximum, ends.certified
 
     return jax.jit(lambda indices, *shared: on_devices(one_network, mesh, indices, *shared))
 
 
-def _compare(problem: Problem, ends: Float[np.ndarray, "start dim"]) -> tuple[int, ...]:
-    """The values of `MEANINGS` for one problem."""
+def _compare(problem: Problem, tops: Float[np.ndarray, "top dim"]) -> tuple[int, ...]:
+    """The values of `MEANINGS` for one problem; ``tops`` are the certified ends of ascents."""
     points = find_critical_points(problem)
     is_maximum = points.kind == Critical.MAXIMUM
     maxima, basins = points.perturbation[is_maximum], points.basin[is_maximum]
-    found = ends[~np.isnan(ends).any(axis=1)]
-    distances = np.linalg.norm(found[:, None] - maxima, axis=-1)
+    distances = np.linalg.norm(tops[:, None] - maxima, axis=-1)
     is_one = distances <= SAME * float(problem.circumradius)
     missed = (basins > LEAST_BASIN) & ~is_one.any(axis=0)
     return (
@@ -137,5 +140,5 @@ def _compare(problem: Problem, ends: Float[np.ndarray, "start dim"]) -> tuple[in
         points.settled,
         int(missed.sum()),
         int((~is_one.any(axis=1)).sum()),
-        len(found),
+        len(tops),
     )

@@ -11,6 +11,7 @@ from jaxadv.ascent import pga as ascent
 from jaxadv.ascent.certificate import certify
 from jaxadv.ascent.kinds import MAXIMA
 from jaxadv.ascent.pga import PGA, State
+from jaxadv.experiments.variables import Known, known_on_boundary
 from jaxadv.lanes import lane_map
 from jaxadv.problems.norms import l2_norm, over
 from jaxadv.problems.problem import Problem
@@ -49,8 +50,9 @@ class Ends:
         residual: r at the end.
         loss: L(δ) at the end.
         kind: a `Kind`, of the end.
-        curvature_ratio: κ, there.
-        maximum: δ*, the certified maximum by the end, polished; NaN where there is none.
+        curvature_ratio: κ, there; it exists on the boundary alone.
+        certified: whether there is a certified maximum by the end.
+        maximum: δ*, that maximum, polished; the end itself where there is none.
         loss_maximum: L(δ*).
         path_ratio: the path's length over its chord, ‖δ_K − δ_0‖; 1 where nothing moved.
         falls: the share of steps that lowered the loss; 0 where there was none.
@@ -61,7 +63,8 @@ class Ends:
     residual: Float[Array, "*start"]
     loss: Float[Array, "*start"]
     kind: Int[Array, "*start"]
-    curvature_ratio: Float[Array, "*start"]
+    curvature_ratio: Known
+    certified: Bool[Array, "*start"]
     maximum: Float[Array, "*start dim"]
     loss_maximum: Float[Array, "*start"]
     path_ratio: Float[Array, "*start"]
@@ -132,17 +135,16 @@ def climb(
             tolerance=pga.tolerances[-1],
             gradient_scale=solution.gradient_scale,
         )
-        certified = jnp.isin(certificate.kind, jnp.array(MAXIMA))
-        maximum = jnp.where(certified, certificate.maximum, jnp.nan)
         return Ends(
             status=solution.status,
             steps=solution.steps,
             residual=solution.residual,
             loss=solution.loss,
             kind=certificate.kind,
-            curvature_ratio=certificate.curvature_ratio,
-            maximum=maximum,
-            loss_maximum=problem.objective(maximum),
+            curvature_ratio=known_on_boundary(certificate.curvature_ratio, certificate.multiplier),
+            certified=jnp.isin(certificate.kind, jnp.array(MAXIMA)),
+            maximum=certificate.maximum,
+            loss_maximum=problem.objective(certificate.maximum),
             path_ratio=ended["path_ratio"],
             falls=ended["falls"],
         )
@@ -154,27 +156,32 @@ def climb(
         return jax.lax.map(judge, ended, batch_size=certify_lanes)
 
 
-def group(maxima: Float[Array, "start dim"], radius: ScalarLike) -> Int[Array, " start"]:
+def group(
+    maxima: Float[Array, "start dim"], certified: Bool[Array, " start"], radius: ScalarLike
+) -> Int[Array, " start"]:
     """Which starts ended in the same maximum: for each the first of them, −1 where there is none.
 
     By distance alone, never by loss: mirror images have equal losses.
 
     Args:
-        maxima: polished maxima, NaN where none was certified.
+        maxima: polished maxima.
+        certified: which of them are maxima; the others are in no group.
         radius: ε; what is closer than `SAME` radii is one.
 
     Example:
-        >>> points = jnp.array([[0.0, 1.0], [1.0, 0.0], [jnp.nan] * 2, [0.0, 1.0]])
-        >>> group(points, 1.0).tolist()
+        >>> points = jnp.array([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        >>> group(points, jnp.array([True, True, False, True]), 1.0).tolist()
         [0, 1, -1, 0]
     """
 
-    def first(point: Float[Array, " dim"]) -> Int[Array, ""]:
+    def first(row: tuple[Float[Array, " dim"], Bool[Array, ""]]) -> Int[Array, ""]:
+        point, is_maximum = row
+        distances = jax.vmap(lambda other: l2_norm(other - point))(maxima)
+        near = is_maximum & certified & (distances <= SAME * radius)
         # NaN is not close to anything, itself included.
-        near = jax.vmap(lambda other: l2_norm(other - point))(maxima) <= SAME * radius
         return jnp.where(near.any(), jnp.argmax(near), -1)
 
-    return jax.lax.map(first, maxima, batch_size=64).astype(jnp.int32)
+    return jax.lax.map(first, (maxima, certified), batch_size=64).astype(jnp.int32)
 
 
 def representatives(

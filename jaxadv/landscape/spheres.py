@@ -8,9 +8,10 @@ from typing import Any
 import jax
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from jaxadv.ascent.pga import PGA
+from jaxadv.experiments.variables import Known
 from jaxadv.landscape.critical import Critical, CriticalPoints, find_critical_points
 from jaxadv.landscape.exhaustive import on_sphere
 from jaxadv.landscape.maxima import climb
@@ -46,10 +47,11 @@ def view_circle(spec: Landscape, num_angles: int = 1024) -> xr.Dataset:
         angles = np.linspace(0, 2 * np.pi, num_angles, endpoint=False)
         ring = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
         points = find_critical_points(problem)
+        tops, certified = map(np.asarray, _tops(problem, ring, spec.pga))
         return {
             "loss": (("angle",), jax.vmap(problem.objective)(ring)),
             "angle": (("angle",), angles),
-            "top": (("angle",), _longitude(np.asarray(_tops(problem, ring, spec.pga)))),
+            "top": (("angle",), Known(_longitude(tops), certified)),
             "critical_angle": (("critical",), _longitude(points.perturbation)),
             **_critical(points),
         }
@@ -86,7 +88,7 @@ def view_sphere(spec: Landscape, num_latitudes: int = 181) -> xr.Dataset:
         )
         points = find_critical_points(problem)
         _, paths = record_paths(Scene(problem, scene.starts), spec.pga, NUM_STARTS)
-        paths = _filled_in(thinned(np.asarray(paths)))
+        paths = _filled_in(thinned(paths))
         return {
             "loss": (("latitude", "longitude"), jax.lax.map(jax.vmap(problem.objective), globe)),
             "latitude": (("latitude",), latitudes),
@@ -111,9 +113,12 @@ def _critical(points: CriticalPoints) -> dict[str, Any]:
 
 
 @jax.jit
-def _tops(problem: Problem, starts: Float[Array, "start dim"], pga: PGA) -> Array:
-    """The polished maxima in which ascents end."""
-    return climb(lambda start: (problem, start), starts, pga, num_lanes=64).maximum
+def _tops(
+    problem: Problem, starts: Float[Array, "start dim"], pga: PGA
+) -> tuple[Float[Array, "start dim"], Bool[Array, " start"]]:
+    """The polished maxima in which ascents end, and whether they are certified."""
+    ends = climb(lambda start: (problem, start), starts, pga, num_lanes=64)
+    return ends.maximum, ends.certified
 
 
 def _filled_in(paths: Float[np.ndarray, "start point 3"]) -> Float[np.ndarray, "start place 3"]:

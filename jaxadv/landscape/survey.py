@@ -19,7 +19,7 @@ from jaxadv.ascent.solution import Status
 from jaxadv.devices import on_devices
 from jaxadv.experiments.draws import Draws, Given, IntLike, Source, Tag, draw, given_of, key_of
 from jaxadv.experiments.layout import usual_certify_lanes, usual_lanes
-from jaxadv.experiments.variables import Variable
+from jaxadv.experiments.variables import Record, Variable, filled, known_where
 from jaxadv.landscape.maxima import Ends, climb, group, representatives
 from jaxadv.landscape.regularity import barrier, gradient_change, one_step, tangent_eigenvalues
 from jaxadv.landscape.spec import Cell, Landscape
@@ -43,7 +43,9 @@ VARIABLES: Mapping[str, Variable] = {
     "residual": Variable("residual", "residual at the end, over the radius"),
     "loss_end": Variable("loss", "loss at the end", units=LOSS),
     "kind": Variable("kind", "what the certificate found the end to be", dtype="int8", flags=Kind),
-    "curvature_ratio": Variable("curvature_ratio", "largest tangent curvature over multiplier"),
+    "curvature_ratio": Variable(
+        "curvature_ratio", "largest tangent curvature over multiplier; NaN in the interior"
+    ),
     "maximum": Variable(
         "maximum", "first start that found the same certified maximum, -1 if none", dtype="int32"
     ),
@@ -168,16 +170,16 @@ class RegularitySurvey:
             program = compiled(source_of(spec), training_of(spec, cell), self._rules, self.mesh)
             settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
             records = program(indices, self._key, self._given, *settings)
-            return {name: np.asarray(records[name])[: len(networks)] for name in VARIABLES}
+            return {name: filled(records[name])[: len(networks)] for name in VARIABLES}
 
 
 @lru_cache(maxsize=32)
 def compiled(
     source: Source, training: Pretraining | None, rules: Rules, mesh: Mesh
-) -> Callable[..., dict[str, Array]]:
+) -> Callable[..., dict[str, Record]]:
     """The program that surveys some networks, a row of records for each."""
 
-    def program(indices: Array, *shared: Any) -> dict[str, Array]:
+    def program(indices: Array, *shared: Any) -> dict[str, Record]:
         return on_devices(partial(_one_network, source, training, rules), mesh, indices, *shared)
 
     return jax.jit(program)
@@ -225,7 +227,7 @@ def draw_trained(  # noqa: PLR0917  shared rows of `on_devices` are positional
 
 def _one_network(
     source: Source, training: Pretraining | None, rules: Rules, index: Int[Array, ""], *shared: Any
-) -> dict[str, Array]:
+) -> dict[str, Record]:
     """The records of one network in one cell."""
     drawn = draw_trained(source, training, index, *shared)
     examples, starts = source.examples, source.starts
@@ -253,34 +255,36 @@ def _one_network(
         jnp.arange(examples),
     )
     # Of the ends' maxima, which are points, the dataset has the groups.
-    found = {**vars(ends), **of_examples}
-    return {name: found[variable.field] for name, variable in VARIABLES.items()}
+    loss_maximum = known_where(ends.certified, ends.loss_maximum)
+    records = {**vars(ends), "loss_maximum": loss_maximum, **of_examples}
+    return {name: records[variable.field] for name, variable in VARIABLES.items()}
 
 
 def _one_example(
     problem: Problem, starts: Float[Array, "start dim"], ends: Ends
-) -> dict[str, Array]:
+) -> dict[str, Record]:
     """What there is beside the single ascents."""
     radius = problem.circumradius
-    groups = group(ends.maximum, radius)
+    groups = group(ends.maximum, ends.certified, radius)
     best = jnp.argmax(jnp.where(groups >= 0, ends.loss_maximum, -jnp.inf))
+    any_maximum = groups[best] >= 0
     top = ends.maximum[best]
     loss_centre = problem.objective(jnp.zeros_like(top))
     step_cosine, step_gain = one_step(problem, top)
     rows, exist = representatives(groups, NUM_BARRIERS)
     on_edge = ends.kind == Kind.BOUNDARY_MAX
-    wanted = exist & on_edge[rows] & on_edge[best] & (groups[rows] != groups[best])
+    are_apart = exist & on_edge[rows] & on_edge[best] & (groups[rows] != groups[best])
     depths = jax.vmap(lambda row: barrier(problem, top, ends.maximum[row]))(rows)
     pairs = min(NUM_CIRCLES, len(starts) // 2)
+    circles = starts[: 2 * pairs].reshape(pairs, 2, starts.shape[1])
+    change = gradient_change(problem, circles)
     eigenvalues, multiplier = tangent_eigenvalues(problem, top)
     return {
         "maximum": groups,
         "loss_centre": loss_centre,
-        "step_cosine": step_cosine,
-        "step_gain": step_gain,
-        "gradient_change": gradient_change(
-            problem, starts[: 2 * pairs].reshape(pairs, 2, starts.shape[1])
-        ),
-        "barrier": jnp.where(wanted, over(depths, ends.loss_maximum[best] - loss_centre), jnp.nan),
-        "spectrum": jnp.where(on_edge[best], eigenvalues / multiplier, jnp.nan),
+        "step_cosine": known_where(any_maximum, step_cosine),
+        "step_gain": known_where(any_maximum, step_gain),
+        "gradient_change": known_where(radius != 0, change),
+        "barrier": known_where(are_apart, over(depths, ends.loss_maximum[best] - loss_centre)),
+        "spectrum": known_where(on_edge[best], eigenvalues / multiplier),
     }

@@ -22,6 +22,7 @@ from jaxadv.ascent.trajectory import ascend_recorded
 from jaxadv.devices import on_devices, use_devices
 from jaxadv.experiments.draws import Source, Tag, given_of, key_of, uniform_in_ball
 from jaxadv.experiments.layout import usual_lanes
+from jaxadv.experiments.variables import Known, filled, known_where
 from jaxadv.landscape.maxima import climb, group, representatives
 from jaxadv.landscape.regularity import angle_between, great_circle
 from jaxadv.landscape.spec import Cell, Landscape
@@ -59,25 +60,31 @@ def _scene(source: Source, training: Pretraining | None, loss: Loss) -> Callable
     return jax.jit(program)
 
 
-@functools.partial(jax.jit, static_argnames="number")
-def record_paths(scene: Scene, pga: PGA, number: int) -> tuple[Array, Array]:
+def record_paths(scene: Scene, pga: PGA, number: int) -> tuple[np.ndarray, np.ndarray]:
     """The losses and points at every step of the first ascents; NaN after their ends."""
-    paths = jax.vmap(lambda start: ascend_recorded(scene.problem, start, pga))
-    solutions, found = paths(scene.starts[:number])
-    ended = jnp.arange(pga.max_steps + 1) > solutions.steps[:, None]
+    losses, points = _record_paths(scene, pga, number)
+    return filled(losses), filled(points)
+
+
+@functools.partial(jax.jit, static_argnames="number")
+def _record_paths(scene: Scene, pga: PGA, number: int) -> tuple[Known, Known]:
+    """The program behind `record_paths`."""
+    ascents = jax.vmap(lambda start: ascend_recorded(scene.problem, start, pga))
+    solutions, paths = ascents(scene.starts[:number])
+    was_taken = jnp.arange(pga.max_steps + 1)[None] <= solutions.steps[:, None]
     return (
-        jnp.where(ended, jnp.nan, found.loss),
-        jnp.where(ended[..., None], jnp.nan, found.perturbation),
+        known_where(was_taken, paths.loss),
+        known_where(was_taken[..., None], paths.perturbation),
     )
 
 
 @jax.jit
 def find_maxima(scene: Scene, pga: PGA) -> tuple[Array, Array, Array]:
-    """From all starts: polished maxima, their losses, and the group of each start."""
+    """From all starts: polished maxima, their losses, and the groups, -1 where there is none."""
     lanes = usual_lanes(jax.local_devices()[0], scene.problem.x.size * 8, len(scene.starts))
     ends = climb(lambda start: (scene.problem, start), scene.starts, pga, num_lanes=lanes)
     radius = scene.problem.circumradius
-    return ends.maximum, ends.loss_maximum, group(ends.maximum, radius)
+    return ends.maximum, ends.loss_maximum, group(ends.maximum, ends.certified, radius)
 
 
 def view_ascents(spec: Landscape) -> xr.Dataset:
@@ -114,12 +121,11 @@ def view_arcs(spec: Landscape, num_points: int = 256) -> xr.Dataset:
         best = jnp.argmax(jnp.where(groups >= 0, losses, -jnp.inf))
         rows, exist = representatives(jnp.where(groups == groups[best], -1, groups), NUM_ARCS)
         angles, values = _arcs(scene.problem, maxima[best], maxima[rows], num_points)
-        gone = ~exist[:, None]
         centre = scene.problem.objective(jnp.zeros_like(scene.problem.x))
         return {
-            "loss_arc": (("pair", "point"), jnp.where(gone, jnp.nan, values)),
-            "angle": (("pair", "point"), jnp.where(gone, jnp.nan, angles)),
-            "loss_best": ((), losses[best]),
+            "loss_arc": (("pair", "point"), known_where(exist[:, None], values)),
+            "angle": (("pair", "point"), known_where(exist[:, None], angles)),
+            "loss_best": ((), known_where(groups[best] >= 0, losses[best])),
             "loss_centre": ((), centre),
         }
 
@@ -169,7 +175,7 @@ def view_plane(
         problem = scene.problem
         radius = float(problem.circumradius)
         maxima, tops, groups = map(np.asarray, find_maxima(scene, spec.pga))
-        losses, points = map(np.asarray, record_paths(scene, spec.pga, NUM_PATHS))
+        losses, points = record_paths(scene, spec.pga, NUM_PATHS)
         if (groups >= 0).any():
             best = np.where(groups >= 0, tops, -np.inf).argmax()
             top, loss_best = maxima[best] / radius, tops[best]
@@ -259,7 +265,7 @@ def _final_losses(mesh: Mesh, number: int, lanes: int) -> Callable[..., tuple[Ar
         ends = climb(
             lambda start: (problem, start), starts.astype(problem.x.dtype), pga, num_lanes=lanes
         )
-        return ends.loss, ~jnp.isnan(ends.loss_maximum)
+        return ends.loss, ends.certified
 
     return jax.jit(lambda keys, *shared: on_devices(ascend, mesh, keys, *shared))
 
@@ -268,9 +274,7 @@ def each_cell(spec: Landscape, view: Callable[[Scene], dict[str, Any]], what: st
     """What a view shows in every cell, side by side; shorter arrays are filled with NaN."""
     with jax.enable_x64(True):
         parts = [
-            xr.Dataset(
-                {name: (dims, np.asarray(value)) for name, (dims, value) in view(scene).items()}
-            )
+            xr.Dataset({name: (dims, filled(value)) for name, (dims, value) in view(scene).items()})
             for scene in (scene_of(spec, cell) for cell in tqdm(spec.cells, desc=what, leave=False))
         ]
     names = ("training", "ratio", "scale")

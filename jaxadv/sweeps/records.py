@@ -7,7 +7,7 @@ import numpy as np
 from jaxadv.ascent.certificate import Certificate
 from jaxadv.ascent.kinds import Kind
 from jaxadv.ascent.solution import Solution, Status
-from jaxadv.experiments.variables import Variable
+from jaxadv.experiments.variables import Known, Variable, filled, known_on_boundary
 
 SOLUTION = {
     "num_steps": Variable(
@@ -67,10 +67,8 @@ def record(solution: Solution, certificate: Certificate) -> dict[str, np.ndarray
         for variables, source in sources
         for name, variable in variables.items()
     }
-    # Missing values become NaN here and not in a compiled program, which jax_debug_nans would stop.
-    inside = records["multiplier"] == 0
     for name in ("curvature_ratio", "curvature_error"):
-        records[name] = np.where(inside, np.nan, records[name])
+        records[name] = filled(known_on_boundary(records[name], records["multiplier"]))
     for name in ("distance", "distance_estimate"):
-        records[name] = np.where(np.isinf(records[name]), np.nan, records[name])
+        records[name] = filled(Known(records[name], ~np.isinf(records[name])))
     return records

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array
 
 from jaxadv.ascent.trajectory import ascend_recorded
 from jaxadv.experiments.draws import Draws, IntLike, draw, given_of, key_of
+from jaxadv.experiments.variables import Known, filled, known_where
 from jaxadv.sweeps.spec import Group, Sweep
 from jaxadv.sweeps.trials import Rules, Settings, rules_of, settings_of, source_of, trial_of
 
@@ -58,22 +58,23 @@ def run_traces(sweep: Sweep, networks: int = 3, max_steps: int | None = None) ->
     )
 
 
-def _trace_network(sweep: Sweep, group: Group, index: int) -> dict[str, Array]:
+def _trace_network(sweep: Sweep, group: Group, index: int) -> dict[str, np.ndarray]:
     with jax.enable_x64(sweep.precision == "double"):
         cells = sweep.cells_of(group)
         draws = draw(source_of(sweep, group), index, key_of(sweep), given_of(sweep))
-        return _record(draws, settings_of(sweep, cells), rules=rules_of(sweep, group))
+        paths = _record(draws, settings_of(sweep, cells), rules=rules_of(sweep, group))
+        return {name: filled(path) for name, path in paths.items()}
 
 
 @partial(jax.jit, static_argnames="rules")
-def _record(draws: Draws, settings: Settings, *, rules: Rules) -> dict[str, Array]:
+def _record(draws: Draws, settings: Settings, *, rules: Rules) -> dict[str, Known]:
     """The first trial on a network in every cell."""
 
-    def record(cell: IntLike) -> dict[str, Array]:
+    def record(cell: IntLike) -> dict[str, Known]:
         trial = trial_of(draws, settings, cell, 0, 0)
         problem, pga = rules.problem(draws.network, trial)
         solution, path = ascend_recorded(problem, trial.start, pga)
-        ended = jnp.arange(pga.max_steps + 1) > solution.steps
-        return {name: jnp.where(ended, jnp.nan, getattr(path, name)) for name in MEANINGS}
+        was_taken = jnp.arange(pga.max_steps + 1) <= solution.steps
+        return {name: known_where(was_taken, getattr(path, name)) for name in MEANINGS}
 
     return jax.vmap(record)(jnp.arange(len(settings.scale)))

@@ -13,6 +13,7 @@ from jaxtyping import Array, Int
 
 from jaxadv.devices import Device, in_batches, on_devices
 from jaxadv.experiments.draws import Given, Source, Tag, draw, key_of
+from jaxadv.experiments.variables import filled
 from jaxadv.learning.optimizers import OPTIMIZERS, Optimizer
 from jaxadv.problems.constraints import CONSTRAINTS
 from jaxadv.problems.names import Function, resolve
@@ -76,7 +77,7 @@ class Engine:
             runs, records = _programs(self._shape, self.mesh).advance(
                 runs, self._rows(networks), *self._shared, self._settings, np.int32(num_steps)
             )
-            return runs, {n: np.asarray(value)[: len(networks)] for n, value in records.items()}
+            return runs, {n: filled(value)[: len(networks)] for n, value in records.items()}
 
     def _rows(self, networks: Sequence[int]) -> Int[np.ndarray, " row"]:
         """A last call with fewer networks repeats one: one shape, one compilation."""

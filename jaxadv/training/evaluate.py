@@ -12,7 +12,7 @@ from jaxadv.ascent.certificate import certify
 from jaxadv.ascent.kinds import MAXIMA
 from jaxadv.ascent.pga import PGA, ascend
 from jaxadv.experiments.draws import Draws
-from jaxadv.experiments.variables import Variable
+from jaxadv.experiments.variables import Known, Record, Variable, known_on_boundary, known_where
 from jaxadv.learning.attack import Attack, mean_loss
 from jaxadv.problems.constraints import CertifiableConstraint
 from jaxadv.problems.losses import Loss, margin
@@ -71,7 +71,8 @@ OF_EVALUATIONS: Mapping[str, Variable] = {
         "certificates", dims=BY_PROBE,
     ),
     "curvature_ratio": Variable(
-        "curvature_ratio", "largest tangent curvature over multiplier at its end", dims=BY_PROBE
+        "curvature_ratio", "largest tangent curvature over multiplier at its end; NaN in the "
+        "interior, and without certificates", dims=BY_PROBE
     ),
 }  # fmt: skip
 """The variables of each evaluation."""
@@ -135,7 +136,7 @@ def worst(
     return Worst(losses[best], points[best], (ahead < 0).all())
 
 
-def evaluate(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict[str, Array]:
+def evaluate(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict[str, Record]:
     """The records of a run where it is now: `OF_EVALUATIONS`, and those of `OF_RUNS`.
 
     Networks are evaluated on the test examples, the last of the draws, and on as many of the
@@ -195,14 +196,14 @@ def _of_weights(
     }
 
 
-def _of_probes(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict[str, Array]:
+def _of_probes(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict[str, Record]:
     """The inner problem at a few training examples, with the step rule that training uses."""
     attack = rules.attack(settings, PGA(rules.pga.step, (PROBE_TOLERANCE,), PROBE_BUDGET))
 
-    def probe(x: Float[Array, " dim"], y: Float[Array, ""]) -> dict[str, Array]:
+    def probe(x: Float[Array, " dim"], y: Float[Array, ""]) -> dict[str, Record]:
         end = attack(run.network, x, y, loss=rules.loss)
         problem = attack.problem(run.network, x, y, loss=rules.loss)
-        certified = ratio = nan = jnp.full((), jnp.nan, x.dtype)
+        certified = ratio = Known(jnp.zeros((), x.dtype), jnp.bool_(False))
         if isinstance(problem.constraint, CertifiableConstraint):
             certificate = certify(
                 problem, end.perturbation, step_size=end.step_size, tolerance=PROBE_TOLERANCE,
@@ -210,8 +211,10 @@ def _of_probes(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict
             )  # fmt: skip
             is_maximum = jnp.isin(certificate.kind, jnp.array(MAXIMA)).astype(x.dtype)
             # Without an attack there is no inner problem.
-            certified = jnp.where(settings.ratio > 0, is_maximum, nan)
-            ratio = jnp.where(settings.ratio > 0, certificate.curvature_ratio, nan)
+            is_attacked = settings.ratio > 0
+            certified = known_where(is_attacked, is_maximum)
+            ratio = known_on_boundary(certificate.curvature_ratio, certificate.multiplier)
+            ratio = known_where(is_attacked & ratio.exists, ratio.value)
         return {
             "inner_steps": end.num_steps[-1],
             "inner_reached": end.reached[-1],

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
+from jaxadv.experiments.variables import filled
 from jaxadv.landscape.maxima import climb, group, representatives
 from tests.landscape.test_critical import random_problem
 
@@ -20,14 +21,18 @@ def climb_all(problem, starts, pga):
     return climb(lambda start: (problem, start), starts, pga, num_lanes=8)
 
 
+def groups_of(ends, radius):
+    return np.asarray(group(ends.maximum, ends.certified, radius))
+
+
 @pytest.fixture(scope="module")
 def climbed():
     with jax.enable_x64(True):
         case, problem = random_problem(0, dim=4, scale=10.0)
         starts = 0.7 * case.radius * jax.random.normal(jax.random.key(0), (24, 4)) / 2
         ends = climb_all(problem, starts, PGA)
-        assert not jnp.isnan(ends.loss_maximum).any()
-        assert len(set(group(ends.maximum, case.radius).tolist())) == 2
+        assert bool(ends.certified.all())
+        assert len(set(groups_of(ends, case.radius).tolist())) == 2
         yield case, problem, starts, ends
 
 
@@ -42,6 +47,8 @@ def test_each_end_is_that_of_the_ascent_alone(climbed):
         assert ends.steps[row] == alone.steps
         assert ends.status[row] == alone.status
         assert ends.kind[row] == cert.kind
+        ratio = filled(ends.curvature_ratio)[row]
+        np.testing.assert_allclose(ratio, cert.curvature_ratio, rtol=1e-6)
         np.testing.assert_allclose(ends.loss[row], alone.loss, rtol=1e-12)
         np.testing.assert_allclose(ends.maximum[row], cert.maximum, atol=1e-10 * case.radius)
         np.testing.assert_allclose(ends.loss_maximum[row], problem.objective(cert.maximum))
@@ -83,7 +90,7 @@ def test_groups_are_by_distance_and_never_by_loss(climbed):
     case, problem, starts, _ = climbed
     centred = ja.Problem(problem.network, 0 * problem.x, 0 * problem.y, problem.constraint)
     ends = climb_all(centred, jnp.concatenate([starts[:12], -starts[:12]]), PGA)
-    groups = np.asarray(group(ends.maximum, case.radius))
+    groups = groups_of(ends, case.radius)
     assert (groups >= 0).all()
     np.testing.assert_allclose(ends.loss_maximum[:12], ends.loss_maximum[12:], rtol=1e-10)
     np.testing.assert_allclose(ends.maximum[:12], -ends.maximum[12:], atol=1e-8)
@@ -91,9 +98,18 @@ def test_groups_are_by_distance_and_never_by_loss(climbed):
 
 
 def test_what_is_not_certified_is_in_no_group():
-    points = jnp.array([[jnp.nan, jnp.nan], [1.0, 0.0], [0.0, 1.0], [1.0, 1e-9]])
-    groups = group(points, 1.0)
+    points = jnp.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1e-9]])
+    groups = group(points, jnp.array([False, True, True, True]), 1.0)
     assert groups.tolist() == [-1, 1, 2, 1]
     rows, exist = representatives(groups, 3)
     assert rows[exist].tolist() == [1, 2]
-    assert group(jnp.full((3, 2), jnp.nan), 1.0).tolist() == [-1, -1, -1]
+    assert group(points, jnp.zeros(4, bool), 1.0).tolist() == [-1] * 4
+    assert group(points * jnp.nan, jnp.ones(4, bool), 1.0).tolist() == [-1] * 4
+
+
+def test_a_maximum_inside_has_no_curvature_ratio():
+    """Its multiplier is 0: nothing to measure the curvature by."""
+    hill = ja.Problem(lambda z: -z @ z, jnp.ones(2), 0.0, ja.L2Ball(4.0), lambda o, y: o - y)
+    ends = climb_all(hill, jnp.eye(2), ja.PGA(0.1))
+    assert ends.kind.tolist() == [ja.Kind.INTERIOR_MAX] * 2
+    assert np.isnan(filled(ends.curvature_ratio)).all()

@@ -178,6 +178,17 @@ def test_a_checkpoint_that_does_not_fit_is_not_taken(whole, tmp_path, monkeypatc
     assert_same(found.load(), whole)
 
 
+def test_training_computes_no_nan_where_nothing_is_wrong(whole):
+    """What is missing is NaN in the dataset alone: jax_debug_nans finds NaNs that are faults."""
+    clean = whole.isel(cell=whole.ratio.values == 0)
+    for name in ("inner_certified", "curvature_ratio"):
+        assert bool(clean[name].isnull().all())
+        assert bool(whole[name].notnull().any())
+    with jax.debug_nans(True):
+        again = ja.run_training(TINY, devices=1, progress=False)
+    assert_same(again, whole)
+
+
 @pytest.mark.slow
 def test_other_numbers_of_devices_give_the_same(whole):
     assert_same(ja.run_training(TINY, devices=3, progress=False), whole)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, ScalarLike
 
 from jaxadv.ascent.lanczos import extreme_ritz_values
-from jaxadv.problems.checks import check_number
+from jaxadv.problems.checks import check_number, offers
 from jaxadv.problems.foreign import as_pytree
 from jaxadv.problems.names import resolve
 from jaxadv.problems.norms import is_zero, l2_norm, over
@@ -180,7 +180,7 @@ STEP_RULES: Mapping[str, Callable[[ScalarLike], StepRule]] = {
 """The step rules by name, each made for its parameter."""
 
 
-def as_step_rule(step: Any) -> StepRule:
+def as_step_rule(step: Any) -> Any:
     """A step rule: a number is a `ConstantStep`.
 
     Raises:
@@ -190,7 +190,7 @@ def as_step_rule(step: Any) -> StepRule:
         >>> as_step_rule(0.5)
         ConstantStep(step_size=0.5)
     """
-    if isinstance(step, StepRule) and not isinstance(step, type):
+    if offers(step, StepRule):
         return as_pytree("step", step)
     if isinstance(step, str):
         rules = ", ".join(f"ja.{rule.__name__}(...)" for rule in STEP_RULES.values())

@@ -1,6 +1,6 @@
 """A point of a set to first order, and the curvature of the loss on its face."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float, ScalarLike
 
 from jaxadv.ascent.lanczos import extreme_ritz_values
 from jaxadv.ascent.stationarity import ascent_point, residual
+from jaxadv.problems.checks import offers
 from jaxadv.problems.constraints import CertifiableConstraint, Constraint
 from jaxadv.problems.faces import Face
 from jaxadv.problems.norms import l2_norm
@@ -152,9 +153,9 @@ def with_faces(constraint: Constraint) -> CertifiableConstraint:
     Raises:
         TypeError: for a constraint without the method ``face``.
     """
-    if not isinstance(constraint, CertifiableConstraint):
+    if not offers(constraint, CertifiableConstraint):
         raise TypeError(
             f"constraint: {constraint!r} has no method 'face', which second order needs; "
             "ja.L2Ball and ja.L2Sphere have one, and a set of your own can have one"
         )
-    return constraint
+    return cast(CertifiableConstraint, constraint)

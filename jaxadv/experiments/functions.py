@@ -16,6 +16,7 @@ from jaxadv.ascent.pga import PGA, ascend
 from jaxadv.ascent.steps import STEP_RULES, StepRule
 from jaxadv.experiments.recipes import Recipe
 from jaxadv.problems.activations import ACTIVATIONS
+from jaxadv.problems.checks import offers
 from jaxadv.problems.constraints import Constraint, L2Ball
 from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES
 from jaxadv.problems.names import Function, first_line, label_of, resolve
@@ -120,7 +121,7 @@ def check_step(
 
     def rule_of(size: Array) -> StepRule:
         rule = make(size if step_size is None else step_size)
-        if not isinstance(rule, StepRule):
+        if not offers(rule, StepRule):
             raise TypeError(f"it gives {_in_words(rule)}, which has not both init and size")
         if step_size is not None:
             # Programs are kept by their settings.
@@ -160,7 +161,7 @@ def check_constraint(
 
     def set_of(size: Array) -> Constraint:
         limits = make(size, recipe.dim)
-        if not isinstance(limits, Constraint):
+        if not offers(limits, Constraint):
             raise TypeError(f"it gives {_in_words(limits)}, which is none")
         return limits
 

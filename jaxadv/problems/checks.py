@@ -1,5 +1,6 @@
 """Checks of numbers that users give. Of a traced value only the shape and the type are known."""
 
+import inspect
 import math
 from typing import Any
 
@@ -33,6 +34,25 @@ def check_number(name: str, value: Any, *, positive: bool) -> None:
     if not math.isfinite(number) or number < 0 or (positive and number == 0):
         must = "positive" if positive else "0 or more"
         raise ValueError(f"{name}: {number} must be {must} and finite")
+
+
+def offers(value: Any, protocol: type) -> bool:
+    """Whether an object has the methods of a protocol.
+
+    `isinstance` would ask the class alone, from Python 3.12 on, and a `Foreign` object finds its
+    methods in the object that it stands for.
+
+    Args:
+        value: the object; a class is none, though it has the methods.
+        protocol: a class, whose public methods and whose bases' are looked for.
+    """
+    names = {
+        name
+        for base in protocol.__mro__
+        for name, part in vars(base).items()
+        if inspect.isfunction(part) and not name.startswith("_")
+    }
+    return not isinstance(value, type) and all(hasattr(value, name) for name in names)
 
 
 def check_scalar(name: str, value: Any) -> None:

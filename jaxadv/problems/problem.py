@@ -9,6 +9,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from jaxadv.problems.checks import offers
 from jaxadv.problems.constraints import Constraint
 from jaxadv.problems.foreign import as_pytree
 from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES, Loss, quadratic
@@ -139,8 +140,8 @@ def _as_label(label: Any) -> Any:
     return jnp.asarray(label) if is_whole else floats
 
 
-def _as_constraint(constraint: Any) -> Constraint:
-    if not isinstance(constraint, Constraint) or isinstance(constraint, type):
+def _as_constraint(constraint: Any) -> Any:
+    if not offers(constraint, Constraint):
         raise TypeError(
             f"constraint: {constraint!r} must be a set of perturbations, such as ja.L2Ball(0.1), "
             "or an object with the methods of ja.Constraint"

@@ -114,8 +114,17 @@ def _custom(equation: JaxprEqn, facts: Sequence[Fact]) -> list[Fact]:
 
 
 def _scan(equation: JaxprEqn, facts: Sequence[Fact]) -> list[Fact]:
-    body, num_consts = _inside(equation), equation.params["num_consts"]
-    num_carry = equation.params["num_carry"]
+    body = _inside(equation)
+    # Versions of JAX keep the numbers differently. What is scanned or stacked has one axis more.
+    num_carry = sum(
+        len(shape_of(result)) == len(aval.shape)
+        for result, aval in zip(equation.outvars, body.out_avals, strict=True)
+    )
+    num_scanned = sum(
+        len(shape_of(operand)) > len(aval.shape)
+        for operand, aval in zip(equation.invars, body.in_avals, strict=True)
+    )
+    num_consts = len(facts) - num_carry - num_scanned
     consts, carry = facts[:num_consts], facts[num_consts : num_consts + num_carry]
     inputs = body.in_avals[num_consts + num_carry :]
     slices = [

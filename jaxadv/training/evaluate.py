@@ -14,6 +14,7 @@ from jaxadv.ascent.pga import PGA, ascend
 from jaxadv.experiments.draws import Draws
 from jaxadv.experiments.variables import Known, Record, Variable, known_on_boundary, known_where
 from jaxadv.learning.attack import Attack, mean_loss
+from jaxadv.problems.checks import offers
 from jaxadv.problems.constraints import CertifiableConstraint
 from jaxadv.problems.losses import Loss, margin
 from jaxadv.problems.networks import Network
@@ -204,7 +205,7 @@ def _of_probes(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict
         end = attack(run.network, x, y, loss=rules.loss)
         problem = attack.problem(run.network, x, y, loss=rules.loss)
         certified = ratio = Known(jnp.zeros((), x.dtype), jnp.bool_(False))
-        if isinstance(problem.constraint, CertifiableConstraint):
+        if offers(problem.constraint, CertifiableConstraint):
             certificate = certify(
                 problem, end.perturbation, step_size=end.step_size, tolerance=PROBE_TOLERANCE,
                 gradient_scale=end.gradient_scale,

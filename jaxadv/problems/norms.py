@@ -43,7 +43,7 @@ def over(numerator: Float[Array, "..."] | ScalarLike, denominator: ScalarLike) -
     """numerator/denominator, and 0 where the denominator is 0; no NaN in the gradient either.
 
     A subnormal denominator counts as 0: the quotient could overflow, and many processors replace
-    subnormal numbers by 0. A denominator that is NaN gives NaN.
+    subnormal numbers by 0. A numerator or a denominator that is NaN gives NaN.
 
     Example:
         >>> float(over(jnp.float32(0), jnp.float32(0)))
@@ -51,7 +51,8 @@ def over(numerator: Float[Array, "..."] | ScalarLike, denominator: ScalarLike) -
     """
     denominator = jnp.asarray(denominator)
     zero = is_zero(denominator)
-    return jnp.where(zero, 0, numerator / jnp.where(zero, 1, denominator))
+    quotient = numerator / jnp.where(zero, 1, denominator)
+    return jnp.where(zero & ~jnp.isnan(quotient), 0, quotient)
 
 
 def is_zero(number: Array) -> Bool[Array, "..."]:

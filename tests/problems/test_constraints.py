@@ -11,7 +11,7 @@ from optax import projections
 
 import jaxadv as ja
 from jaxadv.problems.constraints import on_boundary
-from jaxadv.problems.norms import l2_norm, rounding
+from jaxadv.problems.norms import l2_norm, over, rounding
 
 BALLS = [ja.L2Ball, ja.LInfBall]
 ALL = [*BALLS, ja.L2Sphere]
@@ -116,6 +116,15 @@ def test_the_norm_passes_on_what_is_not_finite():
     assert np.isinf(l2_norm(jnp.array([1.0, jnp.inf])))
     assert np.isnan(l2_norm(jnp.array([1.0, jnp.nan])))
     assert jax.grad(l2_norm)(jnp.zeros(3)).tolist() == [0, 0, 0]
+
+
+def test_a_quotient_by_0_is_0_and_nan_stays_nan():
+    numerators, denominators = jnp.array([2.0, jnp.inf, jnp.nan]), jnp.array([0.0, 1e-40, 4.0])
+    quotients = jax.vmap(lambda n: jax.vmap(lambda d: over(n, d))(denominators))(numerators)
+    np.testing.assert_array_equal(quotients, [[0, 0, 0.5], [0, 0, np.inf], [np.nan] * 3])
+    assert np.isnan(over(2.0, jnp.nan))
+    assert jax.grad(lambda n: over(n, jnp.float32(0)))(2.0) == 0
+    assert jax.grad(lambda d: over(2.0, d))(0.0) == 0
 
 
 @pytest.mark.parametrize("shape", ALL)

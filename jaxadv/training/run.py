@@ -80,8 +80,8 @@ class Run:
         learning_rate: lr.
         sharpness: λ₁ at initialisation.
         steps: how many were taken.
-        diverged_step: the step that gave a loss or a weight that is not finite and was undone;
-            −1 if there was none. A run that diverged stays where it was.
+        diverged_step: the step that gave a loss, a gradient or a weight that is not finite and was
+            undone; −1 if there was none. A run that diverged stays where it was.
     """
 
     network: Network
@@ -150,8 +150,9 @@ def step(
         gradient, run.optimizer, cast(Any, weights)
     )
     stepped = optax.apply_updates(cast(Any, weights), updates)
+    # Some optimisers make a finite step of a gradient that is not, for instance by its sign.
     is_finite = jnp.isfinite(value)
-    for leaf in jax.tree.leaves(stepped):
+    for leaf in jax.tree.leaves((gradient, stepped)):
         is_finite &= jnp.isfinite(leaf).all()
     runs = run.diverged_step < 0
     steps = run.steps + 1

@@ -162,6 +162,17 @@ def test_a_diverged_run_stays_where_it_was_and_says_when():
     assert bool(jnp.isfinite(found.network.hidden).all())
 
 
+@pytest.mark.usefixtures("float64")
+def test_a_gradient_that_is_nan_ends_a_run_whatever_the_optimiser_makes_of_it():
+    """Rprop makes a finite step of it. The loss is finite, its derivative 0·∞."""
+    found = run(
+        draws_of(), settings_of(ratio=0.0), steps=2, optimizer="rprop",
+        loss=lambda output, label: 0.5 * (output - label) ** 2 + jnp.sqrt(0 * output),
+    )  # fmt: skip
+    assert int(found.diverged_step) == 1
+    np.testing.assert_array_equal(found.network.hidden, draws_of().network.hidden)
+
+
 def test_batches_are_those_of_their_step_and_network_alone():
     rules = rules_of(batch=8, examples=100)
     rows = [batch_rows(KEY, step, rules) for step in range(3)]

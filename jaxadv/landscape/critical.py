@@ -27,7 +27,7 @@ from scipy.sparse.csgraph import connected_components
 from jaxadv.experiments.draws import IntLike
 from jaxadv.landscape.meshes import EULER, Mesh, climb_on, mesh
 from jaxadv.landscape.regularity import tangent_basis, tangent_eigenvalues
-from jaxadv.problems.norms import l2_norm
+from jaxadv.problems.norms import l2_norm, over
 from jaxadv.problems.problem import Problem
 
 FIRST_POINTS = {2: 2048, 3: 8192}
@@ -62,7 +62,8 @@ class CriticalPoints:
         euler: Σ (−1)^(number of directions in which the loss falls).
         valleys: how many points (d = 2) or curves (d = 3) there are with ℓ'(f) = 0. The points are
             among the minima.
-        settled: whether a finer mesh gave as many, and ``euler`` is what it must be.
+        settled: whether a finer mesh gave as many, ``euler`` is what it must be, and the loss is
+            finite all over the mesh, and no point was left out because its curvature is NaN.
         num_points: of the finest mesh.
     """
 
@@ -102,13 +103,14 @@ def find_critical_points(problem: Problem) -> CriticalPoints:
         for level in range(1, REFINEMENTS + 1):
             before, finer = points, mesh(dim, FIRST_POINTS[dim] * 2 ** (level * (dim - 1)))
             points = _on_mesh(problem, finer)
-            if points.euler == EULER[dim] and len(points.loss) == len(before.loss):
-                return dataclasses.replace(points, settled=True)
-    return points
+            as_many = len(points.loss) == len(before.loss)
+            if points.settled and points.euler == EULER[dim] and as_many:
+                return points
+    return dataclasses.replace(points, settled=False)
 
 
 def _on_mesh(problem: Problem, found: Mesh) -> CriticalPoints:
-    """What one mesh shows, not settled yet."""
+    """What one mesh shows; whether that is settled, as far as this mesh alone can tell."""
     directions = found.points.shape[1] - 1
     height = problem if directions == 1 else dataclasses.replace(problem, loss=_output)
     radius = float(problem.circumradius)
@@ -120,7 +122,9 @@ def _on_mesh(problem: Problem, found: Mesh) -> CriticalPoints:
     points = _distinct(ends[converged])
     padded = np.resize(points, (_filled_up(len(points)), directions + 1))
     loss, rising = (np.asarray(v)[: len(points)] for v in _classify(problem, radius * padded))
+    is_known = rising >= 0
     order = np.argsort(-loss)
+    order = order[is_known[order]]
     points, loss, rising = points[order], loss[order], rising[order]
     kind = np.select(
         [rising == 0, rising == directions], [Critical.MAXIMUM, Critical.MINIMUM], Critical.SADDLE
@@ -134,7 +138,7 @@ def _on_mesh(problem: Problem, found: Mesh) -> CriticalPoints:
         euler=int(((-1) ** (directions - rising)).sum()),
         # Each curve on a sphere parts it once more; a circle is first parted by two points.
         valleys=regions - 1 if directions == 2 or regions == 1 else regions,
-        settled=False,
+        settled=bool(np.isfinite(losses).all() and is_known.all()),
         num_points=len(found.points),
     )
 
@@ -188,7 +192,7 @@ def _newton(
         matrix = radius * (basis.T @ hessian @ basis)
         matrix -= (gradient @ point) * jnp.eye(len(matrix), dtype=point.dtype)
         move = basis @ jnp.linalg.solve(matrix, -(basis.T @ gradient))
-        move *= jnp.minimum(1, longest / jnp.maximum(l2_norm(move), 1e-300))
+        move *= jnp.minimum(1, over(longest, l2_norm(move)))
         return (point + move) / l2_norm(point + move)
 
     def run(start: Float[Array, " dim"]) -> tuple[Float[Array, " dim"], Bool[Array, ""]]:
@@ -203,11 +207,12 @@ def _newton(
 def _classify(
     problem: Problem, deltas: Float[Array, "critical dim"]
 ) -> tuple[Float[Array, " critical"], Int[Array, " critical"]]:
-    """The loss at critical points, and the number of directions in which it rises."""
+    """The loss at critical points, and in how many directions it rises; −1 if that is unknown."""
 
     def classify(delta: Float[Array, " dim"]) -> tuple[Float[Array, ""], Int[Array, ""]]:
         eigenvalues, multiplier = tangent_eigenvalues(problem, delta)
-        return problem.objective(delta), jnp.sum(eigenvalues > multiplier)
+        is_known = ~jnp.isnan(eigenvalues - multiplier).any()
+        return problem.objective(delta), jnp.where(is_known, jnp.sum(eigenvalues > multiplier), -1)
 
     return jax.vmap(classify)(deltas)
 

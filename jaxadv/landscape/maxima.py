@@ -13,7 +13,7 @@ from jaxadv.ascent.kinds import MAXIMA
 from jaxadv.ascent.pga import PGA, State
 from jaxadv.experiments.variables import Known, known_on_boundary
 from jaxadv.lanes import lane_map
-from jaxadv.problems.norms import l2_norm, over
+from jaxadv.problems.norms import is_zero, l2_norm, over
 from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import pytree
 
@@ -54,7 +54,7 @@ class Ends:
         certified: whether there is a certified maximum by the end.
         maximum: δ*, that maximum, polished; the end itself where there is none.
         loss_maximum: L(δ*).
-        path_ratio: the path's length over its chord, ‖δ_K − δ_0‖; 1 where nothing moved.
+        path_ratio: the path's length over its chord, ‖δ_K − δ_0‖, as `path_ratio` has it.
         falls: the share of steps that lowered the loss; 0 where there was none.
     """
 
@@ -121,7 +121,7 @@ def climb(
         return {
             "row": row,
             "solution": ascent.finish(problem_of(row)[0], walk.state, pga),
-            "path_ratio": jnp.where(chord == 0, 1, over(walk.length, chord)),
+            "path_ratio": path_ratio(walk.length, chord),
             "falls": over(walk.falls.astype(chord.dtype), walk.state.steps),
         }
 
@@ -154,6 +154,17 @@ def climb(
             init, step, lambda lane: ascent.done(lane[1].state), finish, rows, num_lanes=num_lanes
         )
         return jax.lax.map(judge, ended, batch_size=certify_lanes)
+
+
+def path_ratio(length: Float[Array, ""], chord: Float[Array, ""]) -> Float[Array, ""]:
+    """A path's length over its chord; 1 where nothing moved, inf where it ends at its start.
+
+    Example:
+        >>> float(path_ratio(jnp.float32(3), jnp.float32(2)))
+        1.5
+    """
+    closed = jnp.where(is_zero(length), 1, jnp.inf)
+    return jnp.where(is_zero(chord), closed, over(length, chord))
 
 
 def group(

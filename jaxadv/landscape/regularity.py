@@ -100,7 +100,7 @@ def gradient_change(
     max ‖g(a) − g(b)‖/‖a − b‖ over neighbouring points of great circles, in units of the largest
     ‖g‖ there over the radius: how many times over the gradient can change on the way of a radius.
 
-    NaN where the radius is 0.
+    0 where the radius is 0.
 
     Args:
         problem: with an L2 set.
@@ -120,7 +120,8 @@ def gradient_change(
         points = great_circle(radius * over(pair[0], l2_norm(pair[0])), pair[1], angles)
         gradients = jax.vmap(lambda point: problem.value_and_gradient(point)[1])(points)
         norm = jax.vmap(l2_norm)
-        changes = norm(jnp.diff(gradients, axis=0)) / norm(jnp.diff(points, axis=0))
+        ways = norm(jnp.diff(points, axis=0))
+        changes = jax.vmap(over)(norm(jnp.diff(gradients, axis=0)), ways)
         return changes.max(), norm(gradients).max()
 
     changes, norms = jax.lax.map(look, pairs)

@@ -28,7 +28,7 @@ from jaxadv.learning.fit import fit
 from jaxadv.problems.constraints import L2Ball
 from jaxadv.problems.losses import Loss
 from jaxadv.problems.networks import Network
-from jaxadv.problems.norms import l2_norm, over
+from jaxadv.problems.norms import is_zero, l2_norm, over
 from jaxadv.problems.problem import Problem
 
 N = TypeVar("N", bound=Network)
@@ -284,7 +284,7 @@ def _one_example(
         "loss_centre": loss_centre,
         "step_cosine": known_where(any_maximum, step_cosine),
         "step_gain": known_where(any_maximum, step_gain),
-        "gradient_change": known_where(radius != 0, change),
+        "gradient_change": known_where(~is_zero(radius), change),
         "barrier": known_where(are_apart, over(depths, ends.loss_maximum[best] - loss_centre)),
         "spectrum": known_where(on_edge[best], eigenvalues / multiplier),
     }

@@ -181,7 +181,8 @@ def view_plane(
             top, loss_best = maxima[best] / radius, tops[best]
         else:
             # No maximum was certified: the highest point of all ascents stands for it.
-            best = np.unravel_index(np.nanargmax(losses), losses.shape)
+            heights = np.where(np.isnan(losses), -np.inf, losses)
+            best = np.unravel_index(heights.argmax(), losses.shape)
             top, loss_best = points[best] / radius, losses[best]
         paths = thinned(points / radius)
         if directions == "pca":
@@ -192,7 +193,7 @@ def view_plane(
             axes = np.linalg.qr(np.stack([gradient, scene.starts[0]], axis=1))[0].T
         axes = axes * np.where(axes @ top < 0, -1, 1)[:, None]
         centre = -(axes @ top)
-        section = np.sqrt(max(0.0, 1 - np.linalg.norm(top + centre @ axes) ** 2))
+        section = np.sqrt(np.maximum(0, 1 - np.linalg.norm(top + centre @ axes) ** 2))
         ticks = np.linspace(-1.08, 1.08, num_points)
         across, up = centre[0] + section * ticks, centre[1] + section * ticks
         grid = top + across[None, :, None] * axes[0] + up[:, None, None] * axes[1]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.landscape.critical import Critical, find_critical_points
+from jaxadv.landscape.critical import Critical, _classify, find_critical_points
 from jaxadv.landscape.meshes import climb_on, mesh
 from tests import reference
 
@@ -121,6 +121,28 @@ def test_ascent_finds_the_large_maxima_and_certifies_nothing_else(dim):
     assert not found.missed.any()
     assert not found.strays.any()
     assert (found.certified > 150).all()
+
+
+def test_a_loss_that_is_nan_somewhere_on_the_circle_is_never_settled():
+    """Between its poles, so that Euler's characteristic alone would not tell."""
+
+    def network(z):
+        is_hole = (z[0] > 0) & (jnp.abs(z[1] - 0.5) < 0.05)
+        return jnp.where(is_hole, jnp.nan, z[0])
+
+    problem = ja.Problem(network, jnp.zeros(2), 0.0, ja.L2Ball(1.0), lambda output, _: output)
+    points = find_critical_points(problem)
+    assert points.euler == 0
+    assert not points.settled
+
+
+def test_a_critical_point_whose_curvature_is_nan_is_of_no_kind():
+    """It was a maximum: no eigenvalue is above the multiplier."""
+    bend = ja.Problem(
+        lambda z: jnp.abs(z[1]) ** 1.5 + z[0], jnp.zeros(3), 0.0, ja.L2Ball(1.0), lambda o, _: o
+    )
+    _, rising = _classify(bend, jnp.eye(3)[:1])
+    assert rising.tolist() == [-1]
 
 
 def test_more_dimensions_are_refused():

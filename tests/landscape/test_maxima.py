@@ -7,7 +7,7 @@ import pytest
 
 import jaxadv as ja
 from jaxadv.experiments.variables import filled
-from jaxadv.landscape.maxima import climb, group, representatives
+from jaxadv.landscape.maxima import climb, group, path_ratio, representatives
 from tests.landscape.test_critical import random_problem
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -83,6 +83,14 @@ def test_a_start_at_the_maximum_has_a_straight_path_of_no_length(climbed):
     assert set(again.steps.tolist()) == {0}
     assert set(again.path_ratio.tolist()) == {1}
     assert set(again.falls.tolist()) == {0}
+
+
+def test_a_path_that_ends_at_its_start_is_no_straight_one():
+    """Steps that are too long can go to and fro between two points."""
+    lengths = jnp.array([2.0, 2.0, 2.0, 0.0, 1e-310, jnp.nan])
+    chords = jnp.array([1.0, 0.0, 1e-310, 0.0, 1e-310, jnp.nan])
+    ratios = jax.vmap(path_ratio)(lengths, chords)
+    np.testing.assert_array_equal(ratios, [2, np.inf, np.inf, 1, 1, np.nan])
 
 
 def test_groups_are_by_distance_and_never_by_loss(climbed):

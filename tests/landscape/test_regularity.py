@@ -83,6 +83,19 @@ def test_the_gradient_of_a_quadratic_changes_at_the_rate_of_its_curvature():
     np.testing.assert_allclose(found, 3 * 2 / largest, rtol=1e-5)
 
 
+@pytest.mark.parametrize("radius", [0.0, 1e-310])
+def test_the_gradient_changes_by_nothing_within_no_radius(radius):
+    """Also within a subnormal one."""
+    problem = ja.Problem(lambda z: z @ z, jnp.ones(3), 0.0, ja.L2Ball(radius))
+    with jax.debug_nans(True):
+        assert gradient_change(problem, jnp.eye(3)[None, :2], num_points=8) == 0
+
+
+def test_a_gradient_that_is_nan_changes_by_nan():
+    problem = ja.Problem(lambda z: jnp.sqrt(0 * z[0]) + z @ z, jnp.ones(3), 0.0, ja.L2Ball(1.0))
+    assert np.isnan(gradient_change(problem, jnp.eye(3)[None, :2], num_points=8))
+
+
 def test_the_tangent_basis_is_orthonormal_and_tangent():
     for normal in (*np.eye(4), *-np.eye(4), np.full(4, 0.5), np.full(4, -0.5)):
         basis = tangent_basis(jnp.asarray(normal))

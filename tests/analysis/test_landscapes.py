@@ -203,6 +203,12 @@ def test_final_losses_are_counted(axes):
     heights = [patch.get_height() for patch in axes.patches[:-1]]
     assert sum(heights) == 3
     assert max(heights) == 2
+    assert axes.get_ylabel() == "ascents"
+    for bad, height in ((losses == 1.5, 2), (losses > 0, 0)):
+        axes.clear()
+        plots.draw_losses(axes, cell.assign(loss_end=("start", np.where(bad, np.nan, losses))))
+        assert axes.get_ylabel() == f"ascents, {bad.sum()} not finite"
+        assert max([0, *(patch.get_height() for patch in axes.patches[:-1])]) == height
 
 
 def test_arcs_and_ascents_are_in_units_of_the_gain(axes):

@@ -93,16 +93,23 @@ def draw_ascents(axes: Axes, cell: xr.Dataset) -> Axes:
 
 
 def draw_losses(axes: Axes, cell: xr.Dataset) -> Axes:
-    """How many ascents end at which loss, on a logarithmic axis; those not certified hollow."""
+    """How many ascents end at which loss, on a logarithmic axis; those not certified hollow.
+
+    The axis says how many are missing because their loss is not finite.
+    """
     losses, certified = cell.loss_end.values, cell.certified.values.astype(bool)
-    centre = cell.loss_centre.item()
+    finite, centre = np.isfinite(losses), cell.loss_centre.item()
+    lost = f", {(~finite).sum()} not finite" if not finite.all() else ""
+    axes.set_ylabel(f"ascents{lost}")
+    losses, certified = losses[finite], certified[finite]
+    if not losses.size:
+        return _small(axes)
     best = losses.max()
     values = (losses - centre) / (best - centre)
     edges = np.linspace(min(0.0, values.min()), 1.02, BINS + 1).tolist()
     axes.hist(values[certified], edges, color=regime(kappa_0(cell)), lw=0)
     axes.hist(values, edges, histtype="step", color="0.3", lw=0.8)
     axes.set(yscale="log", ylim=(0.7, 1.5 * len(values)), xlabel="share of the gain")
-    axes.set_ylabel("ascents")
     return _small(axes)
 
 

@@ -102,6 +102,8 @@ def _moved_axes(equation: JaxprEqn, shift: Shift) -> tuple[int | None, ...] | No
             return tuple(places.get(i) for i in range(len(new_shape)))
         case "transpose":
             return tuple(axes[i] for i in params["permutation"])
+        case "reshape" if params.get("dimensions") is not None:
+            return None  # the axes are exchanged before
         case "squeeze" | "reshape" if _without_ones(shape) == _without_ones(new_shape):
             rest = iter([axis for axis, size in zip(axes, shape, strict=True) if size != 1])
             return tuple(next(rest) if size != 1 else None for size in new_shape)

@@ -133,7 +133,7 @@ MOVING = {
     "squeeze", "stack", "tile", "transpose", "unstack",
 }  # fmt: skip
 SUMS_AND_PRODUCTS = {
-    "add", "add_any", "complex", "conj", "conv_general_dilated", "cumprod", "cumsum", "dot_general",
+    "add", "add_any", "complex", "conj", "cumprod", "cumsum",
     "fft", "imag", "mul", "neg", "real", "reduce_prod", "reduce_sum", "reduce_window_sum", "square",
     "sub",
 }  # fmt: skip
@@ -172,11 +172,23 @@ def _is_integer_power(equation: JaxprEqn, facts: Sequence[Fact]) -> bool:
 
 
 def _is_idle(_: JaxprEqn, facts: Sequence[Fact]) -> bool:
-    """The greater of 0, or less, and what is never less than 0."""
-    return any(
-        bound.value is not None and bound.value <= 0 and fact.sign >= Sign.NONNEGATIVE
-        for bound, fact in (facts, facts[::-1])
-    )
+    """The greater of a number and of what is known to be above it.
+
+    Where 0 meets what may be 0 as well, such as a variance, JAX halves the derivative.
+    """
+
+    def is_above(fact: Fact, bound: float | None) -> bool:
+        if bound is None or bound > 0:
+            return False
+        return fact.sign == Sign.POSITIVE or (bound < 0 and fact.sign == Sign.NONNEGATIVE)
+
+    return is_above(facts[0], facts[1].value) or is_above(facts[1], facts[0].value)
+
+
+def _is_precise(equation: JaxprEqn, _: Sequence[Fact]) -> bool:
+    """Products can be asked for in half precision though their operands have more bits."""
+    asked = str(equation.params.get("precision"))
+    return not any(half in asked for half in ("F16", "TF32", "F8"))
 
 
 def _keeps_precision(equation: JaxprEqn, _: Sequence[Fact]) -> bool:
@@ -191,8 +203,10 @@ def _always(*_: Any) -> bool:
 # numbers of the sign that is asked for, abs is linear and sign is constant.
 OF_COMPLEX: dict[str, Condition] = {
     **dict.fromkeys(MOVING | SUMS_AND_PRODUCTS, _always),
+    "conv_general_dilated": _is_precise,
     "convert_element_type": _keeps_precision,
     "div": _is_fixed(slice(1, 2)),
+    "dot_general": _is_precise,
     "dynamic_slice": _is_fixed(slice(1, None)),
     "dynamic_update_slice": _is_fixed(slice(2, None)),
     "gather": _is_fixed(slice(1, 2)),
@@ -211,7 +225,6 @@ OF_REAL: dict[str, Condition] = OF_COMPLEX | {
     "max": _is_idle,
     "pow": _is_power,
     "rsqrt": _has_sign(Sign.POSITIVE),
-    "sign": _has_sign(Sign.POSITIVE),
     "sqrt": _has_sign(Sign.POSITIVE),
 }
 

@@ -8,6 +8,8 @@ from jax.extend.core import JaxprEqn
 
 from jaxadv.problems.smooth_operations import MOVING, Fact, Sign, constant, is_of, shape_of
 
+LARGEST_EXPONENT = 80.0
+"""In absolute value: single precision has room for its exponential."""
 # Of the equation and the facts that hold of its operands.
 SignRule = Callable[[JaxprEqn, Sequence[Fact]], Sign]
 
@@ -23,6 +25,13 @@ def _at_least(sign: Sign) -> SignRule:
 def _sum(_: JaxprEqn, facts: Sequence[Fact]) -> Sign:
     signs = [fact.sign for fact in facts]
     return max(signs) if min(signs) >= Sign.NONNEGATIVE else Sign.ANY
+
+
+def _vanishing(_: JaxprEqn, facts: Sequence[Fact]) -> Sign:
+    """Of a constant that is not small the result may be 0, by design or by underflow."""
+    number = facts[0].value
+    small = facts[0].depends or (number is not None and abs(number) < LARGEST_EXPONENT)
+    return Sign.POSITIVE if small else Sign.NONNEGATIVE
 
 
 def _product(equation: JaxprEqn, facts: Sequence[Fact]) -> Sign:
@@ -71,13 +80,16 @@ OF_MOVED: dict[str, SignRule] = {
     "gather": _gathered,
     "select_n": _least(slice(1, None)),
 }
-POSITIVE_VALUED = ("cosh", "erfc", "exp", "exp2", "logistic", "rsqrt")
+POSITIVE_VALUED = ("cosh", "rsqrt")
+VANISHING = ("erfc", "exp", "exp2", "logistic")
+"""Positive, but for infinite constants and underflow."""
 SIGN_KEEPING = (
     "asinh", "atan", "cbrt", "convert_element_type", "cumprod", "cumsum", "erf", "expm1", "log1p",
     "reduce_prod", "sign", "sinh", "sqrt", "tanh",
 )  # fmt: skip
 OF_COMPUTED: dict[str, SignRule] = {
     **dict.fromkeys(POSITIVE_VALUED, _at_least(Sign.POSITIVE)),
+    **dict.fromkeys(VANISHING, _vanishing),
     **dict.fromkeys(SIGN_KEEPING, _at_least(Sign.ANY)),
     "abs": _at_least(Sign.NONNEGATIVE),
     "add": _sum,

@@ -48,7 +48,8 @@ def kinks(function: Callable[..., Any], argument: Any, *constants: Any) -> tuple
         >>> kinks(lambda x: jnp.sum(jax.nn.relu(x)), jnp.ones(3))
         ('max',)
     """
-    computation = jax.make_jaxpr(function)(argument, *constants)
+    # A function of its own, for JAX keeps what it traced, and a user's may have changed since.
+    computation = jax.make_jaxpr(lambda *args: function(*args))(argument, *constants)  # noqa: PLW0108
     number = len(jax.tree.leaves(argument))
     operands = [Fact(depends=i < number) for i in range(len(computation.in_avals))]
     return merged(fact.kinks for fact in _results(computation, operands))
@@ -75,7 +76,11 @@ def _single(equation: JaxprEqn, facts: Sequence[Fact]) -> list[Fact]:
     name, results = equation.primitive.name, equation.outvars
     inherited = merged(fact.kinks for fact in facts)
     values = (*equation.invars, *results)
-    if equation.effects or not all(isinstance(value.aval, ShapedArray) for value in values):
+    if (
+        equation.effects
+        or name in IMPURE
+        or not all(isinstance(value.aval, ShapedArray) for value in values)
+    ):
         # What it reads may have been written there by another operation.
         return [kinked(merged([inherited, (name,)]), shape_of(result)) for result in results]
     number = folded(equation, facts)
@@ -201,6 +206,8 @@ def _inside(equation: JaxprEqn) -> Any:
     return params["jaxpr"] if "jaxpr" in params else params["call_jaxpr"]
 
 
+# What these give may depend on what was computed elsewhere.
+IMPURE = {"pure_callback", "io_callback", "rng_uniform"}
 # The operations with computations inside that are looked into.
 NESTED = {
     "checkpoint": _call,

@@ -167,6 +167,11 @@ def through_a_reference_from_outside(x):
     return REFERENCE[...]
 
 
+def transposed(x):
+    outer = jax.lax.stop_gradient(jnp.outer(x, jnp.arange(1.0, 5.0)))
+    return jax.lax.reshape(outer, (4, 4), dimensions=(1, 0))
+
+
 KINKED = {
     "relu MLP": mlp(jax.nn.relu),
     "relu6": jax.nn.relu6,
@@ -264,5 +269,12 @@ KINKED = {
     "logaddexp of complex numbers": lambda x: jnp.logaddexp(x * 1j, x).real,
     "softplus in half precision": lambda x: jax.nn.softplus(x.astype(jnp.float16)),
     "softplus of a kink": lambda x: jax.nn.softplus(jnp.abs(x)),
+    "max of 0 and a square, whose derivative is halved at 0": lambda x: jnp.maximum(x**2, 0),
+    "transposed by a reshape": lambda x: transposed(x) - jax.lax.stop_gradient(jnp.outer(x, x)),
+    "exponential of minus infinity": lambda x: jnp.sqrt(x**2 + jnp.exp(jnp.full(4, -jnp.inf))),
+    "exponential that underflows": lambda x: jnp.sqrt(x**2 + jnp.exp(-1000.0)),
+    "product in half precision": lambda x: jax.lax.dot(
+        W, x, precision=jax.lax.DotAlgorithmPreset.BF16_BF16_F32
+    ),
     "softmax of a kink": lambda x: jax.nn.softmax(jnp.abs(x)),
 }  # fmt: skip

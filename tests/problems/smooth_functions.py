@@ -71,7 +71,9 @@ SMOOTH = {
     "attention": attention,
     "layer norm": layer_norm,
     "layer norm of jnp.var": lambda x: (x - x.mean()) * lax.rsqrt(jnp.var(x, ddof=1) + 1e-5),
-    "max of 0 and a variance": lambda x: jnp.sqrt(jnp.maximum(0, jnp.var(x)) + 1e-5),
+    "max of a negative number and a variance": lambda x: jnp.sqrt(
+        jnp.maximum(-1, jnp.var(x)) + 1.5
+    ),
     "scan over layers": scan_over_layers,
     "positive throughout a scan": positive_throughout_a_scan,
     "counted loop": counted,

@@ -18,7 +18,7 @@ from jaxadv.ascent.tangent import (
     tangent_spectrum,
     with_faces,
 )
-from jaxadv.problems.checks import check_number, check_scalar
+from jaxadv.problems.checks import check_number
 from jaxadv.problems.faces import Face
 from jaxadv.problems.norms import is_zero, l2_norm, over, rounding
 from jaxadv.problems.problem import Floats, Problem, as_floats
@@ -27,6 +27,13 @@ from jaxadv.pytrees import pytree
 
 LARGEST_DENSE_DIM = 256
 """Above this dimension ``method="auto"`` does not form the Hessian."""
+
+FARTHEST = 0.3
+"""In radii: a maximum that is farther from δ is not close by."""
+NEAREST = 1e-3
+"""In radii: Newton's end must be as close to the maximum, to first order."""
+UNCONVERGED = 100
+"""How many times the residual of a Ritz value the margin must be."""
 
 Method = Literal["auto", "dense", "lanczos"]
 
@@ -120,13 +127,17 @@ def certify(
     """
     with_faces(problem.constraint)
     point: Array = as_floats("delta", delta)
-    check_number("tolerance", tolerance, positive=False)
-    check_scalar("step_size", step_size)
-    check_scalar("gradient_scale", gradient_scale)
+    for name, number in (
+        ("tolerance", tolerance), ("step_size", step_size), ("gradient_scale", gradient_scale),
+    ):  # fmt: skip
+        check_number(name, number, positive=False)
     if method not in ("auto", "dense", "lanczos"):
         raise ValueError(f"method: {method!r} must be 'auto', 'dense' or 'lanczos'")
     if method == "auto":
         method = "dense" if point.size <= LARGEST_DENSE_DIM else "lanczos"
+    check_trial(problem, point, name="delta")
+    # Not in the compiled program: what a network does may have changed since that was compiled.
+    kinked = bool(kinks(problem.objective, point))
     return in_double(
         _certify,
         problem,
@@ -136,10 +147,12 @@ def certify(
         dtype=point.dtype,
         tolerance=float(tolerance),
         method=method,
+        kinked=kinked,
+        network_kinked=kinked and bool(kinks(problem.network, point)),
     )
 
 
-@partial(jax.jit, static_argnames=("tolerance", "method"))
+@partial(jax.jit, static_argnames=("tolerance", "method", "kinked", "network_kinked"))
 def _certify(
     problem: Problem,
     delta: Float[Array, "*shape"],
@@ -148,14 +161,14 @@ def _certify(
     *,
     tolerance: float,
     method: Literal["dense", "lanczos"],
+    kinked: bool,
+    network_kinked: bool,
 ) -> Certificate:
-    check_trial(problem, delta, name="delta")
     slack = rounding(delta.size, delta.dtype)
     problem, delta, step_size, gradient_scale = as_double(
         (problem, delta, step_size, gradient_scale)
     )
     radius = problem.circumradius
-    kinked = bool(kinks(problem.objective, delta))
     with jax.default_matmul_precision("highest"):
         first = first_order(problem, delta, gradient_scale, slack)
         face = with_faces(problem.constraint).face(delta, first.active)
@@ -171,7 +184,9 @@ def _certify(
 
         is_candidate = jnp.isin(kind, jnp.array(MAXIMA))
         polished = _polished(problem, delta, first, is_candidate, hessian)
-        confirmed = is_candidate & _confirms(problem, polished, first.active, kind, method)
+        confirmed = is_candidate & _confirms(
+            problem, delta, polished, active=first.active, kind=kind, method=method
+        )
         largest, smallest = (
             jnp.abs((1 + step_size * h) / (1 + step_size * multiplier)) for h in spectrum[:2]
         )
@@ -188,7 +203,7 @@ def _certify(
             distance_estimate=jnp.where(is_candidate, estimate, jnp.inf),
             distance=jnp.where(confirmed, distance, jnp.inf),
             maximum=jnp.where(confirmed, polished.perturbation, delta),
-            kink_distance=_kink_distance(problem, delta),
+            kink_distance=_kink_distance(problem, delta, network_kinked),
             declared_smooth=jnp.asarray(kinked and problem.smooth),
         )
 
@@ -230,21 +245,28 @@ def _polished(
 
 def _confirms(
     problem: Problem,
+    delta: Float[Array, "*shape"],
     polished: Polished,
+    *,
     active: Bool[Array, "..."],
     kind: Int[Array, ""],
     method: Literal["dense", "lanczos"],
 ) -> Bool[Array, ""]:
-    """Whether Newton's end is a strict maximum of the set, of the kind that it started from."""
+    """Whether Newton's end is a strict maximum close to δ, of the kind that δ seemed to be."""
     star = polished.perturbation
     eps = rounding(star.size, star.dtype)
     _, gradient = problem.value_and_gradient(star)
     face = with_faces(problem.constraint).face(star, active)
-    spectrum = tangent_spectrum(problem, star, face, hessian_at(problem, star, method))
-    outside = l2_norm(problem.constraint.project(star) - star)
-    is_feasible = outside <= eps * problem.circumradius
+    # Another start of Lanczos than the first look had: a second opinion.
+    spectrum = tangent_spectrum(problem, star, face, hessian_at(problem, star, method), seed=1)
+    radius = problem.circumradius
+    is_feasible = l2_norm(problem.constraint.project(star) - star) <= eps * radius
+    is_near = l2_norm(star - delta) <= FARTHEST * radius
+    # To first order, in the units of this point: the gradient's scale may be that of another one.
+    left = over(l2_norm(face.tangent(gradient)), face.multiplier(gradient) - spectrum.top)
+    is_there = left <= NEAREST * radius
     same = _classify(problem, face, active, gradient, spectrum) == kind
-    return polished.converged & is_feasible & same
+    return polished.converged & is_feasible & is_near & is_there & same
 
 
 def _classify(
@@ -262,7 +284,8 @@ def _classify(
     error = rounding(problem.x.size, largest.dtype) * largest
     # Where δ can leave its face, a negative complementarity means that the loss rises inwards, and
     # 0 leaves that direction undecided.
-    maximum = (margin > error + spectrum.error) & (complementarity > error)
+    # A Ritz value that has not converged says little of how much larger h₁ is.
+    maximum = (margin > error + UNCONVERGED * spectrum.error) & (complementarity > error)
     on_boundary = jnp.any(active)
     kinds = {
         Kind.NOT_MAX: (margin < -error) | (complementarity < -error),
@@ -280,9 +303,11 @@ def _curvature_ratio(top: Float[Array, ""], multiplier: Float[Array, ""]) -> Flo
     return jnp.where(is_zero(multiplier), at_zero, over(top, multiplier))
 
 
-def _kink_distance(problem: Problem, delta: Float[Array, "*shape"]) -> Float[Array, ""]:
+def _kink_distance(
+    problem: Problem, delta: Float[Array, "*shape"], network_kinked: bool
+) -> Float[Array, ""]:
     """How far the network is from its nearest kink: what it says itself, inf, or 0 for unknown."""
-    if not kinks(problem.network, delta):
+    if not network_kinked:
         return jnp.full((), jnp.inf, delta.dtype)
     measure = getattr(problem.network, "kink_distance", None)
     return jnp.zeros((), delta.dtype) if measure is None else measure(problem.x + delta)

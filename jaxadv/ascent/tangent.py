@@ -12,7 +12,7 @@ from jaxadv.ascent.stationarity import ascent_point, residual
 from jaxadv.problems.checks import offers
 from jaxadv.problems.constraints import CertifiableConstraint, Constraint
 from jaxadv.problems.faces import Face
-from jaxadv.problems.norms import l2_norm
+from jaxadv.problems.norms import entry_scale, l2_norm
 from jaxadv.problems.problem import Problem
 
 LANCZOS_ITERS = 64
@@ -67,12 +67,14 @@ def tangent_spectrum(
     delta: Float[Array, "*shape"],
     face: Face,
     hessian: Float[Array, "dim dim"] | None,
+    seed: int = 0,
 ) -> Spectrum:
     """The extreme eigenvalues of PHP on the tangent space of a face, P the projection on it.
 
     With the Hessian: the eigenvalues of PHP + h̄(I − P), h̄ the mean of the tangent eigenvalues,
     which lies among them (PHP alone would add a 0, which can be larger than h₁). Without: by
-    Lanczos, from a tangent vector, so that no other direction is ever met.
+    Lanczos, from a random tangent vector, so that no other direction is ever met; ``seed`` draws
+    another one.
     """
     size, eps = delta.size, jnp.finfo(delta.dtype).eps
     if hessian is not None:
@@ -92,7 +94,7 @@ def tangent_spectrum(
         error = jnp.zeros_like(mean)
         has_tangent = num_tangent > 0.5
     else:
-        generic = jax.random.normal(jax.random.key(0), delta.shape, delta.dtype)
+        generic = jax.random.normal(jax.random.key(seed), delta.shape, delta.dtype)
         start = face.tangent(generic)
         upper, lower = extreme_ritz_values(
             lambda v: face.tangent(problem.hessian_product(delta, v)),
@@ -139,12 +141,14 @@ def extreme_eigenvalues(
         return values[-1], values[0]
 
     finite = jnp.isfinite(matrix).all()
-    some = jnp.where(finite, matrix, jnp.eye(len(matrix), dtype=matrix.dtype))
+    # The bisection squares entries: in its own unit no matrix is too small or too large for that.
+    unit = entry_scale(matrix)
+    some = jnp.where(finite, matrix / unit, jnp.eye(len(matrix), dtype=matrix.dtype))
     if len(matrix) == 1:
         top = bottom = some[0, 0]
     else:
         top, bottom = jax.lax.platform_dependent(some, cpu=by_bisection, default=by_all)
-    return jnp.where(finite, top, jnp.nan), jnp.where(finite, bottom, jnp.nan)
+    return jnp.where(finite, unit * top, jnp.nan), jnp.where(finite, unit * bottom, jnp.nan)
 
 
 def with_faces(constraint: Constraint) -> CertifiableConstraint:

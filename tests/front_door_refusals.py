@@ -32,6 +32,42 @@ def logits(z):
     return jnp.tanh(jnp.outer(jnp.ones(10), z)).sum(axis=1)
 
 
+class Vectorial:
+    """A step rule that gives a size for each entry."""
+
+    def init(self, problem, start):
+        return jnp.zeros(())
+
+    def size(self, state, problem, gradient, steps):
+        return jnp.ones(4)
+
+
+class Branching(Vectorial):
+    """A step rule that asks for the value of a traced number."""
+
+    def size(self, state, problem, gradient, steps):
+        return 0.1 if steps < 10 else 0.01
+
+
+class Narrow:
+    """A box of another size."""
+
+    def project(self, delta):
+        return jnp.clip(delta, -jnp.ones(5), jnp.ones(5))
+
+    def tangent(self, delta, vector):
+        return vector
+
+    def circumradius(self, dim):
+        return 1.0
+
+    def frank_wolfe_gap(self, delta, gradient):
+        return jnp.sum(gradient)
+
+    def active(self, delta, slack):
+        return jnp.bool_(False)
+
+
 class Unhashable:
     def __init__(self):
         self.weights = jnp.ones(4)
@@ -100,7 +136,38 @@ REFUSALS = {
     "a tolerance that is a word": (lambda: ja.PGA(tolerances="tight"), "tolerances: 'tight'"),
     "half a step": (lambda: ja.PGA(max_steps=0.5), "max_steps: 0.5 must be a whole number"),
     "a number as settings": (lambda: ascend(pga=0.1), "pga: 0.1 must be settings", "ja.PGA"),
-    "no network": (lambda: problem(network=3), "network: 3 must be a function"),
+    "a size for each entry": (
+        lambda: ascend(pga=ja.PGA(step=Vectorial())),
+        "step: size must give one number, and gives shape (4,)",
+    ),
+    "a rule that branches": (
+        lambda: ascend(pga=ja.PGA(step=Branching())),
+        "step: size cannot be called",
+    ),
+    "a set of another size": (
+        lambda: ascend(constraint=Narrow()),
+        "constraint: project cannot be called on a perturbation of shape (4,)",
+    ),
+    "half a set": (lambda: problem(constraint=Linenlike()), "it lacks active, circumradius"),
+    "a solution instead of a point": (
+        lambda: ja.certify(problem(), ascend(), step_size=0.1),
+        "delta: must be an array of numbers, not of type Solution",
+    ),
+    "a problem in the place of a start": (
+        lambda: ja.ascend(np.zeros(4), problem()),
+        "problem: must be a ja.Problem, not of type ndarray",
+    ),
+    "a word as a switch": (
+        lambda: ja.Problem(SMALL, X, 0.0, BALL, smooth="yes"),
+        "smooth: 'yes' must be True or False",
+    ),
+    "no label": (lambda: ascend(loss="logistic", y=None), "y: None is no label"),
+    "a tuple as a network": (
+        lambda: problem(network=(logits, X)),
+        "network: an object of type tuple",
+        "functools.partial(apply, params)",
+    ),
+    "no network": (lambda: problem(network=3), "network: an object of type int is no function"),
     "a class as a network": (lambda: problem(network=ja.TwoLayer), "network:", "function"),
     "a PyTorch module": (
         lambda: problem(network=Torchlike()),
@@ -136,7 +203,8 @@ REFUSALS = {
     "one output in a vector": (lambda: ascend(network=lambda z: z.sum()[None]), "ends in [0]"),
     "logits and a loss of numbers": (
         lambda: ascend(network=logits),
-        "loss: quadratic must give a scalar",
+        "loss: quadratic takes a number",
+        "cross-entropy",
     ),
     "a number and a loss of logits": (lambda: ascend(loss="cross-entropy"), "loss: cross_entropy"),
     "a network of whole numbers": (
@@ -156,7 +224,10 @@ REFUSALS = {
         "start: shape (3,) is not that of x, (4,)",
     ),
     "words as x": (lambda: problem(x=["a", "b"]), "x: must be an array of numbers"),
-    "complex x": (lambda: problem(x=np.ones(4) * 1j), "x: has type complex64"),
+    "complex x": (
+        lambda: problem(x=np.ones(4) * 1j),
+        "x: must be an array of numbers, not of type complex128",
+    ),
     "x of no shape": (lambda: problem(x=[[1.0], [1.0, 2.0]]), "x: must be an array of numbers"),
     "empty x": (lambda: ascend(x=np.zeros(0)), "x: shape (0,) has no entries"),
     "a name as a set": (

@@ -10,7 +10,9 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 
 
 def python(code, **environment):
-    inherited = {k: v for k, v in os.environ.items() if k not in {"NPROC", "XLA_FLAGS"}}
+    # Warnings are what is looked for, even where the tests themselves run with -W error.
+    left_out = {"NPROC", "XLA_FLAGS", "PYTHONWARNINGS"}
+    inherited = {name: value for name, value in os.environ.items() if name not in left_out}
     return subprocess.run(
         [sys.executable, "-c", f"import jax, jaxadv.devices as d; {code}"],
         capture_output=True,

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
+from jaxadv.ascent import certificate, pga
 from tests import reference
 from tests.ascent.test_pga import as_problem
 
@@ -153,23 +154,22 @@ def test_bad_input_is_refused_in_one_line_in_the_users_words():
     assert run.returncode == 0, run.stdout + run.stderr[-2000:]
 
 
+def num_compiled():
+    """How many programs there are of ascents and of certificates."""
+    return pga._ascend._cache_size(), certificate._certify._cache_size()
+
+
 def test_a_second_network_of_the_same_structure_compiles_nothing():
-    traces = []
-
-    def counted(weights, z):
-        traces.append(1)
-        return deep(weights, z)
-
     def solve(seed):
-        network = functools.partial(counted, some_weights(seed))
+        network = functools.partial(deep, some_weights(seed))
         problem = ja.Problem(network, x=np.ones(IMAGE), y=0.0, constraint=ja.L2Ball(0.1 + seed))
         sol = ja.ascend(problem, np.zeros(IMAGE), ja.PGA(step=0.01 + 0.01 * seed, max_steps=10))
         return sol, ja.certify(problem, sol.perturbation, step_size=0.1)
 
     first = solve(0)
-    number = len(traces)
+    programs = num_compiled()
     second = solve(1)
-    assert len(traces) == number
+    assert num_compiled() == programs
     assert float(first[0].loss) != float(second[0].loss)
 
 
@@ -320,25 +320,69 @@ def test_the_parts_of_the_algorithm_on_lanes_give_what_ascend_gives():
 
 
 def test_a_closure_made_anew_compiles_nothing_and_its_arrays_are_those_of_now():
-    traces = []
-
-    def make(weights):
-        def network(z):
-            traces.append(1)
-            return deep(weights, z)
-
-        return network
-
-    def loss_of(network, seed):
-        problem = ja.Problem(network, x=np.ones(IMAGE), y=0.0, constraint=ja.L2Ball(0.1))
+    def loss_of(seed):
+        weights = jax.tree.map(jnp.asarray, some_weights(seed))
+        problem = ja.Problem(lambda z: deep(weights, z), np.ones(IMAGE), 0.0, ja.L2Ball(0.1))
         sol = ja.ascend(problem, np.zeros(IMAGE), ja.PGA(max_steps=5))
         expected = 0.5 * deep(some_weights(seed), np.ones(IMAGE)) ** 2
         np.testing.assert_allclose(sol.loss_start, expected, rtol=1e-5)
 
-    loss_of(make(jax.tree.map(jnp.asarray, some_weights(0))), 0)
-    number = len(traces)
-    loss_of(make(jax.tree.map(jnp.asarray, some_weights(1))), 1)
-    assert len(traces) == number
+    loss_of(0)
+    programs = num_compiled()
+    loss_of(1)
+    assert num_compiled() == programs
+
+
+NOTEBOOK = """
+import jax.numpy as jnp
+params, act, factor, order = {"w": jnp.ones((3, 4))}, jnp.tanh, 2.0, np.array([3, 0])
+def hidden(z):
+    return act(params["w"] @ z)
+def predict(z):
+    return factor * hidden(z).sum() + z[int(order[0])]
+def loss(output, label):
+    return factor * output
+class Rule:
+    size_of = 0.5
+    def init(self, problem, start):
+        return jnp.zeros(())
+    def size(self, state, problem, gradient, steps):
+        return self.size_now
+rule = Rule()
+rule.size_now = 0.5
+"""
+
+
+def test_what_a_function_finds_among_global_names_is_that_of_now():
+    """As in a notebook: a program that was compiled for old parameters must not answer for new."""
+    names = {"np": np, "__name__": "notebook"}
+    exec(NOTEBOOK, names)
+    x = np.linspace(0.1, 0.4, 4)
+
+    def solve():
+        problem = ja.Problem(names["predict"], x, 0.0, ja.L2Ball(0.1), names["loss"])
+        sol = ja.ascend(problem, np.zeros(4), ja.PGA(names["rule"], 1e-3, 5))
+        hidden = np.asarray(names["act"](np.asarray(names["params"]["w"]) @ x)).sum()
+        output = names["factor"] * hidden + x[names["order"][0]]
+        np.testing.assert_allclose(sol.loss_start, names["factor"] * output, rtol=1e-5)
+        assert float(sol.step_size) == names["rule"].size_now
+        return ja.certify(problem, sol.perturbation, step_size=0.1, tolerance=10.0)
+
+    assert ja.Kind(int(solve().kind)) is not ja.Kind.NOT_SMOOTH
+    names["params"] = {"w": 2 * jnp.ones((3, 4))}
+    programs = num_compiled()
+    solve()
+    assert num_compiled() == programs
+    names["params"]["w"] = jnp.full((3, 4), 3.0)
+    solve()
+    names["factor"] = -1.0
+    solve()
+    names["order"][0] = 1
+    solve()
+    names["rule"].size_now = 0.25
+    solve()
+    names["act"] = jax.nn.relu
+    assert ja.Kind(int(solve().kind)) is ja.Kind.NOT_SMOOTH
 
 
 def test_a_sweep_of_a_users_relu_networks_has_no_certified_end_unless_it_is_declared():

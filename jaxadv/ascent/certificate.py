@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, ScalarLike
 
-from jaxadv.ascent.entry import check_trial
+from jaxadv.ascent.entry import check_problem, check_trial
 from jaxadv.ascent.kinds import MAXIMA, Kind
 from jaxadv.ascent.polish import Polished, newton
 from jaxadv.ascent.precision import as_double, in_double
@@ -125,6 +125,7 @@ def certify(
         >>> ja.Kind(int(ja.certify(prob, sol.perturbation, step_size=0.1).kind)).name
         'BOUNDARY_MAX'
     """
+    check_problem(problem)
     with_faces(problem.constraint)
     point: Array = as_floats("delta", delta)
     for name, number in (

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from jaxadv.problems.losses import LABELLED, check_label
+from jaxadv.problems.losses import LABELLED, check_label, cross_entropy, logistic, quadratic
 from jaxadv.problems.problem import Problem
 
 FEWEST_BITS = 32
@@ -43,15 +43,58 @@ def check_trial(problem: Problem, point: Float[Array, "*shape"], name: str = "st
     if not jnp.issubdtype(output.dtype, jnp.floating):
         raise TypeError(f"network: must give floats, not {output.dtype}")
     _check_precision("network", output.dtype)
+    _check_loss(problem, output)
+    for method, args in {
+        "project": (given,), "tangent": (given, given), "frank_wolfe_gap": (given, given),
+    }.items():  # fmt: skip
+        shape = () if method == "frank_wolfe_gap" else x.shape
+        what = f"constraint: {method} cannot be called on a perturbation of shape {x.shape}"
+        value = _shape_of(what, getattr(problem.constraint, method), *args)
+        if getattr(value, "shape", None) != shape:
+            raise TypeError(f"constraint: {method} must give shape {shape}, and gives {value}")
+
+
+def _check_loss(problem: Problem, output: jax.ShapeDtypeStruct) -> None:
     loss = getattr(problem.loss, "__name__", repr(problem.loss))
-    result = f"the network's output of shape {output.shape}"
-    value = _shape_of(f"loss: {loss} does not take {result}", problem.loss, output, problem.y)
-    if getattr(value, "shape", None) != ():
-        hint = " (a network with one output gives a number if it ends in [0])"
+    if problem.loss in (quadratic, logistic) and output.ndim == 1:
+        hint = "a network with one output gives a number if it ends in [0]"
+        if output.size > 1:
+            hint = "for logits give loss='cross-entropy'"
         raise TypeError(
-            f"loss: {loss} must give a scalar, and gives {value} for {result}"
-            f"{hint * (output.shape == (1,))}"
+            f"loss: {loss} takes a number, and the network gives shape {output.shape}; {hint}"
         )
+    if problem.loss is cross_entropy and output.ndim == 0:
+        raise TypeError(f"loss: {loss} takes a vector of logits, and the network gives a number")
+    called = (
+        f"the network's output of shape {output.shape} and the label, whose value is not known "
+        "while a program is compiled"
+    )
+    value = _shape_of(f"loss: {loss} cannot be called on {called}", problem.loss, output, problem.y)
+    if getattr(value, "shape", None) != ():
+        raise TypeError(f"loss: {loss} must give a scalar, and gives {value}")
+
+
+def check_step(problem: Problem, start: Float[Array, "*shape"], rule: Any) -> None:
+    """Refuse a step rule whose methods cannot be called; also while JAX is tracing.
+
+    Raises:
+        TypeError: says which method fails, and why.
+    """
+    given = jax.ShapeDtypeStruct(start.shape, start.dtype)
+    state = _shape_of("step: init cannot be called", rule.init, problem, given)
+    steps = jax.ShapeDtypeStruct((), jnp.int32)
+    _shape_of("step: size cannot be called", rule.size, state, problem, given, steps)
+
+
+def check_problem(problem: Any) -> None:
+    """Refuse what is no problem.
+
+    Raises:
+        TypeError: for anything but a `Problem`.
+    """
+    if not isinstance(problem, Problem):
+        kind = type(problem).__name__
+        raise TypeError(f"problem: must be a ja.Problem, not of type {kind}")
 
 
 def check_values(problem: Problem, point: Float[Array, "*shape"]) -> None:

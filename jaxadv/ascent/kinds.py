@@ -36,8 +36,8 @@ MEANINGS = {
     Kind.NOT_MAX: "stationary, but the loss rises along some feasible direction: a saddle or a "
     "minimum",
     Kind.NOT_SMOOTH: "the network or the loss may have kinks, which second derivatives do not see; "
-    "ja.kinks(network, x) names the operations, and smooth=True (--smooth) declares that there "
-    "are none",
+    "ja.kinks(problem.objective, delta) names the operations, and smooth=True (--smooth) declares "
+    "that there are none",
     Kind.UNCONFIRMED: "the conditions of a strict local maximum hold, but Newton's method found "
     "none close by; a tighter tolerance may decide",
 }

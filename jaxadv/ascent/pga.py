@@ -26,7 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxadv.ascent.entry import check_trial, check_values
+from jaxadv.ascent.entry import check_problem, check_step, check_trial, check_values
 from jaxadv.ascent.solution import Solution, Status
 from jaxadv.ascent.stationarity import residual
 from jaxadv.ascent.steps import StepRule, as_step_rule
@@ -209,8 +209,10 @@ def _project(problem: Problem, point: Float[Array, "*shape"]) -> Float[Array, "*
 
 
 def _step_size(problem: Problem, state: State, pga: PGA) -> Float[Array, ""]:
-    size = pga.step.size(state.rule, problem, state.gradient, state.steps)
-    return jnp.asarray(size, state.perturbation.dtype)
+    size = jnp.asarray(pga.step.size(state.rule, problem, state.gradient, state.steps))
+    if size.shape != ():
+        raise TypeError(f"step: size must give one number, and gives shape {size.shape}")
+    return size.astype(state.perturbation.dtype)
 
 
 def _arrive(problem: Problem, before: State, delta: Float[Array, "*shape"], pga: PGA) -> State:
@@ -274,6 +276,7 @@ def ascend(problem: Problem, start: Floats, pga: PGA | None = None) -> Solution:
         >>> ja.Status(int(sol.status)).name
         'CONVERGED'
     """
+    check_problem(problem)
     delta: Array = as_floats("start", start)
     check_values(problem, delta)
     return _ascend(problem, delta, as_pga(pga))
@@ -282,6 +285,7 @@ def ascend(problem: Problem, start: Floats, pga: PGA | None = None) -> Solution:
 @jax.jit
 def _ascend(problem: Problem, start: Float[Array, "*shape"], pga: PGA) -> Solution:
     check_trial(problem, start)
+    check_step(problem, start, pga.step)
     with jax.default_matmul_precision("highest"):
         state = jax.lax.while_loop(
             lambda state: ~done(state),

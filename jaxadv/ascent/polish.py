@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.scipy.sparse.linalg import cg
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxadv.ascent.entry import check_trial
+from jaxadv.ascent.entry import check_problem, check_trial
 from jaxadv.ascent.precision import as_double, in_double
 from jaxadv.ascent.tangent import first_order, with_faces
 from jaxadv.problems.faces import Face
@@ -70,6 +70,7 @@ def polish(problem: Problem, delta: Floats) -> Polished:
         >>> bool(ja.polish(prob, sol.perturbation).converged)
         True
     """
+    check_problem(problem)
     with_faces(problem.constraint)
     point: Array = as_floats("delta", delta)
     return in_double(_polish, problem, point, dtype=point.dtype)

@@ -201,6 +201,6 @@ def as_step_rule(step: Any) -> Any:
         return ConstantStep(number)
     except TypeError as error:
         raise TypeError(
-            f"step: {step!r} must be a number, or an object with the methods of ja.StepRule; a "
-            "schedule is a rule whose size depends on the number of steps"
+            f"step: {step!r} must be a number, or an object with the methods of ja.StepRule (init "
+            "and size); a schedule is a rule whose size depends on the number of steps"
         ) from error

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxadv.ascent.entry import check_trial, check_values
+from jaxadv.ascent.entry import check_problem, check_step, check_trial, check_values
 from jaxadv.ascent.pga import PGA, State, as_pga, done, finish, init, step
 from jaxadv.ascent.solution import Solution
 from jaxadv.problems.norms import l2_norm
@@ -47,6 +47,7 @@ def ascend_recorded(
         >>> path.residual.shape, bool(path.residual[sol.steps] == sol.residual)
         ((101,), True)
     """
+    check_problem(problem)
     delta: Array = as_floats("start", start)
     check_values(problem, delta)
     return _ascend_recorded(problem, delta, as_pga(pga))
@@ -57,6 +58,7 @@ def _ascend_recorded(
     problem: Problem, start: Float[Array, "*shape"], pga: PGA
 ) -> tuple[Solution, Trajectory]:
     check_trial(problem, start)
+    check_step(problem, start, pga.step)
     with jax.default_matmul_precision("highest"):
 
         def turn(state: State, _: None) -> tuple[State, Trajectory]:

@@ -37,7 +37,12 @@ def check_number(name: str, value: Any, *, positive: bool) -> None:
 
 
 def offers(value: Any, protocol: type) -> bool:
-    """Whether an object has the methods of a protocol.
+    """Whether an object has all methods of a protocol."""
+    return not missing_methods(value, protocol)
+
+
+def missing_methods(value: Any, protocol: type) -> list[str]:
+    """The methods of a protocol that an object lacks.
 
     `isinstance` would ask the class alone, from Python 3.12 on, and a `Foreign` object finds its
     methods in the object that it stands for.
@@ -52,7 +57,7 @@ def offers(value: Any, protocol: type) -> bool:
         for name, part in vars(base).items()
         if inspect.isfunction(part) and not name.startswith("_")
     }
-    return not isinstance(value, type) and all(hasattr(value, name) for name in names)
+    return sorted(n for n in names if isinstance(value, type) or not hasattr(value, n))
 
 
 def check_scalar(name: str, value: Any) -> None:

@@ -23,9 +23,10 @@ from jaxadv.pytrees import pytree
 class Constraint(Protocol):
     """A closed set of perturbations δ, which have the shape of the input.
 
-    **A set of your own** is a pytree with these methods; its arrays are leaves, so that
-    `jax.vmap` can batch them. It needs no radius, and it need not be symmetric about 0. Ascents
-    use the five methods below. Certificates use `CertifiableConstraint.face` as well.
+    **A set of your own** is any object with these five methods: project, tangent, circumradius,
+    frank_wolfe_gap and active. Where its class is registered as a pytree, `jax.vmap` can batch its
+    numbers. It needs no radius, and it need not be symmetric about 0. Certificates use
+    `CertifiableConstraint.face` as well.
 
     Example:
         Only the pixels of a mask may change, in a ball:
@@ -89,7 +90,13 @@ class Constraint(Protocol):
 
 @runtime_checkable
 class CertifiableConstraint(Constraint, Protocol):
-    """A `Constraint` that says what its faces are, so that `certify` and `polish` can use it."""
+    """A `Constraint` that says what its faces are, so that `certify` and `polish` can use it.
+
+    A face is an object with the methods of `Face`. On a flat face, such as a box's, ``multiplier``
+    is 0, ``tangent`` drops the entries that are active, ``retract`` puts them on their bounds, and
+    ``complementarity`` is the least outward part of g among them over the circumradius, inf where
+    none is active. `RoundFace` serves all sets whose boundary is a sphere about 0.
+    """
 
     def face(self, delta: Float[Array, "*shape"], active: Bool[Array, "..."]) -> Face:
         """The face through δ on which the ``active`` constraints hold with equality."""

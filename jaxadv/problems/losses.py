@@ -91,7 +91,7 @@ LOSSES: dict[str, Loss] = {"quadratic": quadratic, "logistic": logistic}
 LOSSES_OF_CLASSES: dict[str, Loss] = {"cross-entropy": cross_entropy}
 """Of networks with an output for each class, by name."""
 
-LABELLED = (logistic, cross_entropy, margin)
+LABELLED: tuple[Any, ...] = (logistic, cross_entropy, margin)
 """Losses that are not defined for every label."""
 
 
@@ -113,6 +113,8 @@ def check_label(loss: Loss, label: Any, classes: int | None) -> None:
     """
     if loss not in LABELLED or isinstance(label, Tracer):
         return
+    if label is None:
+        raise ValueError("y: None is no label, which the loss needs")
     if not isinstance(label, int | float | np.generic | np.ndarray | jax.Array):
         return
     if jnp.shape(label) != ():

@@ -21,10 +21,12 @@ class Network(Protocol):
     module, ``functools.partial(module.apply, variables)`` of Flax Linen or Haiku, or an object of
     your own class. It takes one input, without a batch axis.
 
-    - Its arrays are data, those that a function closes over included: two networks of the same
-      structure share a compiled program. All other parts are structure, and must be hashable.
-      Arrays that a function finds among the global names of its module are constants: they are
-      read when a program is compiled, and later changes do not count.
+    - Its arrays are data: arguments of a partial, attributes of an object, what a function closes
+      over, and the global names that it uses. Two networks of the same structure share a compiled
+      program, and a program is compiled anew where something else has changed. Only what a function
+      finds in other modules, in installed code, or in the attributes of a class is taken as it was
+      at first.
+    - Attributes that are no arrays must be hashable, or be lists and dictionaries of such.
     - Dropout and batch statistics must be in evaluation mode (``network.eval()``,
       ``eqx.nn.inference_mode(network)``).
     - Inputs that are normalised before the network: `Normalized`.
@@ -74,7 +76,10 @@ def as_network(network: Any) -> Network:
             "functools.partial(network.apply, variables), with the variables that init returned"
         )
     if not callable(network) or isinstance(network, type):
-        raise TypeError(f"network: {network!r} must be a function of an input")
+        hint = "; give functools.partial(apply, params)" if isinstance(network, tuple) else ""
+        raise TypeError(
+            f"network: an object of type {kind.__name__} is no function of an input{hint}"
+        )
     return as_pytree("network", network)
 
 

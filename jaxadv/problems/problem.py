@@ -9,10 +9,10 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from jaxadv.problems.checks import offers
+from jaxadv.problems.checks import missing_methods
 from jaxadv.problems.constraints import Constraint
-from jaxadv.problems.foreign import as_pytree
-from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES, Loss, quadratic
+from jaxadv.problems.foreign import Foreign, as_pytree
+from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES, Loss, margin, quadratic
 from jaxadv.problems.names import resolve
 from jaxadv.problems.networks import Network, as_network
 from jaxadv.pytrees import pytree, set_fields, static
@@ -69,7 +69,7 @@ class Problem:
             y=_as_label(y),
             constraint=_as_constraint(constraint),
             loss=_as_loss(loss),
-            smooth=bool(smooth),
+            smooth=_as_switch("smooth", smooth),
         )
 
     @property
@@ -115,18 +115,18 @@ def as_floats(field: str, value: Any) -> Any:
     if isinstance(value, jax.ShapeDtypeStruct):
         return value
     try:
-        array = value if isinstance(value, jax.Array) else jnp.asarray(np.asarray(value))
+        array: Any = value if isinstance(value, jax.Array) else np.asarray(value)
     except jax.errors.TracerArrayConversionError:
         # A list that holds tracers.
         array = jnp.asarray(value)
     except (TypeError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise TypeError(f"{field}: must be an array of numbers: {reason}") from error
-    if jnp.issubdtype(array.dtype, jnp.integer):
-        return array.astype(float)
-    if not jnp.issubdtype(array.dtype, jnp.floating):
-        raise TypeError(f"{field}: has type {array.dtype} and must have floats")
-    return array
+    if not any(jnp.issubdtype(array.dtype, kind) for kind in (jnp.integer, jnp.floating)):
+        kind = type(value).__name__ if array.dtype == object else array.dtype
+        raise TypeError(f"{field}: must be an array of numbers, not of type {kind}")
+    is_whole = jnp.issubdtype(array.dtype, jnp.integer)
+    return jnp.asarray(array.astype(float) if is_whole else array)
 
 
 def _as_label(label: Any) -> Any:
@@ -140,11 +140,18 @@ def _as_label(label: Any) -> Any:
     return jnp.asarray(label) if is_whole else floats
 
 
+def _as_switch(field: str, value: Any) -> bool:
+    if value not in (False, True):
+        raise TypeError(f"{field}: {value!r} must be True or False")
+    return bool(value)
+
+
 def _as_constraint(constraint: Any) -> Any:
-    if not offers(constraint, Constraint):
+    missing = missing_methods(constraint, Constraint)
+    if missing:
         raise TypeError(
             f"constraint: {constraint!r} must be a set of perturbations, such as ja.L2Ball(0.1), "
-            "or an object with the methods of ja.Constraint"
+            f"or an object with the methods of ja.Constraint; it lacks {', '.join(missing)}"
         )
     return as_pytree("constraint", constraint)
 
@@ -158,4 +165,9 @@ def _as_loss(loss: Any) -> Loss:
         raise TypeError(
             f"loss: {loss!r} cannot be part of a compiled program ({error}); give a function"
         ) from error
-    return resolve("loss", loss, {**LOSSES, **LOSSES_OF_CLASSES})
+    loss = resolve("loss", loss, {**LOSSES, **LOSSES_OF_CLASSES})
+    if loss in LOSSES.values() or loss in LOSSES_OF_CLASSES.values() or loss is margin:
+        return loss
+    # A part of the program's structure, compared by what it does; with arrays, by identity.
+    apart = as_pytree("loss", loss)
+    return apart if isinstance(apart, Foreign) and not apart.arrays else loss

@@ -14,7 +14,9 @@ from jaxadv.ascent.precision import as_double, in_double
 from jaxadv.ascent.tangent import (
     FirstOrder,
     Spectrum,
+    dense_hessian,
     first_order,
+    gradient_at,
     tangent_spectrum,
     with_faces,
 )
@@ -212,10 +214,8 @@ def _certify(
 def hessian_at(
     problem: Problem, delta: Float[Array, "*shape"], method: Literal["dense", "lanczos"]
 ) -> Float[Array, "dim dim"] | None:
-    """H(δ), over the entries of δ in their order, or None for the method that does without."""
-    if method == "lanczos":
-        return None
-    return jax.hessian(problem.objective)(delta).reshape(delta.size, delta.size)
+    """H(δ), or None for the method that does without."""
+    return None if method == "lanczos" else dense_hessian(problem, delta)
 
 
 def _polished(
@@ -256,7 +256,7 @@ def _confirms(
     """Whether Newton's end is a strict maximum close to δ, of the kind that δ seemed to be."""
     star = polished.perturbation
     eps = rounding(star.size, star.dtype)
-    _, gradient = problem.value_and_gradient(star)
+    gradient = gradient_at(problem, star)
     face = with_faces(problem.constraint).face(star, active)
     # Another start of Lanczos than the first look had: a second opinion.
     spectrum = tangent_spectrum(problem, star, face, hessian_at(problem, star, method), seed=1)

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaxadv.ascent.entry import check_problem, check_trial
 from jaxadv.ascent.precision import as_double, in_double
-from jaxadv.ascent.tangent import first_order, with_faces
+from jaxadv.ascent.tangent import first_order, gradient_at, with_faces
 from jaxadv.problems.faces import Face
 from jaxadv.problems.norms import l2_norm, over, rounding
 from jaxadv.problems.problem import Floats, Problem, as_floats
@@ -128,7 +128,7 @@ def newton(
         return (hessian @ vector.ravel()).reshape(vector.shape)
 
     def look(point: Vector) -> View:
-        _, gradient = problem.value_and_gradient(point)
+        gradient = gradient_at(problem, point)
         face = constraint.face(point, active)
         slope = face.tangent(gradient)
         residual = over(l2_norm(slope), gradient_scale)

@@ -18,6 +18,18 @@ from jaxadv.problems.problem import Problem
 LANCZOS_ITERS = 64
 
 
+@jax.jit
+def gradient_at(problem: Problem, delta: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """g(δ). Compiled for itself: a certificate asks for it in many places and traces it once."""
+    return problem.value_and_gradient(delta)[1]
+
+
+@jax.jit
+def dense_hessian(problem: Problem, delta: Float[Array, "*shape"]) -> Float[Array, "dim dim"]:
+    """H(δ) over the entries of δ in their order. Compiled for itself, as `gradient_at`."""
+    return jax.hessian(problem.objective)(delta).reshape(delta.size, delta.size)
+
+
 class FirstOrder(NamedTuple):
     """A point to first order: its gradient, the gradient's scale G, and the residual.
 
@@ -35,8 +47,8 @@ def first_order(
     problem: Problem, delta: Float[Array, "*shape"], gradient_scale: ScalarLike, slack: float
 ) -> FirstOrder:
     """The first order at δ, with G the largest of ``gradient_scale``, ‖g(δ)‖ and ‖g(0)‖."""
-    _, gradient = problem.value_and_gradient(delta)
-    _, central = problem.value_and_gradient(jnp.zeros_like(delta))
+    gradient = gradient_at(problem, delta)
+    central = gradient_at(problem, jnp.zeros_like(delta))
     norms = [l2_norm(gradient), l2_norm(central), jnp.asarray(gradient_scale, delta.dtype)]
     scale = jnp.stack(norms).max()
     ahead = ascent_point(problem.constraint, delta, gradient, scale)
@@ -110,13 +122,15 @@ def tangent_spectrum(
     )
 
 
+@jax.jit
 def extreme_eigenvalues(
     matrix: Float[Array, "dim dim"],
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """The largest and the smallest eigenvalue of a symmetric matrix; NaN if an entry is.
 
     LAPACK gives the others and all eigenvectors as well, for four times the work; on a CPU it only
-    makes the matrix tridiagonal here, and a bisection does the rest.
+    makes the matrix tridiagonal here, and a bisection does the rest. Compiled for itself, as
+    `gradient_at`.
 
     Example:
         >>> [round(float(value), 5) for value in extreme_eigenvalues(jnp.diag(jnp.arange(1.0, 5)))]

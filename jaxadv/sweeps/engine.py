@@ -16,7 +16,6 @@ import numpy as np
 from jax import lax
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
-from jax.stages import Lowered
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from jaxadv.ascent import pga as ascent
@@ -168,17 +167,21 @@ def compile_programs(
     given = None
     if num_given is not None:
         given = np.zeros((num_given, source.dim), np.float32), np.zeros(num_given, np.float32)
-    with jax.enable_x64(source.dtype == "float64"):
-        seeds = shaped((jax.eval_shape(lambda: jax.random.key(0)), given), whole)
-        indices = shaped(np.zeros(plan.networks_per_call, np.int32), each)
-        drawing = jax.jit(partial(draw_networks, source, plan)).lower(indices, *seeds)
-        draws = shaped(drawing.out_info, each)
-        ascending = jax.jit(partial(ascend_all, rules, plan)).lower(draws, *trials)
-    with jax.enable_x64(True):
-        ends = (draws, shaped(ascending.out_info[0], each))
-        certifying = jax.jit(partial(certify_all, rules, plan)).lower(ends, *trials)
+    # A program is compiled while the next one is traced.
     with ThreadPoolExecutor() as threads:
-        compiled = list(threads.map(Lowered.compile, (drawing, ascending, certifying)))
+        with jax.enable_x64(source.dtype == "float64"):
+            seeds = shaped((jax.eval_shape(lambda: jax.random.key(0)), given), whole)
+            indices = shaped(np.zeros(plan.networks_per_call, np.int32), each)
+            drawing = jax.jit(partial(draw_networks, source, plan)).lower(indices, *seeds)
+            waiting = [threads.submit(drawing.compile)]
+            draws = shaped(drawing.out_info, each)
+            ascending = jax.jit(partial(ascend_all, rules, plan)).lower(draws, *trials)
+            waiting.append(threads.submit(ascending.compile))
+        with jax.enable_x64(True):
+            ends = (draws, shaped(ascending.out_info[0], each))
+            certifying = jax.jit(partial(certify_all, rules, plan)).lower(ends, *trials)
+            waiting.append(threads.submit(certifying.compile))
+        compiled = [program.result() for program in waiting]
     needs: list[Any] = [program.memory_analysis() for program in compiled]
     kept = sum(need.output_size_in_bytes for need in needs)
     temporary = max(need.temp_size_in_bytes for need in needs)

@@ -64,13 +64,13 @@ def notes(dataset: xr.Dataset) -> list[str]:
     Example:
         >>> ends = xr.Dataset({"kind": ("start", [1, 5, 5, 5])})
         >>> notes(ends)[0][:42]
-        '75.0% of all ends are NOT_SMOOTH: the netw'
+        '3 of 4 ends are NOT_SMOOTH: the network or'
     """
-    shares = {kind: float((dataset.kind == kind).mean()) for kind in EXPLAINED}
+    counts = {kind: int((dataset.kind == kind).sum()) for kind in EXPLAINED}
     return [
-        f"{share:.1%} of all ends are {kind.name}: {kind.meaning}"
-        for kind, share in shares.items()
-        if share > 0
+        f"{count} of {dataset.kind.size} ends are {kind.name}: {kind.meaning}"
+        for kind, count in counts.items()
+        if count
     ]
 
 

@@ -2,12 +2,10 @@
 
 Functions are taken apart with what they close over and with the global names that they use, so that
 arrays there are data, and a program is compiled anew where something else there has changed. Code
-that is installed is left whole, unless it closes over arrays.
+that is installed is left whole, unless it closes over arrays or over functions of the user's.
 """
 
 import functools
-import importlib
-import pickle
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxadv.problems.constants import Code, Constant, Namespace, is_hashable
 from jaxadv.pytrees import pytree, static
 
 _HEAP_TYPE = 1 << 9
@@ -23,61 +22,6 @@ _JITTED: Any = type(jax.jit(lambda: None))
 _INSTALLED = ("site-packages", "dist-packages")
 _DATA = (jax.Array, jax.ShapeDtypeStruct)
 Ancestors = frozenset[int]
-
-
-class Code:
-    """The code of a function, without the values that it closes over."""
-
-    def __init__(self, function: types.FunctionType) -> None:
-        # Not the function itself: it would keep its arrays alive as long as a compiled program.
-        self.code, self.globals = function.__code__, function.__globals__
-        self.module, self.name = function.__module__, function.__qualname__
-
-    def __eq__(self, other: object) -> bool:
-        same_kind = isinstance(other, Code)
-        return same_kind and self.code == other.code and self.globals is other.globals
-
-    def __hash__(self) -> int:
-        return hash(self.code)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        try:
-            known = _import_code(self.module, self.name)
-        except (ImportError, AttributeError):
-            known = None
-        if known != self:
-            raise pickle.PicklingError(f"{self.name} cannot be imported by its name")
-        return _import_code, (self.module, self.name)
-
-
-class Namespace:
-    """The global names of a module; two are equal if they are the same."""
-
-    def __init__(self, names: dict[str, Any]) -> None:
-        self.names = names
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Namespace) and self.names is other.names
-
-    def __hash__(self) -> int:
-        return id(self.names)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _import_namespace, (self.names["__name__"],)
-
-
-class Constant:
-    """A value without arrays of JAX, which is left whole; two are equal if their contents were."""
-
-    def __init__(self, value: Any, parts: Any) -> None:
-        leaves, structure = jax.tree.flatten(parts)
-        self.value, self.contents = value, (structure, *map(_content, leaves))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Constant) and self.contents == other.contents
-
-    def __hash__(self) -> int:
-        return hash(self.contents)
 
 
 @pytree
@@ -153,15 +97,6 @@ def is_array(leaf: Any) -> bool:
     return is_known and not (isinstance(leaf, np.ndarray) and leaf.dtype.hasobject)
 
 
-def is_hashable(value: Any) -> bool:
-    """Whether a value can be a part of a program's structure."""
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True
-
-
 class _Walk:
     """A walk through an object, which meets each global name once."""
 
@@ -201,7 +136,7 @@ class _Walk:
         defaults = (function.__defaults__, function.__kwdefaults__)
         parts = [tuple(map(take, cells)), *map(take, defaults)]
         is_installed = any(part in function.__code__.co_filename for part in _INSTALLED)
-        if is_installed and not any(map(is_array, jax.tree.leaves(parts))):
+        if is_installed and not _is_changeable(parts):
             return function
         if not is_installed:
             self._note_names(function)
@@ -223,8 +158,7 @@ class _Walk:
         arrays of JAX stays whole: functions may write into it.
         """
         parts = self.apart(value, ancestors)
-        leaves = jax.tree.leaves(parts, is_leaf=lambda part: isinstance(part, Function))
-        if not any(isinstance(leaf, (Function, *_DATA)) for leaf in leaves):
+        if not _is_changeable(parts):
             return Constant(value, parts)
         return jax.tree.map(
             lambda leaf: leaf if isinstance(leaf, (*_DATA, Constant)) else Constant(leaf, leaf),
@@ -241,11 +175,10 @@ class _Walk:
         return Constant(instance, (type(instance), attributes)) if by_identity else instance
 
 
-def _content(leaf: Any) -> Any:
-    """What a constant is compared by: the numbers of an array; itself if it has no hash."""
-    if isinstance(leaf, np.ndarray) and not leaf.dtype.hasobject:
-        return leaf.shape, leaf.dtype.str, leaf.tobytes()
-    return leaf if is_hashable(leaf) else id(leaf)
+def _is_changeable(parts: Any) -> bool:
+    """Whether parts hold arrays of JAX, or functions of the user's, which may use some."""
+    leaves = jax.tree.leaves(parts, is_leaf=lambda part: isinstance(part, Function))
+    return any(isinstance(leaf, (Function, *_DATA)) for leaf in leaves)
 
 
 def _names_in(code: types.CodeType) -> Iterator[str]:
@@ -309,14 +242,3 @@ def _assembled(parts: Any, spaces: dict[int, dict[str, Any]]) -> Any:
 
     kinds = Partial | Method | Function | Instance | Constant
     return jax.tree.map(of_part, parts, is_leaf=lambda part: isinstance(part, kinds))
-
-
-def _import_code(module: str, name: str) -> Code:
-    function: Any = importlib.import_module(module)
-    for part in name.split("."):
-        function = getattr(function, part)
-    return Code(function)
-
-
-def _import_namespace(module: str) -> Namespace:
-    return Namespace(vars(importlib.import_module(module)))

@@ -8,12 +8,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, ScalarLike
 
 from jaxadv.ascent.entry import check_problem, check_trial
-from jaxadv.ascent.kinds import MAXIMA, Kind
+from jaxadv.ascent.kinds import MAXIMA, Kind, classify
 from jaxadv.ascent.polish import Polished, newton
 from jaxadv.ascent.precision import as_double, in_double
 from jaxadv.ascent.tangent import (
     FirstOrder,
-    Spectrum,
     dense_hessian,
     first_order,
     gradient_at,
@@ -21,7 +20,6 @@ from jaxadv.ascent.tangent import (
     with_faces,
 )
 from jaxadv.problems.checks import check_number
-from jaxadv.problems.faces import Face
 from jaxadv.problems.norms import is_zero, l2_norm, over, rounding
 from jaxadv.problems.problem import Floats, Problem, as_floats
 from jaxadv.problems.smoothness import kinks
@@ -34,9 +32,6 @@ FARTHEST = 0.3
 """In radii: a maximum that is farther from δ is not close by."""
 NEAREST = 1e-3
 """In radii: Newton's end must be as close to the maximum, to first order."""
-UNCONVERGED = 100
-"""How many times the residual of a Ritz value the margin must be."""
-
 Method = Literal["auto", "dense", "lanczos"]
 
 
@@ -179,7 +174,7 @@ def _certify(
         hessian = hessian_at(problem, delta, method)
         spectrum = tangent_spectrum(problem, delta, face, hessian)
         stationary = first.residual <= tolerance + slack
-        kind = _classify(problem, face, first.active, first.gradient, spectrum)
+        kind = classify(problem, face, first.active, first.gradient, spectrum)
         kind = jnp.where(is_zero(radius), Kind.DEGENERATE, kind)
         if kinked and not problem.smooth:
             kind = jnp.full_like(kind, Kind.NOT_SMOOTH)
@@ -266,34 +261,8 @@ def _confirms(
     # To first order, in the units of this point: the gradient's scale may be that of another one.
     left = over(l2_norm(face.tangent(gradient)), face.multiplier(gradient) - spectrum.top)
     is_there = left <= NEAREST * radius
-    same = _classify(problem, face, active, gradient, spectrum) == kind
+    same = classify(problem, face, active, gradient, spectrum) == kind
     return polished.converged & is_feasible & is_near & is_there & same
-
-
-def _classify(
-    problem: Problem,
-    face: Face,
-    active: Bool[Array, "..."],
-    gradient: Float[Array, "*shape"],
-    spectrum: Spectrum,
-) -> Int[Array, ""]:
-    """The `Kind` of a stationary point of a smooth loss, from its first and second order."""
-    multiplier, complementarity = face.multiplier(gradient), face.complementarity(gradient)
-    margin = multiplier - spectrum.top
-    values = jnp.stack([spectrum.top, spectrum.bottom, multiplier])
-    largest = jnp.max(jnp.where(jnp.isfinite(values), jnp.abs(values), 0))
-    error = rounding(problem.x.size, largest.dtype) * largest
-    # Where δ can leave its face, a negative complementarity means that the loss rises inwards, and
-    # 0 leaves that direction undecided.
-    # A Ritz value that has not converged says little of how much larger h₁ is.
-    maximum = (margin > error + UNCONVERGED * spectrum.error) & (complementarity > error)
-    on_boundary = jnp.any(active)
-    kinds = {
-        Kind.NOT_MAX: (margin < -error) | (complementarity < -error),
-        Kind.BOUNDARY_MAX: on_boundary & maximum,
-        Kind.INTERIOR_MAX: ~on_boundary & maximum,
-    }
-    return jnp.select(list(kinds.values()), list(kinds), Kind.DEGENERATE).astype(jnp.int32)
 
 
 def _curvature_ratio(top: Float[Array, ""], multiplier: Float[Array, ""]) -> Float[Array, ""]:

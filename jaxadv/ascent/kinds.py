@@ -1,6 +1,14 @@
-"""What a certificate can find a point to be."""
+"""What a certificate can find a point to be, and how that is decided."""
 
 import enum
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from jaxadv.ascent.tangent import Spectrum
+from jaxadv.problems.faces import Face
+from jaxadv.problems.norms import rounding
+from jaxadv.problems.problem import Problem
 
 
 class Kind(enum.IntEnum):
@@ -44,3 +52,31 @@ MEANINGS = {
 """The kinds in sentences."""
 MAXIMA = (Kind.BOUNDARY_MAX, Kind.INTERIOR_MAX)
 """The kinds that are certified maxima."""
+UNCONVERGED = 100
+"""How many times the residual of a Ritz value the margin must be."""
+
+
+def classify(
+    problem: Problem,
+    face: Face,
+    active: Bool[Array, "..."],
+    gradient: Float[Array, "*shape"],
+    spectrum: Spectrum,
+) -> Int[Array, ""]:
+    """The `Kind` of a stationary point of a smooth loss, from its first and second order."""
+    multiplier, complementarity = face.multiplier(gradient), face.complementarity(gradient)
+    margin = multiplier - spectrum.top
+    values = jnp.stack([spectrum.top, spectrum.bottom, multiplier])
+    largest = jnp.max(jnp.where(jnp.isfinite(values), jnp.abs(values), 0))
+    error = rounding(problem.x.size, largest.dtype) * largest
+    # Where δ can leave its face, a negative complementarity means that the loss rises inwards, and
+    # 0 leaves that direction undecided.
+    # A Ritz value that has not converged says little of how much larger h₁ is.
+    maximum = (margin > error + UNCONVERGED * spectrum.error) & (complementarity > error)
+    on_boundary = jnp.any(active)
+    kinds = {
+        Kind.NOT_MAX: (margin < -error) | (complementarity < -error),
+        Kind.BOUNDARY_MAX: on_boundary & maximum,
+        Kind.INTERIOR_MAX: ~on_boundary & maximum,
+    }
+    return jnp.select(list(kinds.values()), list(kinds), Kind.DEGENERATE).astype(jnp.int32)

@@ -345,7 +345,6 @@ def predict(z):
 def loss(output, label):
     return factor * output
 class Rule:
-    size_of = 0.5
     def init(self, problem, start):
         return jnp.zeros(())
     def size(self, state, problem, gradient, steps):
@@ -385,6 +384,38 @@ def test_what_a_function_finds_among_global_names_is_that_of_now():
     solve()
     names["act"] = jax.nn.relu
     assert ja.Kind(int(solve().kind)) is ja.Kind.NOT_SMOOTH
+
+
+FACTORS = """
+import jax.numpy as jnp
+kind = 1
+def factor_of(kind):
+    return {int: 2.0, float: 3.0, bool: 5.0}[type(kind)]
+def predict(z):
+    return factor_of(kind) * jnp.sum(z)
+class Network:
+    def __init__(self):
+        self.weights = jnp.ones(4)
+    def __call__(self, z):
+        return factor_of(self.kind) * (self.weights @ z)
+network = Network()
+"""
+
+
+def test_numbers_that_are_equal_to_python_alone_are_different_constants():
+    """1, 1.0 and True: a program that was compiled for one must not answer for another."""
+    names = {"__name__": "notebook"}
+    exec(FACTORS, names)
+    for kind, factor in ((1, 2.0), (1.0, 3.0), (True, 5.0)):
+        names["kind"] = names["network"].kind = kind
+        for network in (names["predict"], names["network"]):
+            problem = ja.Problem(network, np.ones(4), 0.0, ja.L2Ball(0.1), loss=output_alone)
+            sol = ja.ascend(problem, np.zeros(4), ja.PGA(max_steps=1))
+            assert float(sol.loss_start) == 4 * factor
+
+
+def output_alone(output, label):
+    return output
 
 
 def test_a_sweep_of_a_users_relu_networks_has_no_certified_end_unless_it_is_declared():

@@ -69,10 +69,11 @@ def classify(
     values = jnp.stack([spectrum.top, spectrum.bottom, multiplier])
     largest = jnp.max(jnp.where(jnp.isfinite(values), jnp.abs(values), 0))
     error = rounding(problem.x.size, largest.dtype) * largest
+    # A Ritz value that has not converged says little of how much larger h₁ is.
+    is_strict = margin > error + UNCONVERGED * spectrum.error
     # Where δ can leave its face, a negative complementarity means that the loss rises inwards, and
     # 0 leaves that direction undecided.
-    # A Ritz value that has not converged says little of how much larger h₁ is.
-    maximum = (margin > error + UNCONVERGED * spectrum.error) & (complementarity > error)
+    maximum = is_strict & (complementarity > error)
     on_boundary = jnp.any(active)
     kinds = {
         Kind.NOT_MAX: (margin < -error) | (complementarity < -error),

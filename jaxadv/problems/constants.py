@@ -74,10 +74,13 @@ def is_hashable(value: Any) -> bool:
 
 
 def _content(leaf: Any) -> Any:
-    """What a constant is compared by: the numbers of an array; itself if it has no hash."""
+    """What a constant is compared by: the numbers of an array; its identity if it has no hash.
+
+    With its type, for 1, 1.0 and True are equal to Python and not to JAX.
+    """
     if isinstance(leaf, np.ndarray) and not leaf.dtype.hasobject:
         return leaf.shape, leaf.dtype.str, leaf.tobytes()
-    return leaf if is_hashable(leaf) else id(leaf)
+    return type(leaf), leaf if is_hashable(leaf) else id(leaf)
 
 
 def _import_code(module: str, name: str) -> Code:

@@ -196,7 +196,7 @@ class L2Sphere(_Round):
     def tangent(
         self, delta: Float[Array, "*shape"], vector: Float[Array, "*shape"]
     ) -> Float[Array, "*shape"]:
-        """V − n⟨n, v⟩, n = δ/‖δ‖."""
+        """The part v − n⟨n, v⟩, n = δ/‖δ‖."""
         return self.face(delta, jnp.bool_(True)).tangent(vector)
 
     def face(self, delta: Float[Array, "*shape"], active: Bool[Array, ""]) -> RoundFace:

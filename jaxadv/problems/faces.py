@@ -55,7 +55,7 @@ class RoundFace:
     is_surface: bool = static(default=False)
 
     def tangent(self, vector: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """V − n⟨n, v⟩ on the sphere, n = δ/‖δ‖; v itself elsewhere."""
+        """The part v − n⟨n, v⟩ on the sphere, n = δ/‖δ‖; all of v elsewhere."""
         normal = jnp.where(self.active, over(self.delta, l2_norm(self.delta)), 0)
         return vector - normal * inner(normal, vector)
 

@@ -28,16 +28,18 @@ class Foreign:
     Attributes:
         arrays: the leaves that are arrays, in their order.
         structure: how to put the object together again.
-        constants: the leaves that are no arrays, with their places; they are part of the structure.
+        constants: the leaves that are no arrays, as (place, type, leaf); they are part of the
+            structure. Without the types 1, 1.0 and True would be one.
     """
 
     arrays: tuple[Any, ...]
     structure: Any = static()
-    constants: tuple[tuple[int, Hashable], ...] = static()
+    constants: tuple[tuple[int, type, Hashable], ...] = static()
 
     def assemble(self) -> Any:
         """The user's object, with the arrays that are leaves here."""
-        arrays, constants = iter(self.arrays), dict(self.constants)
+        arrays = iter(self.arrays)
+        constants = {place: leaf for place, _, leaf in self.constants}
         number = len(self.arrays) + len(constants)
         leaves = [constants[i] if i in constants else next(arrays) for i in range(number)]
         return jax.tree.unflatten(self.structure, leaves).assembled()
@@ -101,29 +103,12 @@ def as_pytree(field: str, value: Any) -> Any:
         if not is_array(leaf):
             place = re.sub(r"\.attributes\['(\w+)'\]", r".\1", keystr(path[1:]))
             _check_hashable(field + place, leaf, leaf)
-            constants.append((index, leaf))
+            constants.append((index, type(leaf), leaf))
     _check_hashable(field, value, structure)
     # NumPy's arrays are data as well, and so would be compared as constants.
     arrays = [leaf for _, leaf in paths if is_array(leaf)]
     as_jax = [jnp.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in arrays]
     return Foreign(tuple(as_jax), structure, tuple(constants))
-
-
-@pytree
-class _Partial:
-    """A `functools.partial`, taken apart."""
-
-    func: Any
-    args: Any
-    keywords: Any
-
-
-@pytree
-class _Method:
-    """A bound method, taken apart."""
-
-    func: Any
-    instance: Any
 
 
 def _arrays_of(value: Any) -> list[Any]:

@@ -27,9 +27,9 @@ from jaxadv.analysis.plots.panels import panels
 from jaxadv.analysis.plots.style import save
 from jaxadv.analysis.report import Figure
 from jaxadv.cli import Option
+from jaxadv.grid.places import Place, place
 from jaxadv.landscape import spheres, views
 from jaxadv.problems.names import suggest
-from jaxadv.stores.places import Place, place
 
 DESCRIPTION = """The landscape of the adversarial loss around inputs of two-layer networks, side by
 side at several input scales: is it more regular at the smaller ones?

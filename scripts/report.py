@@ -33,9 +33,9 @@ from jaxadv.analysis.plots import growth, theory
 from jaxadv.analysis.plots import sweeps as plots
 from jaxadv.analysis.plots.style import alone, save
 from jaxadv.analysis.report import Figure
+from jaxadv.grid.places import DATA
+from jaxadv.grid.store import Store
 from jaxadv.landscape.runner import KIND as OF_LANDSCAPES
-from jaxadv.stores.places import DATA
-from jaxadv.stores.store import Store
 from jaxadv.sweeps.traces import run_traces
 from jaxadv.training.runner import KIND as OF_TRAININGS
 

@@ -21,7 +21,7 @@ from jaxadv.analysis import cells, summary
 from jaxadv.analysis.plots import sweeps as plots
 from jaxadv.analysis.plots.style import alone, save
 from jaxadv.cli import Option
-from jaxadv.stores.places import Place, place
+from jaxadv.grid.places import Place, place
 from jaxadv.sweeps.traces import run_traces
 
 DESCRIPTION = """Projected gradient ascent on random two-layer networks, over a grid of settings:

@@ -22,7 +22,7 @@ from jaxadv.analysis.plots.style import save
 from jaxadv.analysis.report import Figure
 from jaxadv.analysis.training_figures import drawings
 from jaxadv.cli import Option
-from jaxadv.stores.places import Place, place
+from jaxadv.grid.places import Place, place
 
 DESCRIPTION = """Adversarial training of two-layer networks at several input scales, learning rates
 and seeds at once: does a smaller scale converge faster, and for how long?

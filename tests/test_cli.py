@@ -13,7 +13,7 @@ import pytest
 
 import jaxadv as ja
 from jaxadv import cli
-from jaxadv.stores.store import Store
+from jaxadv.grid.store import Store
 from jaxadv.sweeps import blocks
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "sweep.py"

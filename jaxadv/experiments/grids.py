@@ -13,13 +13,13 @@ import numpy as np
 import xarray as xr
 
 from jaxadv.experiments.draws import random_mark
-from jaxadv.experiments.manifest import as_attributes, write_manifest
 from jaxadv.experiments.specification import Specification
 from jaxadv.experiments.variables import Variable
-from jaxadv.stores import places
-from jaxadv.stores.locks import locked
-from jaxadv.stores.places import Place
-from jaxadv.stores.store import ArraySpec, Store
+from jaxadv.grid import places
+from jaxadv.grid.locks import locked
+from jaxadv.grid.places import Place
+from jaxadv.grid.process import as_attributes, write_manifest
+from jaxadv.grid.store import ArraySpec, Store
 
 
 @dataclass(frozen=True)

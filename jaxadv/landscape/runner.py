@@ -12,12 +12,12 @@ from tqdm.auto import tqdm
 
 from jaxadv.experiments.grids import Column, Grid, fill, open_grid
 from jaxadv.experiments.layout import mesh_of
-from jaxadv.experiments.manifest import describe_process, now
 from jaxadv.experiments.variables import Variable
+from jaxadv.grid.process import describe_process, now
+from jaxadv.grid.store import Store
 from jaxadv.landscape.exhaustive import CriticalSurvey
 from jaxadv.landscape.spec import Cell, Landscape
 from jaxadv.landscape.survey import RegularitySurvey
-from jaxadv.stores.store import Store
 
 KIND = "survey"
 OF_CELLS = {

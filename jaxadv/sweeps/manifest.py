@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxadv.devices import Device
-from jaxadv.experiments.manifest import describe_process, now
-from jaxadv.stores.store import Store
+from jaxadv.grid.process import describe_process, now
+from jaxadv.grid.store import Store
+from jaxadv.grid.workers import LOOK_EVERY, Worker
 from jaxadv.sweeps.plan import Plan
 from jaxadv.sweeps.progress import Counts
 from jaxadv.sweeps.spec import Cell, Sweep
-from jaxadv.sweeps.workers import LOOK_EVERY, Worker
 
 TOTALS = ("seconds", "trials_run", "steps_run", "lane_steps_run")
 """What is summed over all runs."""

@@ -10,11 +10,12 @@ import xarray as xr
 
 from jaxadv.devices import Device, keep_programs, use_devices
 from jaxadv.experiments.fields import count
-from jaxadv.experiments.manifest import as_attributes, write_manifest
-from jaxadv.stores import places
-from jaxadv.stores.locks import locked
-from jaxadv.stores.places import Place
-from jaxadv.stores.store import Store
+from jaxadv.grid import places
+from jaxadv.grid.locks import locked
+from jaxadv.grid.places import Place
+from jaxadv.grid.process import as_attributes, write_manifest
+from jaxadv.grid.store import Store
+from jaxadv.grid.workers import Worker
 from jaxadv.sweeps.blocks import Task, cost, deal
 from jaxadv.sweeps.calls import run_tasks
 from jaxadv.sweeps.engine import Engine
@@ -23,7 +24,6 @@ from jaxadv.sweeps.plan import free_bytes, make_plan
 from jaxadv.sweeps.progress import Counts, Progress
 from jaxadv.sweeps.spec import Cell, Sweep
 from jaxadv.sweeps.stored import StoredSweep, identity_of, whole_dataset
-from jaxadv.sweeps.workers import Worker
 
 PATIENCE = 60
 """In seconds, for a shared file system to show what another process wrote."""

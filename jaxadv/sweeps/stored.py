@@ -14,8 +14,8 @@ import pandas as pd
 import xarray as xr
 
 from jaxadv.experiments.draws import random_mark
-from jaxadv.stores.places import DAMAGED, Place
-from jaxadv.stores.store import ArraySpec, Store
+from jaxadv.grid.places import DAMAGED, Place
+from jaxadv.grid.store import ArraySpec, Store
 from jaxadv.sweeps.blocks import Block, Task, blocks_of, networks_per_block, tasks_of
 from jaxadv.sweeps.records import VARIABLES
 from jaxadv.sweeps.spec import Cell, Sweep

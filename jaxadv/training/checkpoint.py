@@ -10,8 +10,8 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from jaxadv.stores.places import Place
-from jaxadv.stores.store import Store
+from jaxadv.grid.places import Place
+from jaxadv.grid.store import Store
 
 T = TypeVar("T")
 FILE = "checkpoint.npz"

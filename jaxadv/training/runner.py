@@ -12,9 +12,9 @@ from tqdm.auto import tqdm
 
 from jaxadv.experiments.grids import Column, Grid, fill, open_grid
 from jaxadv.experiments.layout import mesh_of
-from jaxadv.experiments.manifest import describe_process, now
-from jaxadv.stores.places import Place
-from jaxadv.stores.store import Store
+from jaxadv.grid.places import Place
+from jaxadv.grid.process import describe_process, now
+from jaxadv.grid.store import Store
 from jaxadv.training.checkpoint import Checkpoint
 from jaxadv.training.engine import Engine
 from jaxadv.training.evaluate import (

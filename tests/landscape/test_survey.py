@@ -12,12 +12,12 @@ import jaxadv as ja
 from jaxadv.ascent.kinds import MAXIMA
 from jaxadv.experiments.draws import draw, key_of
 from jaxadv.experiments.layout import mesh_of
+from jaxadv.grid.store import Store
 from jaxadv.landscape import survey
 from jaxadv.landscape.regularity import barrier, one_step, tangent_eigenvalues
 from jaxadv.landscape.runner import grid_of
 from jaxadv.landscape.survey import VARIABLES, RegularitySurvey
 from jaxadv.landscape.views import scene_of
-from jaxadv.stores.store import Store
 from jaxadv.sweeps import trials
 
 SMALL = ja.Landscape(

@@ -10,7 +10,7 @@ from pathlib import Path
 import xarray as xr
 
 import jaxadv as ja
-from jaxadv.stores.store import Store
+from jaxadv.grid.store import Store
 from jaxadv.sweeps.stored import whole_dataset
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "sweep.py"

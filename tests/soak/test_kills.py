@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from jaxadv.stores.places import DATA
-from jaxadv.stores.store import Store
+from jaxadv.grid.places import DATA
+from jaxadv.grid.store import Store
 from tests.soak import programs
 
 pytestmark = pytest.mark.slow

@@ -10,14 +10,14 @@ import pytest
 import xarray as xr
 
 import jaxadv as ja
-from jaxadv.stores import places
-from jaxadv.stores.locks import locked
-from jaxadv.stores.store import Store
+from jaxadv.grid import places
+from jaxadv.grid.locks import locked
+from jaxadv.grid.store import Store
+from jaxadv.grid.workers import Worker
 from jaxadv.sweeps import blocks, plan, runner
 from jaxadv.sweeps.engine import Engine
 from jaxadv.sweeps.records import VARIABLES
 from jaxadv.sweeps.stored import StoredSweep
-from jaxadv.sweeps.workers import Worker
 from tests.comparison import assert_same_records
 
 SWEEP = ja.Sweep(

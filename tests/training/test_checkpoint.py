@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxadv.stores.store import Store
+from jaxadv.grid.store import Store
 from jaxadv.training.checkpoint import FILE, Checkpoint
 
 BEGUN = {"weights": jnp.zeros((2, 3)), "key": jax.random.key(0), "steps": jnp.int32(0)}

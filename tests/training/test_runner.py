@@ -11,7 +11,7 @@ import xarray as xr
 
 import jaxadv as ja
 from jaxadv.experiments.layout import mesh_of
-from jaxadv.stores.store import Store
+from jaxadv.grid.store import Store
 from jaxadv.training import engine as engines
 from jaxadv.training.checkpoint import FILE
 from jaxadv.training.evaluate import (

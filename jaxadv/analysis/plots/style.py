@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxadv.analysis.estimates import Estimate
-from jaxadv.stores.places import Place
+from jaxadv.grid.places import Place
 
 WIDTH = 8.0
 """In inches, 800 pixels."""

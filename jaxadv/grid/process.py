@@ -14,7 +14,7 @@ from typing import Any
 import jax
 
 from jaxadv.devices import Device
-from jaxadv.stores.places import Place
+from jaxadv.grid.places import Place
 
 FILE = "manifest.json"
 PACKAGES = ("jaxadv", "jax", "jaxlib", "numpy", "optax", "xarray", "zarr")

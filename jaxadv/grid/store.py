@@ -20,7 +20,7 @@ import zarr
 from zarr.errors import ZarrUserWarning
 from zarr.storage import MemoryStore
 
-from jaxadv.stores.places import (
+from jaxadv.grid.places import (
     DAMAGED,
     DATA,
     FORMAT,

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from jaxadv.stores import places
-from jaxadv.stores.store import Store
-from tests.stores.test_store import IDENTITY, create, spec
+from jaxadv.grid import places
+from jaxadv.grid.store import Store
+from tests.grid.test_store import IDENTITY, create, spec
 
 
 def test_a_file_or_another_identity_is_refused_and_left_alone(tmp_path):

@@ -8,8 +8,8 @@ from pathlib import Path
 import portalocker
 import pytest
 
-from jaxadv.stores import locks
-from jaxadv.stores.locks import locked
+from jaxadv.grid import locks
+from jaxadv.grid.locks import locked
 
 
 def test_a_lock_is_for_one_alone_or_for_several_that_share_it(tmp_path):
@@ -28,7 +28,7 @@ def test_a_lock_is_for_one_alone_or_for_several_that_share_it(tmp_path):
 def test_a_crash_sets_a_lock_free(tmp_path):
     path = tmp_path / ".lock"
     code = (
-        "import sys, time, pathlib; from jaxadv.stores.locks import locked\n"
+        "import sys, time, pathlib; from jaxadv.grid.locks import locked\n"
         "with locked(pathlib.Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
     )
     process = subprocess.Popen(

@@ -8,8 +8,8 @@ import pytest
 import xarray as xr
 import zarr
 
-from jaxadv.stores import places
-from jaxadv.stores.store import NOTES, ArraySpec, Store
+from jaxadv.grid import places
+from jaxadv.grid.store import NOTES, ArraySpec, Store
 
 README = Path(__file__).parents[2] / "README.md"
 IDENTITY = {"seed": 0, "tolerances": (0.1, 0.01)}

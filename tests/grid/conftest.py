@@ -3,7 +3,7 @@
 import pytest
 from upath import UPath
 
-from jaxadv.stores import places
+from jaxadv.grid import places
 
 
 @pytest.fixture(params=["folder", "memory"])

@@ -13,6 +13,7 @@ from jaxadv.ascent.solution import Solution, Status
 from jaxadv.ascent.steps import ConstantStep, InverseCurvatureStep, NormalizedStep, StepRule
 from jaxadv.ascent.trajectory import Trajectory, ascend_recorded
 from jaxadv.devices import use_devices
+from jaxadv.grid.run import open_grid as open  # noqa: A004
 from jaxadv.landscape.runner import open_landscape, run_critical, run_landscape
 from jaxadv.landscape.spec import Landscape
 from jaxadv.lanes import lane_map
@@ -29,7 +30,7 @@ from jaxadv.problems.losses import Loss, cross_entropy, logistic, margin, quadra
 from jaxadv.problems.networks import Network, Normalized, TwoLayer, init_two_layer
 from jaxadv.problems.problem import Problem
 from jaxadv.problems.smoothness import kinks
-from jaxadv.sweeps.runner import open_sweep, run_sweep
+from jaxadv.sweeps.run import open_sweep, run_sweep
 from jaxadv.sweeps.spec import Sweep
 from jaxadv.training.runner import open_training, run_training
 from jaxadv.training.spec import Training
@@ -71,6 +72,7 @@ __all__ = [
     "lane_map",
     "logistic",
     "margin",
+    "open",
     "open_landscape",
     "open_sweep",
     "open_training",

@@ -159,11 +159,11 @@ def prepare(sweep: ja.Sweep, chosen: list[Any]) -> Callable[[], Ours]:
         ascended = time.perf_counter()
         jax.block_until_ready(running.certificates)
         certified = time.perf_counter()
-        finished = engine.finish(running)
+        totals = engine.finish(running).total
         return Ours(
-            ascent=(int(finished.steps.sum()), ascended - clock),
+            ascent=(totals["steps_run"], ascended - clock),
             certify_seconds=certified - ascended,
-            occupancy=float(finished.steps.sum() / finished.lane_steps.sum()),
+            occupancy=float(totals["steps_run"] / totals["lane_steps_run"]),
         )
 
     run()

@@ -62,8 +62,9 @@ def test_the_public_names_are_these():
         "Network", "Normalized", "NormalizedStep", "PGA", "Polished", "Problem", "RoundFace",
         "Solution", "Status", "StepRule", "Sweep", "Training", "Trajectory", "TwoLayer", "ascend",
         "ascend_recorded", "certify", "cross_entropy", "init_two_layer", "kinks", "lane_map",
-        "logistic", "margin", "open_landscape", "open_sweep", "open_training", "pga", "polish",
-        "quadratic", "run_critical", "run_landscape", "run_sweep", "run_training", "use_devices",
+        "logistic", "margin", "open", "open_landscape", "open_sweep", "open_training", "pga",
+        "polish", "quadratic", "run_critical", "run_landscape", "run_sweep", "run_training",
+        "use_devices",
     }  # fmt: skip
     assert set(ja.__all__) == expected
     for name in expected:

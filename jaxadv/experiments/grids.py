@@ -14,11 +14,12 @@ import xarray as xr
 
 from jaxadv.experiments.draws import random_mark
 from jaxadv.experiments.specification import Specification
-from jaxadv.experiments.variables import Variable
 from jaxadv.grid import places
+from jaxadv.grid.identity import Identity
 from jaxadv.grid.locks import locked
+from jaxadv.grid.manifest import as_attributes, write_manifest
 from jaxadv.grid.places import Place
-from jaxadv.grid.process import as_attributes, write_manifest
+from jaxadv.grid.schema import Variable
 from jaxadv.grid.store import ArraySpec, Store
 
 
@@ -67,7 +68,7 @@ class Grid:
         return len(next(iter(self.columns.values())).values)
 
     @property
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Identity:
         """What must be the same for all of a store: all but the number of networks."""
         fields = self.spec.labelled()
         for name in ("networks", "data_dir", "smooth"):
@@ -75,9 +76,10 @@ class Grid:
         real = self.spec.real_examples
         data = self.spec.data if real is None else real.digest
         settings = {**self.settings, "random numbers": random_mark()}
-        return {
+        entries = {
             self.kind: self.title, **fields, **self.spec.declared, "data": data, **settings,
         }  # fmt: skip
+        return Identity(self.spec.experiment, entries)
 
 
 def fill(

@@ -27,6 +27,7 @@ class Specification:
 
     Attributes:
         network: a name of `NETWORKS`, a reference, or a function.
+        networks: random networks, the independent units of every statistic.
         examples: inputs per network.
         data: what `load_examples` knows.
         data_dir: the folder with the files of mnist and cifar10.
@@ -39,6 +40,7 @@ class Specification:
     functions: ClassVar[Mapping[str, Mapping[str, Any]]]
     """The fields of functions, with what is built in for each."""
     network: Function
+    networks: int
     examples: int
     data: str
     data_dir: str

@@ -1,12 +1,8 @@
-"""What a variable of a dataset is: where it is found, what it says of itself, and what is missing.
+"""Values of a dataset that may be missing.
 
 In a dataset a missing value is NaN. Programs compute no such NaN: they return `Known` values, so
 that ``jax_debug_nans`` stops at faults alone.
 """
-
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,36 +10,6 @@ from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, ScalarLike
 
 from jaxadv.pytrees import pytree
-
-
-@dataclass(frozen=True)
-class Variable:
-    """One variable of an experiment's dataset, for each cell and network.
-
-    Attributes:
-        field: its name where it is computed.
-        long_name: what it is, in words.
-        units: of the values.
-        dtype: of the values; "float" in the precision of the experiment.
-        flags: the meanings of its values, if these are flags.
-        dims: its dimensions, after (cell, network).
-    """
-
-    field: str
-    long_name: str
-    units: str = "1"
-    dtype: str = "float"
-    flags: type[IntEnum] | None = None
-    dims: tuple[str, ...] = ("example", "start")
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """CF attributes."""
-        attributes: dict[str, Any] = {"long_name": self.long_name, "units": self.units}
-        if self.flags is not None:
-            attributes["flag_values"] = [flag.value for flag in self.flags]
-            attributes["flag_meanings"] = " ".join(flag.name.lower() for flag in self.flags)
-        return attributes
 
 
 @pytree

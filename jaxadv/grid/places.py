@@ -1,16 +1,17 @@
 """Where a store is, and whether what is there is ours: folders, and addresses of fsspec."""
 
 import contextlib
-import json
 import shutil
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
 
 import zarr
 from upath import UPath
 from zarr.abc.store import Store as ZarrStore
 from zarr.storage import FsspecStore, LocalStore
+
+from jaxadv.grid.identity import Identity
 
 Place = Path | UPath
 """A local path, or an address of fsspec."""
@@ -48,7 +49,12 @@ def place(path: str | Path) -> Place:
         raise ValueError(f"store: cannot reach {str(path)!r}: {error}") from error
 
 
-def check(path: Place, identity: Mapping[str, Any] | None = None) -> None:
+def address_of(path: Place) -> str:
+    """The address of a place, the same from every folder."""
+    return str(path.resolve()) if isinstance(path, Path) else str(path)
+
+
+def check(path: Place, identity: Identity | None = None) -> None:
     """Refuse a path at which a store cannot be, or not one of this identity.
 
     Raises:
@@ -56,7 +62,7 @@ def check(path: Place, identity: Mapping[str, Any] | None = None) -> None:
     """
     group = open_group(path)
     if group is not None and identity is not None and "identity" in group.attrs:
-        check_identity(str(path), group, identity)
+        identity.check(str(path), dict(group.attrs))
 
 
 def delete(path: Place) -> None:
@@ -101,11 +107,11 @@ def open_group(path: Place) -> zarr.Group | None:
         ) from error
     if group.attrs.get("maker") != MAKER:
         raise ValueError(f"store: {str(data)!r} was not made here; give another folder")
-    found = group.attrs.get("format")
-    if found != FORMAT:
+    stored_format = group.attrs.get("format")
+    if stored_format != FORMAT:
         raise ValueError(
-            f"store: {str(path)!r} has format {found}, this version of jaxadv reads {FORMAT}; take "
-            "that which made it, or give another folder"
+            f"store: {str(path)!r} has format {stored_format}, this version of jaxadv reads "
+            f"{FORMAT}; take that which made it, or give another folder"
         )
     return group
 
@@ -121,23 +127,6 @@ def zarr_store(path: Place) -> ZarrStore:
     return FsspecStore.from_url(str(path / DATA), storage_options=dict(path.storage_options))
 
 
-def check_identity(name: str, group: zarr.Group, wanted: Mapping[str, Any]) -> None:
-    """Refuse a store whose values depend on something else.
-
-    Raises:
-        ValueError: names what differs.
-    """
-    # As JSON has them: a list is a tuple.
-    found, wanted = (
-        json.loads(json.dumps(dict(named)))
-        for named in (cast(Any, group.attrs["identity"]), wanted)
-    )
-    differing = [key for key in {**found, **wanted} if found.get(key) != wanted.get(key)]
-    if differing:
-        has = ", ".join(f"{key} {found.get(key)}, not {wanted.get(key)}" for key in differing)
-        raise ValueError(f"store: {name!r} was made with {has}; give another folder")
-
-
 @contextlib.contextmanager
 def writing(name: str) -> Iterator[None]:
     """Say of what a write that failed was a part: an `OSError` in one line."""
@@ -148,3 +137,22 @@ def writing(name: str) -> Iterator[None]:
         raise OSError(
             f"store: cannot write to {name!r}: {reason}; what was complete is kept"
         ) from error
+
+
+def replace_file(path: Place, content: bytes) -> None:
+    """Write a file whole or not at all, in place of an earlier one.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    if not isinstance(path, Path):
+        # An object store shows a file when all of it was written.
+        path.write_bytes(content)
+        return
+    unfinished = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise

@@ -1,12 +1,10 @@
-"""What every manifest says of a run: time, versions, machine, settings of JAX."""
+"""What a manifest says of a process: time, versions, machine, settings of JAX."""
 
 import datetime as dt
-import json
 import os
 import platform
 import subprocess
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,9 +12,7 @@ from typing import Any
 import jax
 
 from jaxadv.devices import Device
-from jaxadv.grid.places import Place
 
-FILE = "manifest.json"
 PACKAGES = ("jaxadv", "jax", "jaxlib", "numpy", "optax", "xarray", "zarr")
 FLAGS = (
     "jax_default_prng_impl",
@@ -48,34 +44,6 @@ def describe_process(devices: Sequence[Device]) -> dict[str, Any]:
 def now() -> str:
     """The time, as manifests have it."""
     return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
-
-
-def as_attributes(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """A manifest as a dataset's attributes: what is nested becomes JSON.
-
-    Example:
-        >>> as_attributes({"steps_run": 3, "runs": [{"worker": 0}]})
-        {'steps_run': 3, 'runs': '[{"worker": 0}]'}
-    """
-    return {
-        name: json.dumps(value) if isinstance(value, dict | list) else value
-        for name, value in manifest.items()
-    }
-
-
-def write_manifest(folder: Place, manifest: Mapping[str, Any]) -> None:
-    """Write a manifest beside its data, whole or not at all."""
-    text = json.dumps(manifest, indent=2) + "\n"
-    if not isinstance(folder, Path):
-        # An object store shows what was written when all of it was.
-        (folder / FILE).write_text(text, encoding="utf-8")
-        return
-    path = folder / FILE
-    if path.exists() and path.read_bytes() == text.encode():
-        return
-    unfinished = folder / f".{FILE}-{uuid.uuid4().hex}"
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
 
 
 def _commit() -> str:

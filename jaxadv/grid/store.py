@@ -20,13 +20,13 @@ import zarr
 from zarr.errors import ZarrUserWarning
 from zarr.storage import MemoryStore
 
+from jaxadv.grid.identity import Identity
 from jaxadv.grid.places import (
     DAMAGED,
     DATA,
     FORMAT,
     MAKER,
     Place,
-    check_identity,
     open_group,
     writing,
     zarr_store,
@@ -44,13 +44,18 @@ class ArraySpec:
     chunks: tuple[int, ...]
     dtype: Any
     attributes: Mapping[str, Any]
+    fill_value: Any = None
+    """Of parts that were not written; by default 0, NaN or ""."""
 
 
 class Store:
     """A zarr group on disk, on an object store or in memory.
 
+    Attributes:
+        path: where it is; None in memory.
+
     Example:
-        >>> store = Store.create(None, {"seed": 0}, {"title": "Counts"})
+        >>> store = Store.create(None, Identity("count", {"seed": 0}), {"title": "Counts"})
         >>> store.lay_out({"count": ArraySpec(("run",), (4,), (2,), "int32", {"units": "1"})})
         >>> store.write({"count": np.array([5, 6])}, {"run": slice(2, 4)})
         >>> store.dataset()["count"].values.tolist()
@@ -58,18 +63,18 @@ class Store:
     """
 
     def __init__(self, group: zarr.Group, path: Place | None) -> None:
-        self._group, self._path = group, path
+        self._group, self.path = group, path
         self._name = "memory" if path is None else str(path)
 
     @classmethod
     def create(
-        cls, path: Place | None, identity: Mapping[str, Any], attributes: Mapping[str, Any]
+        cls, path: Place | None, identity: Identity, attributes: Mapping[str, Any]
     ) -> "Store":
         """The store at ``path``, made if it is not there yet; in memory if ``path`` is None.
 
         Args:
             path: a folder, which need not exist, or an address.
-            identity: what all values depend on, as JSON has it.
+            identity: what all values depend on.
             attributes: of the dataset.
 
         Raises:
@@ -86,8 +91,9 @@ class Store:
             # New, or a creation that was cut short. The identity comes last.
             with writing(name):
                 group.require_group(NOTES)
-                group.update_attributes({**attributes, "identity": dict(identity)})
-        check_identity(name, group, identity)
+                whose = {"experiment": identity.experiment, "identity": dict(identity.entries)}
+                group.update_attributes({**attributes, **whose})
+        identity.check(name, dict(group.attrs))
         return cls(group, path)
 
     @classmethod
@@ -116,7 +122,7 @@ class Store:
                         shape=spec.shape,
                         chunks=spec.chunks,
                         dtype=spec.dtype,
-                        fill_value=_fill_value(np.dtype(spec.dtype)),
+                        fill_value=_fill_value(spec),
                         dimension_names=spec.dims,
                         # One folder for an array's files, not one for each.
                         chunk_key_encoding={"name": "default", "separator": "."},
@@ -144,7 +150,7 @@ class Store:
 
     def erase(self, names: Iterable[str], block: Mapping[str, Any]) -> None:
         """Delete the chunks of some arrays that a block has a part in, also damaged ones."""
-        assert self._path is not None
+        assert self.path is not None
         for name in names:
             array = self._array(name)
             ranges = []
@@ -154,7 +160,7 @@ class Store:
             for place in itertools.product(*ranges):
                 key = cast(Any, array.metadata).encode_chunk_key(place)
                 with writing(self._name):
-                    (self._path / DATA / name / key).unlink(missing_ok=True)
+                    (self.path / DATA / name / key).unlink(missing_ok=True)
 
     def sizes(self, name: str) -> dict[str, int]:
         """The length of an array, by dimension; empty if there is none."""
@@ -171,6 +177,15 @@ class Store:
     def dtype(self, name: str) -> np.dtype:
         """The type of an array's values."""
         return np.dtype(cast(Any, self._array(name).dtype))
+
+    def attributes_of(self, name: str) -> dict[str, Any]:
+        """The attributes of an array; empty if there is none."""
+        return dict(self._array(name).attrs) if self._has(name) else {}
+
+    def describe(self, name: str, attributes: Mapping[str, Any]) -> None:
+        """Add attributes to an array."""
+        with writing(self._name):
+            self._array(name).update_attributes(dict(attributes))
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -239,5 +254,8 @@ class Store:
         return tuple(block.get(dim, slice(None)) for dim in self._dims(array))
 
 
-def _fill_value(dtype: np.dtype) -> Any:
+def _fill_value(spec: ArraySpec) -> Any:
+    dtype = np.dtype(spec.dtype)
+    if spec.fill_value is not None:
+        return spec.fill_value
     return np.nan if dtype.kind == "f" else "" if dtype.kind == "T" else 0

@@ -15,7 +15,7 @@ from jaxadv.ascent.pga import PGA
 from jaxadv.devices import on_devices
 from jaxadv.experiments.draws import Given, Source, Tag, draw, given_of, key_of
 from jaxadv.experiments.layout import usual_lanes
-from jaxadv.experiments.variables import Variable
+from jaxadv.grid.schema import Variable
 from jaxadv.landscape.critical import Critical, find_critical_points
 from jaxadv.landscape.maxima import SAME, climb
 from jaxadv.landscape.meshes import EULER

@@ -12,8 +12,8 @@ from tqdm.auto import tqdm
 
 from jaxadv.experiments.grids import Column, Grid, fill, open_grid
 from jaxadv.experiments.layout import mesh_of
-from jaxadv.experiments.variables import Variable
 from jaxadv.grid.process import describe_process, now
+from jaxadv.grid.schema import Variable
 from jaxadv.grid.store import Store
 from jaxadv.landscape.exhaustive import CriticalSurvey
 from jaxadv.landscape.spec import Cell, Landscape

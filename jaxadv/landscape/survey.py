@@ -19,7 +19,8 @@ from jaxadv.ascent.solution import Status
 from jaxadv.devices import on_devices
 from jaxadv.experiments.draws import Draws, Given, IntLike, Source, Tag, draw, given_of, key_of
 from jaxadv.experiments.layout import usual_certify_lanes, usual_lanes
-from jaxadv.experiments.variables import Record, Variable, filled, known_where
+from jaxadv.experiments.variables import Record, filled, known_where
+from jaxadv.grid.schema import Variable
 from jaxadv.landscape.maxima import Ends, climb, group, representatives
 from jaxadv.landscape.regularity import barrier, gradient_change, one_step, tangent_eigenvalues
 from jaxadv.landscape.spec import Cell, Landscape

@@ -5,7 +5,7 @@ certify. Every device works through networks of its own and shares nothing with 
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -24,6 +24,8 @@ from jaxadv.ascent.pga import State
 from jaxadv.ascent.solution import Solution
 from jaxadv.devices import on_devices
 from jaxadv.experiments.draws import Draws, Given, Source, draw, given_of, key_of
+from jaxadv.grid.states import States
+from jaxadv.grid.work import Finished, Tick
 from jaxadv.lanes import Loops, run_lanes
 from jaxadv.sweeps.plan import Plan
 from jaxadv.sweeps.records import record
@@ -54,20 +56,6 @@ class Running(NamedTuple):
     lane_steps: Float[Array, " network"]
 
 
-class Finished(NamedTuple):
-    """Trials that have ended.
-
-    Attributes:
-        records: by variable, with axes (cell, network, example, start[, tolerance]).
-        steps: how many steps the trials on each network took.
-        lane_steps: how many steps their lanes were held for.
-    """
-
-    records: dict[str, np.ndarray]
-    steps: Int[np.ndarray, " network"]
-    lane_steps: Float[np.ndarray, " network"]
-
-
 class Programs(NamedTuple):
     """A group's compiled programs, and the bytes that a call of all needs on each device."""
 
@@ -84,6 +72,17 @@ class Engine:
         group = cells[0].group
         self._double = sweep.precision == "double"
         self._plan = plan
+        self._layout = {
+            "dim": group.dim,
+            "width": group.width,
+            "activation": sweep.label("activations", group.activation),
+            "loss": sweep.label("losses", group.loss),
+            "cells": len(cells),
+            "lanes": plan.num_lanes,
+            "check_every": plan.check_every,
+            "networks_at_once": plan.networks_at_once,
+            "networks_per_call": plan.networks_per_call,
+        }
         self._settings = settings_of(sweep, cells)
         self._shape = (len(self._settings.scale), sweep.examples, sweep.starts)
         self._numbers = longest_first(self._settings, sweep.examples, sweep.starts)
@@ -103,12 +102,18 @@ class Engine:
         return self._programs.num_bytes
 
     @property
-    def plan(self) -> Plan:
-        """The layout; `start` takes its `networks_per_call` networks at most."""
-        return self._plan
+    def replicates_per_call(self) -> int:
+        """How many networks `start` takes at most."""
+        return self._plan.networks_per_call
 
-    def start(self, networks: Sequence[int]) -> Running:
-        """Begin all trials on some networks; does not wait."""
+    @property
+    def layout(self) -> Mapping[str, Any]:
+        """How the trials lie on the devices; for the manifest."""
+        return self._layout
+
+    def start(self, networks: Sequence[int], states: States | None = None) -> Running:
+        """Begin all trials on some networks; does not wait. They are short, and keep no state."""
+        del states
         # A last call with fewer networks repeats one: one shape, one compilation.
         indices = np.resize(np.asarray(networks, np.int32), self._plan.networks_per_call)
         trials = (self._settings, self._numbers)
@@ -119,8 +124,9 @@ class Engine:
             certificates = self._programs.certify((draws, solutions), *trials)
         return Running(len(networks), solutions, certificates, lane_steps)
 
-    def finish(self, running: Running) -> Finished:
+    def finish(self, running: Running, tick: Tick | None = None) -> Finished:
         """Wait for the trials to end, and take their records."""
+        del tick
         # In small naps, so that a signal is heard at once.
         while not all(leaf.is_ready() for leaf in jax.tree.leaves(running[1:])):
             time.sleep(NAP)
@@ -134,9 +140,12 @@ class Engine:
         records = record(running.solutions, running.certificates)
         steps = np.asarray(running.solutions.steps)[: running.num_networks]
         return Finished(
-            records={name: arrange(values) for name, values in records.items()},
-            steps=steps.sum(axis=1, dtype=np.int64),
-            lane_steps=np.asarray(running.lane_steps)[: running.num_networks],
+            {name: arrange(values) for name, values in records.items()},
+            {
+                "trials_run": np.full(running.num_networks, len(self._numbers)),
+                "steps_run": steps.sum(axis=1, dtype=np.int64),
+                "lane_steps_run": np.asarray(running.lane_steps)[: running.num_networks],
+            },
         )
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from jaxadv.ascent.certificate import Certificate
 from jaxadv.ascent.kinds import Kind
 from jaxadv.ascent.solution import Solution, Status
-from jaxadv.experiments.variables import Known, Variable, filled, known_on_boundary
+from jaxadv.experiments.variables import Known, filled, known_on_boundary
+from jaxadv.grid.schema import Variable
 
 SOLUTION = {
     "num_steps": Variable(

@@ -12,7 +12,8 @@ from jaxadv.ascent.certificate import certify
 from jaxadv.ascent.kinds import MAXIMA
 from jaxadv.ascent.pga import PGA, ascend
 from jaxadv.experiments.draws import Draws
-from jaxadv.experiments.variables import Known, Record, Variable, known_on_boundary, known_where
+from jaxadv.experiments.variables import Known, Record, known_on_boundary, known_where
+from jaxadv.grid.schema import Variable
 from jaxadv.learning.attack import Attack, mean_loss
 from jaxadv.problems.checks import offers
 from jaxadv.problems.constraints import CertifiableConstraint

@@ -1,5 +1,6 @@
 """Where stores are: what is refused, what is taken up, and what is deleted."""
 
+import dataclasses
 import importlib.util
 import json
 from pathlib import Path
@@ -20,9 +21,16 @@ def test_a_file_or_another_identity_is_refused_and_left_alone(tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
     create(tmp_path / "run")
     with pytest.raises(ValueError, match=r"was made with seed 0, not 1; give another folder"):
-        create(tmp_path / "run", {**IDENTITY, "seed": 1})
+        create(tmp_path / "run", other(seed=1))
     with pytest.raises(ValueError, match=r"precision None, not double"):
-        places.check(tmp_path / "run", {**IDENTITY, "precision": "double"})
+        places.check(tmp_path / "run", other(precision="double"))
+    with pytest.raises(ValueError, match="holds a count, not a sum; give another folder"):
+        places.check(tmp_path / "run", dataclasses.replace(IDENTITY, experiment="sum"))
+
+
+def other(**entries):
+    """The identity with further entries."""
+    return dataclasses.replace(IDENTITY, entries={**IDENTITY.entries, **entries})
 
 
 @pytest.mark.parametrize(
@@ -111,11 +119,11 @@ def test_a_path_may_begin_with_the_users_home_and_an_address_is_left_alone(tmp_p
     ("address", "message"),
     [
         ("nowhere://bucket/run", "Unsupported filesystem: 'nowhere'"),
-        ("s3://bucket/run", "Install s3fs"),
+        ("gs://bucket/run", "Please install gcsfs"),
     ],
 )
 def test_addresses_that_cannot_be_reached_say_why(address, message):
-    if address.startswith("s3") and importlib.util.find_spec("s3fs"):
-        pytest.skip("s3fs is there")
+    if address.startswith("gs") and importlib.util.find_spec("gcsfs"):
+        pytest.skip("gcsfs is there")
     with pytest.raises(ValueError, match=f"store: cannot reach '{address}': .*{message}"):
         places.place(address)

@@ -9,10 +9,11 @@ import xarray as xr
 import zarr
 
 from jaxadv.grid import places
+from jaxadv.grid.identity import Identity
 from jaxadv.grid.store import NOTES, ArraySpec, Store
 
 README = Path(__file__).parents[2] / "README.md"
-IDENTITY = {"seed": 0, "tolerances": (0.1, 0.01)}
+IDENTITY = Identity("count", {"seed": 0, "tolerances": (0.1, 0.01)})
 
 
 def spec(runs=4, dtype="int32", chunk=2):

@@ -11,7 +11,7 @@ import xarray as xr
 
 import jaxadv as ja
 from jaxadv.grid.store import Store
-from jaxadv.sweeps.stored import whole_dataset
+from jaxadv.grid.stored import whole_dataset
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "sweep.py"
 

@@ -13,11 +13,13 @@ import jaxadv as ja
 from jaxadv.grid import places
 from jaxadv.grid.locks import locked
 from jaxadv.grid.store import Store
+from jaxadv.grid.stored import StoredGrid
 from jaxadv.grid.workers import Worker
-from jaxadv.sweeps import blocks, plan, runner
+from jaxadv.sweeps import plan
+from jaxadv.sweeps import run as sweep_run
 from jaxadv.sweeps.engine import Engine
 from jaxadv.sweeps.records import VARIABLES
-from jaxadv.sweeps.stored import StoredSweep
+from jaxadv.sweeps.run import SweepWork
 from tests.comparison import assert_same_records
 
 SWEEP = ja.Sweep(
@@ -30,7 +32,7 @@ DATA = places.DATA
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     """Blocks of two networks, and calls of one, so that all has one shape."""
-    monkeypatch.setattr(blocks, "BLOCK_TRIALS", 8)
+    monkeypatch.setattr(sweep_run, "BLOCK_TRIALS", 8)
     monkeypatch.setattr(plan, "TRIALS_PER_CALL", 1)
 
 
@@ -54,7 +56,7 @@ def finished(tmp_path_factory, whole):
     """A complete store; to be copied before it is spoilt."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan, "TRIALS_PER_CALL", 1)
-        patch.setattr(blocks, "BLOCK_TRIALS", 8)
+        patch.setattr(sweep_run, "BLOCK_TRIALS", 8)
         path = tmp_path_factory.mktemp("finished") / "run"
         xr.testing.assert_equal(run(store=path), whole)
     return path
@@ -71,12 +73,12 @@ class Stopped(Engine):
     stop_at = 0
     calls: list[list[int]] = []  # noqa: RUF012, set by each test
 
-    def start(self, networks):
+    def start(self, networks, states=None):
         """Write down which networks were asked for."""
         type(self).calls.append(list(networks))
         if len(self.calls) == self.stop_at:
             raise KeyboardInterrupt
-        return super().start(networks)
+        return super().start(networks, states)
 
 
 @pytest.mark.parametrize("stop_at", [1, 2, 4, 5])
@@ -85,7 +87,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_blocks_that_are_not_complete(
 ):
     monkeypatch.setattr(Stopped, "stop_at", stop_at)
     monkeypatch.setattr(Stopped, "calls", [])
-    monkeypatch.setattr(runner, "Engine", Stopped)
+    monkeypatch.setattr(sweep_run, "Engine", Stopped)
     with pytest.raises(KeyboardInterrupt):
         run(store=tmp_path)
     # One call was under way; a block is complete with both of its networks.
@@ -210,9 +212,9 @@ def test_the_coordinates_are_written_again_or_missed(store, whole):
 
 def test_the_blocks_of_a_store_are_those_of_its_first_layout(store, whole, monkeypatch):
     shutil.rmtree(store / DATA / "complete")
-    monkeypatch.setattr(blocks, "BLOCK_TRIALS", 400)
+    monkeypatch.setattr(sweep_run, "BLOCK_TRIALS", 400)
     run(store=store)
-    assert StoredSweep.create(store, SWEEP).store.chunks("complete")["network"] == 2
+    assert StoredGrid.create(store, SweepWork(SWEEP)).store.chunks("complete")["network"] == 2
     xr.testing.assert_equal(run(store=store), whole)
 
 
@@ -381,7 +383,7 @@ def test_a_manifest_says_what_ran_and_on_what(finished):
     assert manifest["format"] == places.FORMAT
     assert manifest["identity"]["seed"] == 0
     assert manifest["trials_run"] == SWEEP.num_trials
-    assert 0 < manifest["occupancy"] <= 1
+    assert 0 < manifest["steps_run"] <= manifest["lane_steps_run"]
     (only,) = manifest["runs"]
     assert only["jax_version"] == jax.__version__
     assert only["device_count"] == 1
@@ -404,7 +406,7 @@ def test_addresses_of_fsspec_are_stores_like_folders(tmp_path, whole, scheme):
 
 
 def test_a_disk_that_is_full_keeps_what_was_complete(tmp_path, monkeypatch, whole):
-    write, count = StoredSweep.write, iter(range(9))
+    write, count = StoredGrid.write, iter(range(9))
 
     def full(self, task, records):
         if next(count) == 1:
@@ -412,7 +414,7 @@ def test_a_disk_that_is_full_keeps_what_was_complete(tmp_path, monkeypatch, whol
         write(self, task, records)
 
     with monkeypatch.context() as patch:
-        patch.setattr(StoredSweep, "write", full)
+        patch.setattr(StoredGrid, "write", full)
         with pytest.raises(OSError, match="No space left"):
             run(store=tmp_path)
     assert ja.open_sweep(tmp_path).complete.values.sum() == 4

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.sweeps.stored import identity_of
+from jaxadv.sweeps.run import SweepWork
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_images_are_found_where_the_users_files_are(tmp_path, of):
     moved = of(data="mnist", data_dir=str(tmp_path / "moved"), examples=2)
     assert moved.fingerprint == spec.fingerprint != of().fingerprint
     if of is ja.Sweep:
-        assert identity_of(moved) == identity_of(spec)
+        assert SweepWork(moved).identity == SweepWork(spec).identity
 
 
 @pytest.mark.parametrize("of", [ja.Sweep, ja.Landscape, ja.Training])

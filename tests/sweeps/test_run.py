@@ -13,10 +13,11 @@ import xarray as xr
 import jaxadv as ja
 from jaxadv.analysis import cells, summary
 from jaxadv.experiments.draws import draw, key_of
-from jaxadv.sweeps import runner
+from jaxadv.sweeps import run as sweep_run
 from jaxadv.sweeps.engine import Engine, compile_programs
 from jaxadv.sweeps.plan import make_plan
 from jaxadv.sweeps.records import VARIABLES
+from jaxadv.sweeps.run import SweepWork
 from jaxadv.sweeps.traces import run_traces
 from jaxadv.sweeps.trials import source_of
 
@@ -121,7 +122,8 @@ def test_networks_side_by_side_change_no_record(small, monkeypatch, networks_at_
     found = small.isel(cell=cells, network=slice(0, networks_at_once))
     for name in ("num_steps", "reached", "status", "kind", "boundary_step"):
         np.testing.assert_array_equal(finished.records[name], found[name], err_msg=name)
-    assert finished.steps.sum() == int(found.num_steps[..., -1].sum()) <= finished.lane_steps.sum()
+    total = finished.total
+    assert total["steps_run"] == int(found.num_steps[..., -1].sum()) <= total["lane_steps_run"]
 
 
 @pytest.mark.slow
@@ -133,7 +135,7 @@ def test_single_precision_counts_hardly_depend_on_the_layout():
 
 
 def test_a_network_that_cannot_fit_is_refused_with_the_bytes_it_needs(monkeypatch):
-    monkeypatch.setattr(runner, "free_bytes", lambda *_: 1000)
+    monkeypatch.setattr(sweep_run, "free_bytes", lambda *_: 1000)
     with pytest.raises(ValueError, match=r"memory: one network of width 24 .* needs .* bytes"):
         ja.run_sweep(SMALL, progress=False)
 
@@ -147,13 +149,11 @@ def test_calls_shrink_until_they_fit(monkeypatch):
             self.num_bytes = 100 * plan.networks_per_call
 
     sweep = ja.Sweep(networks=40, examples=1, starts=1)
-    monkeypatch.setattr(runner, "Engine", Sized)
+    monkeypatch.setattr(sweep_run, "Engine", Sized)
     for free, expected in ((4000, 40), (3999, 20), (1400, 10), (100, 1)):
-        monkeypatch.setattr(runner, "free_bytes", lambda *_, free=free: free)
-        fitting = runner._fitting_engine(
-            sweep, sweep.cells, jax.devices()[:1], {"lanes": None, "check_every": None}
-        )
-        assert fitting.plan.networks_per_call == expected
+        monkeypatch.setattr(sweep_run, "free_bytes", lambda *_, free=free: free)
+        fitting = SweepWork(sweep).program(sweep.cells, jax.devices()[:1])
+        assert fitting.replicates_per_call == expected
 
 
 @pytest.mark.parametrize("layout", [{"lanes": 0}, {"check_every": 0}, {"devices": 0}])
@@ -184,7 +184,7 @@ def test_a_stored_sweep_is_the_one_in_memory_and_xarray_opens_it(small, tmp_path
         xr.testing.assert_equal(dataset.load(), small)
     with xr.open_zarr(tmp_path / "run" / "data.zarr", consolidated=False, chunks=None) as plain:
         np.testing.assert_array_equal(plain.num_steps, small.num_steps)
-    monkeypatch.setattr(runner, "Engine", None)  # a complete store is not run again
+    monkeypatch.setattr(sweep_run, "Engine", None)  # a complete store is not run again
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     again = ja.run_sweep(SMALL, tmp_path / "run", progress=False)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before

@@ -1,0 +1,95 @@
+"""What the grids of all experiments have in common: an identity and cells from a specification."""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, TypeVar
+
+from jaxadv.experiments.draws import random_mark
+from jaxadv.experiments.specification import Specification
+from jaxadv.grid.identity import Identity
+from jaxadv.grid.schema import TEXT, Coordinate
+
+OF_GROUPS: Mapping[str, Coordinate] = {
+    "dim": Coordinate("input dimension", "int64"),
+    "width": Coordinate("hidden width", "int64"),
+    "activation": Coordinate("activation", TEXT),
+    "loss": Coordinate("loss", TEXT),
+}
+"""The coordinates on ``cell`` that cells of a group have in common."""
+
+
+S = TypeVar("S", bound=Specification)
+
+
+@dataclasses.dataclass(frozen=True)
+class SpecifiedWork(Generic[S]):
+    """The part of a `jaxadv.grid.work.Work` that follows from a specification.
+
+    Attributes:
+        columns: the coordinates on ``cell``, by name: fields of cells, and of their groups.
+        labels: the columns of functions, with the fields that these are values of.
+        of_cells: the fields that cells are made of; older stores have them in their identity.
+        spec: the specification.
+    """
+
+    columns: ClassVar[Mapping[str, Coordinate]]
+    labels: ClassVar[Mapping[str, str]]
+    of_cells: ClassVar[frozenset[str]]
+    spec: S
+
+    @property
+    def text(self) -> str:
+        """The specification as a TOML document."""
+        return self.spec.text
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What all values depend on beside the specification."""
+        return {}
+
+    @property
+    def identity(self) -> Identity:
+        """All fields but those of the cells, the number of networks, and where the data is."""
+        outside = {*self.of_cells, "networks", "data_dir"}
+        fields = {n: value for n, value in self.spec.labelled().items() if n not in outside}
+        usual = {
+            field.name: field.default
+            for field in dataclasses.fields(self.spec)  # pyright: ignore[reportArgumentType]
+            if field.name in fields
+        }
+        real = self.spec.real_examples
+        data = self.spec.data if real is None else real.digest
+        drawn = {"data": data, "random numbers": random_mark()}
+        return Identity(
+            self.spec.experiment, {**fields, **self.settings, **drawn}, usual, self.of_cells
+        )
+
+    @property
+    def replicates(self) -> int:
+        """Networks in each cell."""
+        return self.spec.networks
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """None."""
+        return {}
+
+    def values_of(self, cell: Any) -> tuple[Any, ...]:
+        """The values of a cell's coordinates, in the order of the columns."""
+        values = []
+        for name in self.columns:
+            value = getattr(cell if hasattr(cell, name) else cell.group, name)
+            field = self.labels.get(name)
+            values.append(value if field is None else self.spec.label(field, value))
+        return tuple(values)
+
+    def rate(self, counts: Counter[str], seconds: float) -> str:
+        """Nothing beside the progress bar's own."""
+        del counts, seconds
+        return ""
+
+    def check(self, *, stored: bool) -> None:
+        """Refuse functions without a name where the work is stored."""
+        if stored:
+            self.spec.check_names()

@@ -1,0 +1,159 @@
+"""Where blocks run: on the devices of this process, or on the workers of an executor."""
+
+import functools
+import itertools
+import operator
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Executor, as_completed
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from jaxadv.devices import Device, keep_programs, use_devices
+from jaxadv.grid.blocks import Block
+from jaxadv.grid.places import place
+from jaxadv.grid.process import describe_process
+from jaxadv.grid.store import Store
+from jaxadv.grid.stored import StoredGrid
+from jaxadv.grid.work import Finished, Program, Tick, Work
+
+T = TypeVar("T")
+
+
+class Ended(NamedTuple):
+    """A call that has ended: what it did, and what is complete in the store since then."""
+
+    called: Counter[str]
+    completed: Counter[str]
+
+
+def run_here(
+    stored: StoredGrid,
+    blocks: Iterable[Block],
+    programs: Mapping[tuple[Any, ...], Program],
+    tick: Tick,
+) -> Iterator[Ended]:
+    """Run blocks, or parts of them, on the devices of this process, and write their records.
+
+    A call takes as many replicates as its program can, of several blocks if need be. While one call
+    is waited for, the next is under way: no device runs dry.
+
+    Args:
+        stored: where the records go.
+        blocks: what is to be run.
+        programs: by the cells of the blocks.
+        tick: as of `Program.finish`.
+    """
+    ended: dict[Block, list[Finished]] = {}
+    by_cells: dict[tuple[Any, ...], list[Block]] = {}
+    for block in blocks:
+        by_cells.setdefault(block.cells, []).append(block)
+    for portion, program, running in _one_ahead(_started(stored, by_cells, programs)):
+        call = program.finish(running, tick)
+        completed: Counter[str] = Counter()
+        first = 0
+        for block, places in itertools.groupby(portion, key=operator.itemgetter(0)):
+            last = first + len(list(places))
+            parts = ended.setdefault(block, [])
+            parts.append(_part(call, slice(first, last)))
+            first = last
+            if sum(len(next(iter(part.counts.values()))) for part in parts) == len(block):
+                whole = _joined(ended.pop(block))
+                stored.write(block, whole.records)
+                completed += whole.total
+        yield Ended(call.total, completed)
+
+
+def _started(
+    stored: StoredGrid,
+    blocks: Mapping[tuple[Any, ...], list[Block]],
+    programs: Mapping[tuple[Any, ...], Program],
+) -> Iterator[tuple[list[tuple[Block, int]], Program, Any]]:
+    for cells, of_cells in blocks.items():
+        program, states = programs[cells], stored.states_of(cells)
+        replicates = ((block, index) for block in of_cells for index in block.replicates)
+        while portion := list(itertools.islice(replicates, program.replicates_per_call)):
+            yield portion, program, program.start([index for _, index in portion], states)
+
+
+def _one_ahead(items: Iterable[T]) -> Iterator[T]:
+    """The items, each made before the one ahead of it is given out."""
+    items = iter(items)
+    ahead = deque(itertools.islice(items, 1))
+    for item in items:
+        ahead.append(item)
+        yield ahead.popleft()
+    yield from ahead
+
+
+def _part(finished: Finished, replicates: slice) -> Finished:
+    return Finished(
+        {name: values[:, replicates] for name, values in finished.records.items()},
+        {name: values[replicates] for name, values in finished.counts.items()},
+    )
+
+
+def _joined(parts: Sequence[Finished]) -> Finished:
+    records, counts = parts[0].records, parts[0].counts
+    return Finished(
+        {name: np.concatenate([part.records[name] for part in parts], axis=1) for name in records},
+        {name: np.concatenate([part.counts[name] for part in parts]) for name in counts},
+    )
+
+
+@dataclass(frozen=True)
+class Task:
+    """A block, to be run in whichever process an executor chooses.
+
+    It can be run again, moved or lost: it runs what is not complete, and writes its own chunks.
+
+    Attributes:
+        work: the grid.
+        store: the address of its store, which is laid out.
+        block: which block.
+        devices: how many devices of the worker to use; None for all.
+    """
+
+    work: Work
+    store: str
+    block: Block
+    devices: int | None
+
+    def __call__(self) -> tuple[Counter[str], dict[str, Any]]:
+        """What was run, and a description of the process that ran it."""
+        keep_programs()
+        devices = tuple(use_devices(self.devices))
+        stored = StoredGrid(self.work, Store.open(place(self.store)))
+        parts = stored.check(self.block)
+        programs = {part.cells: _program(self.work, part.cells, devices) for part in parts}
+        calls = run_here(stored, parts, programs, lambda *_: None)
+        return sum((call.completed for call in calls), Counter()), describe_process(devices)
+
+
+@functools.lru_cache(maxsize=16)
+def _program(work: Work, cells: tuple[Any, ...], devices: tuple[Device, ...]) -> Program:
+    """A program, compiled once in a worker of an executor."""
+    return work.program(cells, devices)
+
+
+def run_on(
+    executor: Executor, tasks: Iterable[Task]
+) -> Iterator[tuple[Counter[str], dict[str, Any]]]:
+    """Run tasks on an executor; gives what each returns, in the order in which they end.
+
+    Raises:
+        OSError: if the executor lost its workers.
+    """
+    futures = [executor.submit(task) for task in tasks]
+    try:
+        for future in as_completed(futures):
+            yield future.result()
+    except BrokenExecutor as error:
+        raise OSError(
+            f"executor: its workers were lost ({error}); what was complete is kept"
+        ) from error
+    finally:
+        for future in futures:
+            future.cancel()

@@ -1,0 +1,240 @@
+"""Running a grid: block by block into a store, alone, shared with others, or on an executor."""
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from jaxadv.devices import Device, keep_programs, use_devices
+from jaxadv.grid import places
+from jaxadv.grid.blocks import Block, cost, deal
+from jaxadv.grid.engines import Task, run_here, run_on
+from jaxadv.grid.identity import Identity, experiment_of
+from jaxadv.grid.locks import locked
+from jaxadv.grid.manifest import SUFFIX, RunNote, as_attributes, manifest_of, write_manifest
+from jaxadv.grid.places import Place
+from jaxadv.grid.process import describe_process
+from jaxadv.grid.progress import Progress
+from jaxadv.grid.states import delete_states
+from jaxadv.grid.store import Store
+from jaxadv.grid.stored import StoredGrid, whole_dataset
+from jaxadv.grid.work import Work
+from jaxadv.grid.workers import Worker
+
+PATIENCE = 60  # in seconds, for a shared file system to show what another process wrote
+CHECKING = 0.03  # what checking a block that is complete costs, over what running it does
+
+
+def run_grid(
+    work: Work,
+    store: str | Path | None,
+    *,
+    fresh: bool = False,
+    shard: tuple[int, int] | None = None,
+    devices: int | None = None,
+    executor: Executor | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Run all of a grid that its store does not have yet, and return all that was asked for.
+
+    The arguments but for ``work``, the result and the errors are those of `jaxadv.run_sweep`.
+    """
+    work.check(stored=store is not None)
+    keep_programs()
+    worker = Worker.here(shard)
+    path = None if store is None else places.place(store)
+    if path is None and (worker.count > 1 or executor is not None):
+        raise ValueError("store: processes that share the work need a store that all can reach")
+    if fresh and shard is not None:
+        raise ValueError("fresh: a shard would delete what others have done; give another store")
+    if executor is not None and worker.count > 1:
+        raise ValueError("executor: it shares the work out by itself, without shards and processes")
+    # An executor's workers have devices of their own, and this process need not start any.
+    chosen = use_devices(devices) if executor is None else []
+    with _locked(path, worker, None if fresh else work.identity):
+        stored = worker.first_alone(
+            lambda: _prepare(path, work, fresh=fresh), lambda: _join(path, work)
+        )
+        shown = Progress(work, visible=progress and not (worker.together and worker.index))
+        with shown.bar:
+            run = _Run(stored, worker, devices, shown)
+            if executor is None:
+                run.here(chosen)
+            else:
+                run.on(executor)
+    dataset = stored.dataset()
+    manifest = manifest_of(stored.store, work.text)
+    dataset.attrs = as_attributes(manifest)
+    if path is None:
+        return dataset.load()
+    if worker.index == 0 or not worker.together:
+        write_manifest(path, manifest)
+    return dataset
+
+
+def open_grid(store: str | Path, experiment: str | None = None) -> xr.Dataset:
+    """All cells and replicates that a store holds, read when they are looked at.
+
+    Cells stand in the order in which they were added; ``complete`` says what was run. Nothing that
+    the store names is imported or run.
+
+    Args:
+        store: a folder or an fsspec address.
+        experiment: what the store must hold; None for any experiment.
+
+    Raises:
+        ValueError: if there is no such store, or it cannot be read.
+
+    Example:
+        >>> open_grid("results/nothing")
+        Traceback (most recent call last):
+        ValueError: store: there is none in 'results/nothing'
+    """
+    opened = Store.open(places.place(store))
+    stored = experiment_of(opened.attributes)
+    if experiment not in (None, stored):
+        raise ValueError(f"store: {str(store)!r} holds a {stored}, not a {experiment}")
+    dataset = whole_dataset(opened)
+    dataset.attrs = as_attributes(manifest_of(opened))
+    return dataset
+
+
+@contextlib.contextmanager
+def _locked(path: Place | None, worker: Worker, identity: Identity | None) -> Iterator[None]:
+    """Hold a local store, alone or as one of several workers; others are refused."""
+    # First, so that what is not ours gets no lock file.
+    if path is not None:
+        places.check(path, identity)
+    if not isinstance(path, Path):
+        yield
+        return
+    with contextlib.ExitStack() as held:
+        held.enter_context(locked(path / ".lock", shared=worker.count > 1))
+        if worker.count > 1:
+            held.enter_context(locked(path / f".lock-{worker.index}-of-{worker.count}"))
+        yield
+
+
+def _prepare(path: Place | None, work: Work, *, fresh: bool) -> StoredGrid:
+    """The grid's store, laid out; on a disk by one process at a time."""
+    is_local = isinstance(path, Path)
+    with locked(path / ".lock-layout", wait=True) if is_local else contextlib.nullcontext():
+        if fresh and path is not None:
+            places.delete(path)
+            delete_states(path)
+        return StoredGrid.create(path, work)
+
+
+def _join(path: Place | None, work: Work) -> StoredGrid:
+    """The grid's store, as another process has laid it out.
+
+    A shared file system may show it a while later.
+    """
+    assert path is not None
+    for _ in range(PATIENCE):
+        with contextlib.suppress(ValueError):
+            return StoredGrid(work, Store.open(path))
+        time.sleep(1)
+    return StoredGrid(work, Store.open(path))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One worker's run of what is not complete.
+
+    Attributes:
+        stored: the grid in its store.
+        worker: this process, among those that share the work.
+        num_devices: how many devices were asked for.
+        shown: the progress bar.
+    """
+
+    stored: StoredGrid
+    worker: Worker
+    num_devices: int | None
+    shown: Progress
+
+    def here(self, devices: Sequence[Device]) -> None:
+        """Run this worker's share on devices of this process."""
+        stored, worker, work = self.stored, self.worker, self.stored.work
+        blocks = self._share()
+        total = worker.total(self._units(blocks))
+        if not total:
+            return
+        programs = {
+            cells: work.program(cells, devices)
+            for cells in self.shown.each("compiling", dict.fromkeys(b.cells for b in blocks))
+        }
+        layout = [dict(program.layout) for program in programs.values()]
+        note = self._note({**describe_process(devices), "layout": layout})
+        self.shown.begin(total)
+        counts: Counter[str] = Counter()
+
+        def tick(within: int, what: str) -> None:
+            self.shown.show(counts + note.of_others(), within, what)
+
+        for call in run_here(stored, blocks, programs, tick):
+            if call.completed:
+                note.add(call.completed)
+            counts += call.called
+            self.shown.show(counts + note.of_others())
+        note.end()
+        worker.wait(lambda: self.shown.show(note.counts + note.of_others()), note.all_ended)
+
+    def on(self, executor: Executor) -> None:
+        """Run blocks on the workers of an executor."""
+        path = self.stored.store.path
+        assert path is not None
+        address, blocks = places.address_of(path), self._share()
+        tasks = [Task(self.stored.work, address, block, self.num_devices) for block in blocks]
+        if not tasks:
+            return
+        note: RunNote | None = None
+        self.shown.begin(self._units(blocks))
+        for counts, process in run_on(executor, tasks):
+            if note is None:
+                # The workers of an executor are alike: the first one describes them.
+                note = self._note({**process, "executor": type(executor).__name__})
+            note.add(counts)
+            self.shown.show(note.counts)
+        if note is not None:
+            note.end()
+
+    def _share(self) -> list[Block]:
+        """What this worker is to run, in the order of the longest blocks."""
+        stored, worker = self.stored, self.worker
+        work, blocks = stored.work, stored.blocks
+        # Shards do not start at the same time: each must deal without knowing what the others did.
+        # In a launch the first one looks, for all must deal alike.
+        looks = worker.together and worker.index == 0
+        costs = worker.of_first([
+            cost(work, stored.unmarked(block) if looks else [block])
+            + CHECKING * cost(work, [block])
+            for block in blocks
+        ])  # fmt: skip
+        hand = deal(costs, worker.count)[worker.index]
+        return [
+            part
+            for index in self.shown.each("checking", hand)
+            for part in stored.check(blocks[index])
+        ]
+
+    def _units(self, blocks: Sequence[Block]) -> int:
+        return sum(len(block) * self.stored.work.units(block.cells) for block in blocks)
+
+    def _note(self, process: Mapping[str, Any]) -> RunNote:
+        """The note of this run: specification, settings, and the process or processes."""
+        work = self.stored.work
+        description = {
+            work.identity.experiment: work.text,
+            "options": {"devices": self.num_devices, **work.options},
+            **process,
+            f"{work.unit}{SUFFIX}": 0,
+        }
+        return RunNote(self.stored.store, self.worker, description)

@@ -1,0 +1,88 @@
+"""The states of long work between its records, so that what was stopped goes on from there.
+
+A state is a few arrays, in one file beside a store's data for each replicate. It can be on any file
+system of fsspec and is read on any number of devices. (Checkpoint libraries such as orbax keep one
+sharded tree of all devices, on disks and in a few clouds; nothing here is sharded, and blocks end
+at different times.)
+"""
+
+import hashlib
+import io
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxadv.grid.places import Place, replace_file, writing
+
+FOLDER = "states"
+
+
+class States:
+    """The states of some cells' replicates; in memory nothing is kept.
+
+    A state is known by what its values depend on, which is in the name of its file: another grid
+    in the same folder does not find it.
+
+    Args:
+        path: where the store is; None if it is in memory.
+        depends_on: what the states depend on beside the replicate, as JSON has it.
+
+    Example:
+        >>> States(None, {"seed": 0}).load(0) is None
+        True
+    """
+
+    def __init__(self, path: Place | None, depends_on: Any) -> None:
+        self._folder = None if path is None else path / FOLDER
+        text = json.dumps(depends_on, sort_keys=True)
+        self._key = hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def save(self, replicate: int, arrays: Mapping[str, np.ndarray]) -> None:
+        """Keep the state of a replicate, in place of an earlier one.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        if self._folder is None:
+            return
+        content = io.BytesIO()
+        np.savez(content, allow_pickle=False, **arrays)
+        with writing(str(self._folder.parent)):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            replace_file(self._file(self._folder, replicate), content.getvalue())
+
+    def load(self, replicate: int) -> dict[str, np.ndarray] | None:
+        """The state of a replicate; None if none was kept, or the file is damaged."""
+        if self._folder is None or not self._file(self._folder, replicate).exists():
+            return None
+        try:
+            content = io.BytesIO(self._file(self._folder, replicate).read_bytes())
+            with np.load(content, allow_pickle=False) as kept:
+                # An array whose header is damaged may end before its checksum is looked at.
+                return None if kept.zip.testzip() is not None else dict(kept)
+        except Exception:  # noqa: BLE001  each kind of damage has errors of its own
+            return None
+
+    def delete(self, replicate: int) -> None:
+        """Delete the state of a replicate whose records are complete."""
+        if self._folder is None or not self._folder.exists():
+            return
+        file = self._file(self._folder, replicate)
+        file.unlink(missing_ok=True)
+        # A kill leaves files that were not written whole.
+        for unfinished in self._folder.glob(f".{file.name}-*"):
+            unfinished.unlink(missing_ok=True)
+
+    def _file(self, folder: Place, replicate: int) -> Place:
+        return folder / f"{self._key}-{replicate}.npz"
+
+
+def delete_states(path: Place) -> None:
+    """Delete all states of a store that is begun anew."""
+    folder = path / FOLDER
+    if folder.exists():
+        shutil.rmtree(folder) if isinstance(folder, Path) else folder.rmdir(recursive=True)

@@ -1,0 +1,274 @@
+"""How a grid lies in a store: its cells and replicates, its blocks, what is complete of them.
+
+Cells and replicates can be added to a store; each cell's part of a block is a chunk of its own, so
+that workers write disjoint files. The flag ``complete`` of a cell and a replicate is written after
+their records, and a checksum tells whether these are still what was written.
+"""
+
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from jaxadv.grid.blocks import Block, blocks_of, missing_parts
+from jaxadv.grid.places import DAMAGED, Place
+from jaxadv.grid.schema import CELL, CHECKSUM, COMPLETE, REPLICATE, Schema
+from jaxadv.grid.states import States
+from jaxadv.grid.store import ArraySpec, Store
+from jaxadv.grid.work import Work
+
+
+class StoredGrid:
+    """A grid and the store that it is in, perhaps with cells and replicates of others.
+
+    Attributes:
+        work: the grid.
+        store: the store.
+    """
+
+    def __init__(self, work: Work, store: Store) -> None:
+        self.work, self.store = work, store
+        places = {values: row for row, values in enumerate(_cells_in(store, work.schema))}
+        cells = [cell for group in work.groups for cell in group]
+        self._rows = {cell: places[work.values_of(cell)] for cell in cells}
+        # Records of an older version may have no checksum, or one of fewer variables.
+        self._names = store.attributes_of(CHECKSUM)["of"]
+
+    @classmethod
+    def create(cls, path: Place | None, work: Work) -> "StoredGrid":
+        """The grid in the store at ``path``, which is made, or grows, if need be.
+
+        Raises:
+            ValueError: if there is something else, or a grid with another identity, or one that
+                cannot grow so.
+            OSError: if the store cannot be written to.
+        """
+        schema = work.schema
+        store = Store.create(path, work.identity, schema.attributes)
+        known = dict.fromkeys(_cells_in(store, schema))
+        values = [work.values_of(cell) for group in work.groups for cell in group]
+        new = [row for row in values if row not in known]
+        _keep_older_records(store, schema)
+        replicates = max(store.sizes(COMPLETE).get(REPLICATE, 0), work.replicates)
+        per_block = _replicates_per_block(store, schema) or work.replicates_per_block
+        arrays = schema.arrays(len(known) + len(new), replicates, per_block)
+        _check_growth(store, arrays, new)
+        store.lay_out(schema.coordinates(len(known) + len(new)))
+        if new:
+            columns = zip(schema.columns.items(), zip(*known, *new, strict=True), strict=True)
+            store.write({name: np.array(v, column.dtype) for (name, column), v in columns}, {})
+        for name, point in schema.points.items():
+            _settle(store, name, np.array(point.values, point.dtype))
+        store.lay_out(arrays)
+        return cls(work, store)
+
+    @property
+    def blocks(self) -> list[Block]:
+        """All blocks of the grid."""
+        return blocks_of(self.work, self.store.chunks(COMPLETE)[REPLICATE])
+
+    def unmarked(self, block: Block) -> list[Block]:
+        """What is not marked as complete of a block."""
+        return missing_parts(block, self._marks(block))
+
+    def check(self, block: Block) -> list[Block]:
+        """What is to be run of a block, after a look at all records that it should have.
+
+        Cells that were run together are run together again, for rounding depends on that: where
+        one is damaged, a replicate is run again in all of them; where a kill came between the
+        flags, when all records had been written, the missing flags are set.
+        """
+        marked = self._marks(block)
+        if not marked.any():
+            return missing_parts(block, marked)
+        intact = np.stack([self._intact(cell, block.replicates) for cell in block.cells])
+        damaged = (marked & ~intact).any(axis=0)
+        written = intact.all(axis=0) & marked.any(axis=0)
+        complete = (marked | written) & ~damaged
+        if (complete != marked).any():
+            self.store.write({COMPLETE: complete}, self._place(block.cells, block.replicates))
+        return missing_parts(block, complete)
+
+    def write(self, block: Block, records: Mapping[str, np.ndarray]) -> None:
+        """Write the records of a block, or of a part of it; mark it as complete at last."""
+        place = self._place(block.cells, block.replicates)
+        values = {
+            name: _stored_form(value, self.store.dtype(name)) for name, value in records.items()
+        }
+        try:
+            self.store.write(values, place)
+        except DAMAGED:
+            # A lost machine can leave chunks that were never whole, nor marked.
+            self._forget(block.cells, block.replicates)
+            self.store.write(values, place)
+        sums = _checksums({name: values[name] for name in self._names})
+        self.store.write({CHECKSUM: sums}, place)
+        self.store.write({COMPLETE: np.array(True)}, place)
+        states = self.states_of(block.cells)
+        for replicate in block.replicates:
+            states.delete(replicate)
+
+    def states_of(self, cells: tuple[Any, ...]) -> States:
+        """Where the states of long work in some cells are kept."""
+        settings = [self.work.values_of(cell) for cell in cells]
+        return States(self.store.path, [dict(self.work.identity.entries), settings])
+
+    def dataset(self) -> xr.Dataset:
+        """The grid's own cells and replicates, in its order."""
+        rows = list(self._rows.values())
+        if rows == list(range(len(rows))):
+            rows = slice(0, len(rows))
+        part = {CELL: rows, REPLICATE: slice(0, self.work.replicates)}
+        return whole_dataset(self.store).isel(part)
+
+    def _place(self, cells: Iterable[Any], replicates: range) -> dict[str, Any]:
+        rows = [self._rows[cell] for cell in cells]
+        return {CELL: rows, REPLICATE: slice(replicates.start, replicates.stop)}
+
+    def _marks(self, block: Block) -> np.ndarray:
+        """What is marked as complete of a block, with axes (cell, replicate)."""
+        try:
+            return self.store.read(COMPLETE, self._place(block.cells, block.replicates))
+        except DAMAGED:
+            pass
+        marks = np.zeros((len(block.cells), len(block)), bool)
+        for row, cell in enumerate(block.cells):
+            place = self._place([cell], block.replicates)
+            try:
+                marks[row] = self.store.read(COMPLETE, place)[0]
+            except DAMAGED:
+                self.store.erase([COMPLETE], place)
+        return marks
+
+    def _intact(self, cell: Any, replicates: range) -> np.ndarray:
+        """On which replicates a cell's records are what was written."""
+        place = self._place([cell], replicates)
+        try:
+            values = {name: self.store.read(name, place) for name in (CHECKSUM, *self._names)}
+        except DAMAGED:
+            self._forget([cell], replicates)
+            return np.zeros(len(replicates), bool)
+        return (values.pop(CHECKSUM) == _checksums(values))[0]
+
+    def _forget(self, cells: Iterable[Any], replicates: range) -> None:
+        """Delete the chunks that some cells have there, with the flags of all that is in them."""
+        names = [COMPLETE, CHECKSUM, *self.work.schema.variables]
+        self.store.erase(names, self._place(cells, replicates))
+
+
+def whole_dataset(store: Store) -> xr.Dataset:
+    """All cells and replicates of a store; ``complete`` says which were run.
+
+    Raises:
+        ValueError: if it is damaged.
+    """
+    dataset = store.dataset()
+    if COMPLETE not in dataset:
+        raise ValueError(f"store: has no array {COMPLETE!r}; run what made it again")
+    missing = [name for name in store.attributes_of(CHECKSUM).get("of", ()) if name not in dataset]
+    if missing:
+        raise ValueError(f"store: has no array {missing[0]!r}; run what made it again")
+    return dataset.drop_vars(CHECKSUM, errors="ignore")
+
+
+def _cells_in(store: Store, schema: Schema) -> list[tuple[Any, ...]]:
+    """The values of the columns of all cells of a store."""
+    known = store.sizes(COMPLETE).get(CELL, 0)
+    if not known:
+        return []
+    try:
+        columns = [
+            store.read(name).tolist() if store.sizes(name) else [column.default] * known
+            for name, column in schema.columns.items()
+        ]
+    except DAMAGED as error:
+        raise ValueError(f"store: the settings of its cells cannot be read: {error}") from error
+    if any(value == "" or pd.isna(value) for column in columns for value in column[:known]):
+        raise ValueError("store: the settings of its cells are damaged; give another folder")
+    # A store that was stopped while it grew has coordinates of cells that are not there yet.
+    return list(zip(*(column[:known] for column in columns), strict=True))
+
+
+def _replicates_per_block(store: Store, schema: Schema) -> int | None:
+    """What the store was made with; None if it has no arrays yet."""
+    names = (name for name in (COMPLETE, *schema.variables) if store.sizes(name))
+    return next((store.chunks(name)[REPLICATE] for name in names), None)
+
+
+def _check_growth(store: Store, arrays: Mapping[str, ArraySpec], new: list[Any]) -> None:
+    """Refuse a grid that a store has no room for."""
+    for name, array in arrays.items():
+        sizes = store.sizes(name)
+        for dim, size in zip(array.dims[2:], array.shape[2:], strict=True):
+            if sizes and sizes[dim] != size:
+                raise ValueError(
+                    f"store: has room for {sizes[dim]} along {dim!r}, not {size}; give another "
+                    "folder"
+                )
+    if new and store.sizes(COMPLETE) and store.chunks(COMPLETE)[CELL] > 1:
+        raise ValueError(
+            "store: was made by jaxadv 0.1, which wrote all cells of a network together; cells "
+            "cannot be added, give another folder"
+        )
+
+
+def _keep_older_records(store: Store, schema: Schema) -> None:
+    """Give checksums to the records of a store of version 0.1, which may have none.
+
+    The checksums say which variables they are of: those that the store had then.
+    """
+    names = [name for name in schema.variables if store.sizes(name)]
+    if store.sizes(CHECKSUM):
+        if "of" not in store.attributes_of(CHECKSUM):
+            store.describe(CHECKSUM, {"of": names})
+        return
+    if "experiment" in store.attributes or not store.sizes(COMPLETE):
+        return
+    sizes, chunks = store.sizes(COMPLETE), store.chunks(COMPLETE)
+    spec = schema.arrays(sizes[CELL], sizes[REPLICATE], chunks[REPLICATE])[CHECKSUM]
+    lengths = chunks[CELL], chunks[REPLICATE]
+    attributes = {**spec.attributes, "of": names}
+    store.lay_out({CHECKSUM: ArraySpec(spec.dims, spec.shape, lengths, spec.dtype, attributes)})
+    for cell in range(0, sizes[CELL], chunks[CELL]):
+        for first in range(0, sizes[REPLICATE], chunks[REPLICATE]):
+            last = min(first + chunks[REPLICATE], sizes[REPLICATE])
+            cells = slice(cell, min(cell + chunks[CELL], sizes[CELL]))
+            place = {CELL: cells, REPLICATE: slice(first, last)}
+            try:
+                sums = _checksums({name: store.read(name, place) for name in names})
+            except DAMAGED:
+                continue  # found again, and run again
+            store.write({CHECKSUM: sums}, place)
+
+
+def _settle(store: Store, name: str, values: np.ndarray) -> None:
+    """Write a coordinate, unless it is there already."""
+    try:
+        is_there = np.array_equal(store.read(name), values)
+    except DAMAGED:
+        store.erase([name], {})
+        is_there = False
+    if not is_there:
+        store.write({name: values}, {})
+
+
+def _stored_form(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Values as they come back from the store: a NaN may have other bits there."""
+    values = np.ascontiguousarray(values, dtype)
+    if dtype.kind == "f":
+        values = np.where(np.isnan(values), dtype.type(np.nan), values)
+    return values
+
+
+def _checksums(values: Mapping[str, np.ndarray]) -> np.ndarray:
+    """CRC-32 of all records of each cell and replicate."""
+    first = next(iter(values.values()))
+    sums = np.zeros(first.shape[:2], np.uint32)
+    for name in sorted(values):
+        value = np.ascontiguousarray(values[name])
+        for place in np.ndindex(sums.shape):
+            sums[place] = zlib.crc32(value[place].tobytes(), int(sums[place]))
+    return sums

@@ -1,0 +1,222 @@
+"""Running a sweep: the grid of its trials."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import xarray as xr
+
+from jaxadv.devices import Device
+from jaxadv.experiments.fields import count
+from jaxadv.experiments.work import OF_GROUPS, SpecifiedWork
+from jaxadv.grid.run import open_grid, run_grid
+from jaxadv.grid.schema import TEXT, Coordinate, Schema
+from jaxadv.sweeps.engine import Engine
+from jaxadv.sweeps.plan import free_bytes, make_plan
+from jaxadv.sweeps.records import VARIABLES
+from jaxadv.sweeps.spec import Cell, Sweep
+from jaxadv.sweeps.trials import expected_length, settings_of
+
+BLOCK_TRIALS = 512  # in a block, about, at least: a second's work of two cores
+
+
+def run_sweep(
+    sweep: Sweep,
+    store: str | Path | None = None,
+    *,
+    fresh: bool = False,
+    shard: tuple[int, int] | None = None,
+    devices: int | None = None,
+    lanes: int | None = None,
+    check_every: int | None = None,
+    executor: Executor | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Run all trials of a sweep and return what they found.
+
+    What the store has already is not run again, whichever sweep asked for it: the same sweep goes
+    on where a run stopped, and one with more networks or other cells adds them. Where
+    `jax.distributed` was initialised, its processes share the work, and each returns all of it.
+
+    Devices, lanes, checks and processes change the time that it takes and not what is found, but
+    for the rounding of single precision. Compiled programs are kept in the user's cache folder
+    (`keep_programs`).
+
+    Args:
+        sweep: the specification.
+        store: a folder to write to, block by block, or an fsspec address such as
+            ``s3://bucket/run``. None keeps the dataset in memory.
+        fresh: delete what the store holds, and begin anew.
+        shard: (index, count): run every count-th part of the work alone, and leave the others to
+            other processes, which may run at any time.
+        devices: how many devices to use; by default all, on a CPU one for each core.
+        lanes: trials of one network under way at a time; by default chosen by device and shape.
+        check_every: steps between two looks for trials that have ended; by default likewise.
+        executor: any `concurrent.futures.Executor`, on whose workers the blocks are run, for
+            instance ``dask.distributed.Client(address).get_executor()``. A worker uses ``devices``
+            devices of its own, and must reach the store. None runs them in this process.
+        progress: whether to draw a progress bar (in a notebook, one of its own).
+
+    Returns:
+        A dataset with dimensions (cell, network, example, start[, tolerance]); the settings of a
+        cell are coordinates on ``cell``. Each variable says in its attributes what it is, and
+        ``complete`` what was run: all, unless other shards have not. The dataset's own attributes
+        are the manifest, ``identity`` and ``runs`` as JSON.
+
+    Raises:
+        ValueError: if the store is a file, is in use, or was made with other settings; if a
+            function has no name for it; if there are not so many devices; if a single network's
+            trials need more memory than a device has.
+        OSError: if the store cannot be written to, or an executor lost its workers; what was
+            complete is kept.
+
+    Example:
+        >>> ds = run_sweep(Sweep(scales=(0.1,), networks=1, examples=2), progress=False)
+        >>> dict(ds.num_steps.sizes)
+        {'cell': 1, 'network': 1, 'example': 2, 'start': 4, 'tolerance': 3}
+    """
+    return run_grid(
+        SweepWork(sweep, lanes, check_every),
+        store,
+        fresh=fresh,
+        shard=shard,
+        devices=devices,
+        executor=executor,
+        progress=progress,
+    )
+
+
+def open_sweep(store: str | Path) -> xr.Dataset:
+    """All cells and networks that the store of a sweep holds; see `jaxadv.open`.
+
+    Raises:
+        ValueError: if there is no sweep, or it cannot be read.
+    """
+    return open_grid(store, Sweep.experiment)
+
+
+@dataclass(frozen=True)
+class SweepWork(SpecifiedWork[Sweep]):
+    """The grid of a sweep.
+
+    Attributes:
+        spec: the sweep.
+        lanes: trials of one network under way at a time; None chooses by device and shape.
+        check_every: steps between two looks for trials that have ended; likewise.
+    """
+
+    lanes: int | None = None
+    check_every: int | None = None
+
+    columns: ClassVar[Mapping[str, Coordinate]] = {
+        "scale": Coordinate("input scale s"),
+        "ratio": Coordinate("perturbation ratio"),
+        **OF_GROUPS,
+        "step_rule": Coordinate("step-size rule", TEXT),
+        "step_size": Coordinate("parameter of the rule"),
+    }
+    labels: ClassVar[Mapping[str, str]] = {
+        "activation": "activations",
+        "loss": "losses",
+        "step_rule": "step",
+    }
+    of_cells: ClassVar[frozenset[str]] = frozenset(
+        {"scales", "ratios", "dims", "widths", "activations", "losses", "step", "step_sizes"}
+    )
+
+    @property
+    def unit(self) -> str:
+        """A trial."""
+        return "trial"
+
+    @property
+    def schema(self) -> Schema:
+        """The dataset."""
+        sweep = self.spec
+        meaning = "residual at which steps are counted"
+        return Schema(
+            title="Projected gradient ascent on random two-layer networks",
+            columns=self.columns,
+            variables=VARIABLES,
+            sizes={
+                "example": sweep.examples,
+                "start": sweep.starts,
+                "tolerance": len(sweep.tolerances),
+            },
+            points={"tolerance": Coordinate(meaning, values=sweep.tolerances)},
+            float_dtype=sweep.dtype,
+        )
+
+    @property
+    def groups(self) -> tuple[tuple[Cell, ...], ...]:
+        """The cells of each group of the sweep."""
+        return tuple(self.spec.cells_of(group) for group in self.spec.groups)
+
+    @property
+    def replicates_per_block(self) -> int:
+        """A quarter of the root of the number of networks, or more in small sweeps.
+
+        What a kill can cost and the number of files both grow with that root.
+
+        Example:
+            >>> [SweepWork(Sweep(networks=n)).replicates_per_block for n in (16, 1_000_000)]
+            [2, 250]
+        """
+        sweep = self.spec
+        return max(1, BLOCK_TRIALS // sweep.trials_per_network, math.isqrt(sweep.networks) // 4)
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """How trials are laid out."""
+        return {"lanes": self.lanes, "check_every": self.check_every}
+
+    def units(self, cells: Sequence[Cell]) -> int:
+        """How many trials one network has."""
+        return len(cells) * self.spec.examples * self.spec.starts
+
+    def cost(self, cells: Sequence[Cell]) -> float:
+        """Width times dim, for each step that the trials are expected to take."""
+        group = cells[0].group
+        return group.dim * group.width * float(expected_length(settings_of(self.spec, cells)).sum())
+
+    def program(self, cells: tuple[Cell, ...], devices: Sequence[Device]) -> Engine:
+        """The engine for some cells, with as many networks in a call as the memory holds.
+
+        Raises:
+            ValueError: if a single network needs more than a device has.
+        """
+        sweep = self.spec
+        # As if all networks were to be run: a run that is resumed is to round as it did.
+        plan = make_plan(
+            sweep, cells, devices, sweep.networks, lanes=self.lanes, check_every=self.check_every
+        )
+        while True:
+            engine = Engine(sweep, cells, plan)
+            needed, free = engine.num_bytes, free_bytes(devices[0], plan.mesh.size)
+            if needed <= free:
+                return engine
+            if plan.networks_per_device == 1:
+                group = cells[0].group
+                raise ValueError(
+                    f"memory: one network of width {group.width} and dim {group.dim} with "
+                    f"{self.units(cells)} trials needs {needed:.3g} bytes on a device, which "
+                    f"has {free:.3g}; take fewer examples or starts and more networks"
+                )
+            plan = plan.with_fewer_networks()
+
+    def rate(self, counts: Counter[str], seconds: float) -> str:
+        """Steps per second, and how busy the lanes are."""
+        steps, lane_steps = counts["steps_run"], counts["lane_steps_run"]
+        rate = steps / seconds if seconds else 0
+        return f"{rate:.3g} steps/s, lanes {steps / max(lane_steps, 1):.0%} busy"
+
+    def check(self, *, stored: bool) -> None:
+        """Refuse lanes and checks that are no positive whole numbers as well."""
+        for name, value in self.options.items():
+            if value is not None:
+                count(name, value)
+        super().check(stored=stored)

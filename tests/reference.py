@@ -1,4 +1,6 @@
-"""Projected gradient ascent in NumPy, one number after the other, from THEORY 3 alone.
+"""Projected gradient ascent in NumPy, one number after the other.
+
+From docs/theory.md, section 3 alone.
 
 Shares no line with jaxadv: own derivatives, own projection, own stopping rule.
 """
@@ -70,7 +72,7 @@ class Case:
     loss: str = "quadratic"
 
     def derivatives(self, delta):
-        """L, ∇L and ∇²L at δ, by the chain rule of THEORY 2."""
+        """L, ∇L and ∇²L at δ, by the chain rule (docs/theory.md, section 2.2)."""
         sigma, sigma_1, sigma_2 = SMOOTH[self.activation]
         ell, ell_1, ell_2 = LOSSES[self.loss]
         z = self.hidden @ (self.x + delta)
@@ -82,7 +84,7 @@ class Case:
 
 
 def random_case(rng, *, dim, width, scale, ratio=0.1, activation="tanh", loss="quadratic"):
-    """A random problem of THEORY 2."""
+    """A random problem (docs/theory.md, sections 2.1 and 2.2)."""
     direction = rng.normal(size=dim)
     x = scale * math.sqrt(dim) * direction / np.linalg.norm(direction)
     y = rng.normal()
@@ -106,7 +108,10 @@ def random_start(rng, case, where):
 
 
 def ascend(case, start, eta, tolerances, max_steps):
-    """(num_steps, reached, boundary_step, δ, residuals at every step) of THEORY 3, in float64."""
+    """(num_steps, reached, boundary_step, δ, residuals at every step), in float64.
+
+    Source: docs/theory.md, section 3.
+    """
 
     def project(v):
         norm = math.sqrt(sum(float(c) ** 2 for c in v))

@@ -10,7 +10,7 @@ import pytest
 import jaxadv as ja
 
 PACKAGE = Path(ja.__file__).parent
-# A module may import from its own room and from rooms above it (DESIGN 2).
+# A module may import from its own room and from rooms above it (CONTRIBUTING.md).
 ROOMS = [
     "pytrees", "lanes", "devices", "grid", "problems", "ascent", "experiments", "learning",
     "sweeps", "landscape", "training", "analysis", "cli",

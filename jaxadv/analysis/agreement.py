@@ -1,4 +1,4 @@
-"""Our predictions beside the simulation, cell by cell (THEORY 4 and 6)."""
+"""Our predictions beside the simulation, cell by cell (docs/theory.md, sections 4.5 and 6)."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping

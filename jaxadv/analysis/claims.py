@@ -1,7 +1,7 @@
 """The claims that are put to the test, and the verdicts on them.
 
-What the paper says (its abstract; THEORY 1) and how we read it are kept apart: definitions, rules
-and predictions are ours.
+What the paper says (its abstract; docs/theory.md, section 1) and how we read it are kept
+apart: definitions, rules and predictions are ours.
 """
 
 from collections.abc import Mapping, Sequence

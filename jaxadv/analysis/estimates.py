@@ -1,4 +1,6 @@
-"""Estimates with 95% intervals over networks, the independent units of all statistics (THEORY 8).
+"""Estimates with 95% intervals over networks, the independent units of all statistics.
+
+Source: docs/theory.md, section 8.1.
 
 Trials on one network are dependent: a bootstrap draws networks with all their trials, never single
 trials. A replicate is a vector of weights, how often each network counts: once in the sample

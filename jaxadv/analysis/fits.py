@@ -1,4 +1,7 @@
-"""How numbers grow with a size, and which of two is the larger (THEORY 8)."""
+"""How numbers grow with a size, and which of two is the larger.
+
+Source: docs/theory.md, sections 8.5 and 8.6.
+"""
 
 import math
 from dataclasses import dataclass

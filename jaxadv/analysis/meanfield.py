@@ -1,4 +1,7 @@
-"""Mean-field predictions for wide networks, m ≫ d ≫ 1 and small ρ (THEORY 6): ours, heuristic."""
+"""Mean-field predictions for wide networks, m ≫ d ≫ 1 and small ρ: ours, heuristic.
+
+Source: docs/theory.md, section 6.
+"""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -131,8 +134,8 @@ def multiplier(slope: NDArray, radius: float, first_norm: float) -> NDArray:
 def steps_of_slowest(tolerance: float, gain: NDArray, kappa: float) -> NDArray:
     """T = ln(1/tol)/ln((1 + ηλ)/(1 + ηκλ)), the steps to a residual of ``tol``.
 
-    The slowest eigenvalue of the linearised map (THEORY 4) from a residual of 1 on; for small ηλ it
-    is the law of THEORY 6, ln(1/tol)/(ηλ(1 − κ)).
+    The slowest eigenvalue of the linearised map (docs/theory.md, section 4.5) from a residual of 1
+    on; for small ηλ it is ln(1/tol)/(ηλ(1 − κ)), the law of docs/theory.md, section 6.6.
 
     Args:
         tolerance: tol.

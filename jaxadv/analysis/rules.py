@@ -1,4 +1,4 @@
-"""The rules by which finished sweeps become verdicts (THEORY 8).
+"""The rules by which finished sweeps become verdicts (docs/theory.md, section 8).
 
 A rule looks through a dataset for what it can judge, families of cells or single cells, and gives a
 finding for each. `claims` says which rules a claim needs; `agreement` has those of our predictions.

@@ -24,7 +24,9 @@ def survival(
     reached: Bool[np.ndarray, "network trial"],
     weights: Int[np.ndarray, "replicate network"],
 ) -> tuple[Float[np.ndarray, " time"], Float[np.ndarray, "replicate time"]]:
-    """The share of trials that take more than so many steps: Kaplan-Meier's estimate (THEORY 8).
+    """The share of trials that take more than so many steps: Kaplan-Meier's estimate.
+
+    Source: docs/theory.md, section 8.2.
 
     (`scipy.stats.ecdf` is the same for one sample; here all replicates are computed at once.)
 

@@ -1,4 +1,7 @@
-"""The rule by which training experiments become verdicts on C2 (THEORY 7 and 8)."""
+"""The rule by which training experiments become verdicts on C2.
+
+Source: docs/theory.md, sections 7.2 and 8.
+"""
 
 import itertools
 from collections.abc import Iterator

@@ -1,7 +1,8 @@
 """From a training experiment to numbers: phases, comparisons of rates, and how fast it converged.
 
 How fast training converges at two scales depends on how their learning rates are compared
-(THEORY 7): one common rate, each scale's best one, or the same in units of the sharpness.
+(docs/theory.md, section 7.2): one common rate, each scale's best one, or the same in units of the
+sharpness.
 """
 
 import math

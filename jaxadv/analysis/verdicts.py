@@ -1,4 +1,7 @@
-"""What a rule is, and what it says: a verdict with the numbers beside it (THEORY 8)."""
+"""What a rule is, and what it says: a verdict with the numbers beside it.
+
+Source: docs/theory.md, section 8.7.
+"""
 
 import enum
 from collections.abc import Iterator, Mapping

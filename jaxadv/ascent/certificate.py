@@ -1,4 +1,7 @@
-"""Is the end of an ascent a local maximum? Second-order certificates on faces (THEORY 4)."""
+"""Is the end of an ascent a local maximum? Second-order certificates on faces.
+
+Source: docs/theory.md, section 4.
+"""
 
 from functools import partial
 from typing import Literal
@@ -84,7 +87,9 @@ def certify(
     gradient_scale: ScalarLike = 0.0,
     method: Method = "auto",
 ) -> Certificate:
-    """Classify δ, measure its margin, its rate and its distance to the true maximum (THEORY 4).
+    """Classify δ, measure its margin, its rate and its distance to the true maximum.
+
+    Source: docs/theory.md, section 4.
 
     A maximum is claimed only where Newton's method, started at δ, converged to a strict maximum of
     the same kind, and where the computation of the loss shows that it is analytic (`kinks`) or

@@ -1,4 +1,6 @@
-"""Projected gradient ascent of one problem from one start, and its stopping rule (THEORY 3).
+"""Projected gradient ascent of one problem from one start, and its stopping rule.
+
+Source: docs/theory.md, section 3.
 
 The algorithm is four functions, ``init``, ``step``, ``done`` and ``finish``; `ascend` is the loop
 around them. `lane_map` of the four runs many trials of unequal length, and no lane waits for the
@@ -251,7 +253,7 @@ def _arrive(problem: Problem, before: State, delta: Float[Array, "*shape"], pga:
 
 
 def ascend(problem: Problem, start: Floats, pga: PGA | None = None) -> Solution:
-    """Projected gradient ascent of one problem from one start (THEORY 3).
+    """Projected gradient ascent of one problem from one start (docs/theory.md, section 3).
 
     Runs at the precision of ``start``, float32 or float64, with matrix products in full precision
     on every device. Many trials at once: ``jax.vmap(ja.ascend, in_axes=(None, 0, None))(problem,

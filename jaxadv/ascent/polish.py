@@ -50,7 +50,9 @@ class Polished(NamedTuple):
 
 
 def polish(problem: Problem, delta: Floats) -> Polished:
-    """The stationary point close to δ, by Riemannian Newton in float64 (THEORY 4).
+    """The stationary point close to δ, by Riemannian Newton in float64.
+
+    Source: docs/theory.md, section 4.4.
 
     Inside a transformation, as `certify`: enter ``jax.enable_x64(True)`` around it for float64.
 

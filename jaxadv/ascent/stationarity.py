@@ -28,7 +28,9 @@ def residual(
     gradient: Float[Array, "*shape"],
     gradient_scale: ScalarLike,
 ) -> Float[Array, ""]:
-    """The residual r = ‖P(δ + (ε/G) g) − δ‖ / ε: no unit, 0 at stationary points alone (THEORY 3).
+    """The residual r = ‖P(δ + (ε/G) g) − δ‖ / ε: no unit, 0 at stationary points alone.
+
+    Source: docs/theory.md, section 3.2.
 
     ε is the set's circumradius. Where ε or G is 0, nothing can move or be gained, and r = 0.
 

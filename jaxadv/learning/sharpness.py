@@ -19,7 +19,9 @@ def sharpness(
     *,
     loss: Loss,
 ) -> Float[Array, ""]:
-    """λ₁, the largest eigenvalue of the Gauss-Newton matrix Jᵀ ℓ'' J/n of the mean loss (THEORY 7).
+    """λ₁, the largest eigenvalue of the Gauss-Newton matrix Jᵀ ℓ'' J/n of the mean loss.
+
+    Source: docs/theory.md, section 7.2.
 
     J has the derivatives of all outputs in the weights. For the quadratic loss ℓ'' = 1, and λ₁ is
     the largest eigenvalue of the tangent kernel K/n = J Jᵀ/n: full-batch gradient descent is stable

@@ -14,7 +14,10 @@ Activation = Callable[[Float[Array, "*width"]], Float[Array, "*width"]]
 
 
 def identity(z: Float[Array, "*width"]) -> Float[Array, "*width"]:
-    """σ(z) = z: the linear network, whose maxima are known in closed form (THEORY 5)."""
+    """σ(z) = z: the linear network, whose maxima are known in closed form.
+
+    Source: docs/theory.md, section 5.1.
+    """
     return z
 
 

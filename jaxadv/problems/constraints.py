@@ -130,7 +130,10 @@ class _Round:
         return jnp.asarray(self.radius) * l2_norm(gradient) - inner(delta, gradient)
 
     def active(self, delta: Float[Array, "*shape"], slack: float) -> Bool[Array, ""]:
-        """Whether ‖δ‖₂ is the radius, up to a relative error of ``slack`` (THEORY 3)."""
+        """Whether ‖δ‖₂ is the radius, up to a relative error of ``slack``.
+
+        Source: docs/theory.md, section 3.3.
+        """
         return l2_norm(delta, unit=self.radius) >= self.radius * (1 - slack)
 
 
@@ -283,7 +286,8 @@ def on_boundary(
 ) -> Bool[Array, ""]:
     """Whether any constraint is active at δ, up to a relative error of ``slack``.
 
-    With `rounding` at the precision of δ this is THEORY 3's condition for `boundary_step`.
+    With `rounding` at the precision of δ this is the condition for `boundary_step`
+    (docs/theory.md, section 3.3).
 
     Example:
         >>> bool(on_boundary(L2Ball(1.0), jnp.array([0.6, 0.8]), slack=1e-6))

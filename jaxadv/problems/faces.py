@@ -14,7 +14,7 @@ class Face(Protocol):
     """The surface through a point δ on which the constraints that are active at δ stay active.
 
     The second-order condition of a maximum on it reads ⟨v, H v⟩ < λ‖v‖² for all tangent v ≠ 0
-    (docs: THEORY 4), with λ = 0 on flat faces and in the interior.
+    (docs/theory.md, section 4.1), with λ = 0 on flat faces and in the interior.
     """
 
     def tangent(self, vector: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

@@ -1,4 +1,7 @@
-"""Networks z -> f(z): the two-layer network of THEORY 2, and what a user's own must offer."""
+"""Networks z -> f(z): the two-layer network, and what a user's own must offer.
+
+Source: docs/theory.md, section 2.1.
+"""
 
 from typing import Any, Protocol, runtime_checkable
 
@@ -126,7 +129,9 @@ class Normalized:
 
 @pytree
 class TwoLayer:
-    """f(z) = Σ_r a_r σ(w_r·z) (THEORY 2), on all entries of the input z, whatever its shape.
+    """f(z) = Σ_r a_r σ(w_r·z), on all entries of the input z, whatever its shape.
+
+    Source: docs/theory.md, section 2.1.
 
     Attributes:
         hidden: W, the rows w_r.
@@ -194,7 +199,9 @@ def init_two_layer(
     activation: str | Activation = "tanh",
     classes: int | None = None,
 ) -> TwoLayer:
-    """A random two-layer network: W_ij ~ N(0, 1/dim), a_r uniform on ±1/√width (THEORY 2).
+    """A random two-layer network: W_ij ~ N(0, 1/dim), a_r uniform on ±1/√width.
+
+    Source: docs/theory.md, section 2.1.
 
     The weights are float32 whatever JAX's default, so that a run in double precision sees the same
     network as one in single precision.

@@ -84,7 +84,7 @@ def rounding(dim: int, dtype: jnp.dtype) -> float:
     """8·eps·√dim: the relative error allowed in a norm or residual of ``dim`` rounded entries.
 
     One unit for the whole package: a point is *on the boundary* of a set of radius ε when its norm
-    is within this relative distance of ε (THEORY 3, `boundary_step`).
+    is within this relative distance of ε (`boundary_step` in docs/theory.md, section 3.3).
 
     Example:
         >>> rounding(64, jnp.dtype("float32")) < 1e-5

@@ -20,7 +20,9 @@ from jaxadv.pytrees import pytree, set_fields, static
 
 @pytree
 class Problem:
-    """max L(δ) = ℓ(f(x + δ), y) over δ in a set (THEORY 2), for one network and one input.
+    """max L(δ) = ℓ(f(x + δ), y) over δ in a set, for one network and one input.
+
+    Source: docs/theory.md, section 2.2.
 
     Batches of problems are made with `jax.vmap`; nothing here has a batch axis.
 

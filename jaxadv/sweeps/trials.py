@@ -108,8 +108,8 @@ def trial_of(
 def expected_length(settings: Settings) -> Float[np.ndarray, " cell"]:
     """What the steps of a cell's trials are roughly proportional to.
 
-    They grow with the radius and fall with the step size (THEORY 6: T ∝ ρ s/η at a fixed curvature
-    ratio, which grows with ρ s as well).
+    They grow with the radius and fall with the step size (docs/theory.md, section 6.6: T ∝ ρ s/η at
+    a fixed curvature ratio, which grows with ρ s as well).
     """
     return np.asarray(settings.ratio * settings.scale / settings.step_size)
 

@@ -1,4 +1,4 @@
-"""One run of training: where it starts, one step of it, and many (THEORY 7).
+"""One run of training: where it starts, one step of it, and many (docs/theory.md, section 7).
 
 Written for one network at one scale, ratio and learning rate; `engine` has many at once.
 """

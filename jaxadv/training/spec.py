@@ -35,7 +35,10 @@ DEFAULT_DIM = 32
 UNITS = ("absolute", "sharpness")
 """Of learning rates: as they are, or over λ₁."""
 OF_SHARPNESS = "sgd"
-"""The optimiser whose rates mean something in units of the sharpness (THEORY 7)."""
+"""The optimiser whose rates mean something in units of the sharpness.
+
+Source: docs/theory.md, section 7.2.
+"""
 EVALUATIONS_PER_DECADE = 8
 EARLY = 10
 """Up to this step the networks are evaluated after each."""
@@ -65,9 +68,9 @@ class Training(Specification):
     """Adversarial training of many networks, at several input scales, ratios and learning rates.
 
     min over the weights of the mean of max_{δ} ℓ(f(x + δ), y) over the training examples
-    (THEORY 7). The grid is the product of optimizers, ratios, rates and scales. Networks,
-    examples, labels and batches are the same in every cell. A single value may stand for a
-    tuple of one.
+    (docs/theory.md, section 7.1). The grid is the product of optimizers, ratios, rates and scales.
+    Networks, examples, labels and batches are the same in every cell. A single value may stand for
+    a tuple of one.
 
     Attributes:
         scales: input scales s; the inputs have norm s·√dim.

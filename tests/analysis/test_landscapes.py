@@ -187,7 +187,7 @@ def test_a_spectrum_is_drawn_with_its_semicircle(axes):
     plots.draw_spectrum(axes, survey().isel(cell=1))
     x, y = axes.lines[0].get_data()
     kappa = x.max()
-    np.testing.assert_allclose(kappa, 0.159, atol=0.002)  # THEORY 6's table, s = 1
+    np.testing.assert_allclose(kappa, 0.159, atol=0.002)  # docs/theory.md, section 6.3, s = 1
     np.testing.assert_allclose(np.trapezoid(y, x), 1, rtol=1e-3)
 
 

@@ -51,7 +51,7 @@ def test_the_sine_has_its_closed_form(scale):
 
 
 def test_the_theorys_table_comes_out():
-    """THEORY 6, tanh and ρ = 0.1."""
+    """docs/theory.md, section 6.3: the earlier law, tanh and ρ = 0.1."""
     table = {0.1: 0.0039, 0.3: 0.0293, 1.0: 0.159, 2.0: 0.332, 3.0: 0.480, 5.0: 0.698, 10.0: 0.923}
     for scale, expected in table.items():
         found = float(curvature_ratio(regularity("tanh", scale, 0.1)))

@@ -159,7 +159,7 @@ def test_a_network_with_kinks_is_never_certified():
 
 @pytest.mark.usefixtures("float64")
 def test_in_two_dimensions_every_certified_end_is_an_enumerated_maximum():
-    """THEORY 5: on a circle all maxima are the falling zeros of dL/dθ."""
+    """docs/theory.md, section 5.2: on a circle all maxima are the falling zeros of dL/dθ."""
     angles = np.linspace(0, 2 * np.pi, 2001)
     found = 0
     for seed in range(12):
@@ -196,7 +196,7 @@ def test_in_two_dimensions_every_certified_end_is_an_enumerated_maximum():
 
 @pytest.mark.usefixtures("float64")
 def test_the_opposite_pole_of_a_linear_network_is_a_maximum_where_theory_says():
-    """THEORY 5: iff ε‖v‖ > |v·x − y|."""
+    """docs/theory.md, section 5.1: iff ε‖v‖ > |v·x − y|."""
     outcomes = set()
     for seed in range(30):
         rng = np.random.default_rng(seed)

@@ -57,7 +57,7 @@ def test_float64_step_counts_equal_numpys_on_random_problems(activation):
 
 @pytest.mark.usefixtures("float64")
 def test_a_linear_network_follows_the_recursion_in_the_plane():
-    """THEORY 5: with σ = identity, δ stays in span(δ₀, v), v = Wᵀa."""
+    """docs/theory.md, section 5.1: with σ = identity, δ stays in span(δ₀, v), v = Wᵀa."""
     rng = np.random.default_rng(1)
     case = reference.random_case(rng, dim=20, width=30, scale=1.0, activation="identity")
     v = case.hidden.T @ case.output

@@ -35,7 +35,10 @@ def test_a_normalized_step_is_a_fraction_of_the_radius_long():
 
 
 def test_a_normalized_step_can_end_in_a_two_cycle_which_is_not_certified():
-    """THEORY 6: a step of fixed length can jump over an interior maximum for ever."""
+    """A step of fixed length can jump over an interior maximum for ever.
+
+    Source: docs/theory.md, section 3.1.
+    """
     bowl = jax.tree_util.Partial(lambda z: 1 - z @ z)
     loss = lambda output, label: output - label  # noqa: E731
     problem = ja.Problem(bowl, jnp.zeros(1), jnp.float32(0), ja.L2Ball(1.0), loss)

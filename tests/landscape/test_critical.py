@@ -85,7 +85,10 @@ def test_on_the_sphere_no_sampled_point_is_higher_than_its_maximum(scale):
 
 @pytest.mark.parametrize("dim", [2, 3])
 def test_a_linear_network_has_the_poles_of_the_closed_form(dim):
-    """THEORY 5: δ = ±εv/‖v‖; both are maxima iff ε‖v‖ > |v·x − y|, with a valley between."""
+    """δ = ±εv/‖v‖; both are maxima iff ε‖v‖ > |v·x − y|, with a valley between.
+
+    Source: docs/theory.md, section 5.1.
+    """
     for seed in range(4):
         case, problem = random_problem(seed, dim=dim, scale=1.0, activation="identity")
         v = case.hidden.T @ case.output

@@ -55,8 +55,8 @@ def plot_curvature(axes: Axes, dataset: xr.Dataset) -> Axes:
     """The curvature ratio h₁/λ at certified boundary maxima against the scale.
 
     Medians with 95% intervals over networks (thick), the middle 80% of the trials (thin), and the
-    mean-field curve of THEORY 6 where network and activation have one. Ratios below 0, as they
-    occur in few dimensions, count, but lie below the axis.
+    mean-field curve (docs/theory.md, section 6.3) where network and activation have one. Ratios
+    below 0, as they occur in few dimensions, count, but lie below the axis.
     """
     scales = dataset.scale.values
     dataset = finished_networks(dataset)

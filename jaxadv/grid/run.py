@@ -15,7 +15,7 @@ from jaxadv.devices import Device, keep_programs, use_devices
 from jaxadv.grid import places
 from jaxadv.grid.blocks import Block, cost, deal
 from jaxadv.grid.engines import Task, run_here, run_on
-from jaxadv.grid.identity import Identity, experiment_of
+from jaxadv.grid.identity import Identity
 from jaxadv.grid.locks import locked
 from jaxadv.grid.manifest import SUFFIX, RunNote, as_attributes, manifest_of, write_manifest
 from jaxadv.grid.places import Place
@@ -23,7 +23,7 @@ from jaxadv.grid.process import describe_process
 from jaxadv.grid.progress import Progress
 from jaxadv.grid.states import delete_states
 from jaxadv.grid.store import Store
-from jaxadv.grid.stored import StoredGrid, whole_dataset
+from jaxadv.grid.stored import StoredGrid
 from jaxadv.grid.work import Work
 from jaxadv.grid.workers import Worker
 
@@ -75,33 +75,6 @@ def run_grid(
         return dataset.load()
     if worker.index == 0 or not worker.together:
         write_manifest(path, manifest)
-    return dataset
-
-
-def open_grid(store: str | Path, experiment: str | None = None) -> xr.Dataset:
-    """All cells and replicates that a store holds, read when they are looked at.
-
-    Cells stand in the order in which they were added; ``complete`` says what was run. Nothing that
-    the store names is imported or run.
-
-    Args:
-        store: a folder or an fsspec address.
-        experiment: what the store must hold; None for any experiment.
-
-    Raises:
-        ValueError: if there is no such store, or it cannot be read.
-
-    Example:
-        >>> open_grid("results/nothing")
-        Traceback (most recent call last):
-        ValueError: store: there is none in 'results/nothing'
-    """
-    opened = Store.open(places.place(store))
-    stored = experiment_of(opened.attributes)
-    if experiment not in (None, stored):
-        raise ValueError(f"store: {str(store)!r} holds a {stored}, not a {experiment}")
-    dataset = whole_dataset(opened)
-    dataset.attrs = as_attributes(manifest_of(opened))
     return dataset
 
 

@@ -13,7 +13,8 @@ import xarray as xr
 from jaxadv.devices import Device
 from jaxadv.experiments.fields import count
 from jaxadv.experiments.work import OF_GROUPS, SpecifiedWork
-from jaxadv.grid.run import open_grid, run_grid
+from jaxadv.grid import opening
+from jaxadv.grid.run import run_grid
 from jaxadv.grid.schema import TEXT, Coordinate, Schema
 from jaxadv.sweeps.engine import Engine
 from jaxadv.sweeps.plan import free_bytes, make_plan
@@ -96,7 +97,7 @@ def open_sweep(store: str | Path) -> xr.Dataset:
     Raises:
         ValueError: if there is no sweep, or it cannot be read.
     """
-    return open_grid(store, Sweep.experiment)
+    return opening.open(store, Sweep.experiment)
 
 
 @dataclass(frozen=True)

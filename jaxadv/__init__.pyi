@@ -15,7 +15,7 @@ from .ascent.steps import StepRule as StepRule
 from .ascent.trajectory import Trajectory as Trajectory
 from .ascent.trajectory import ascend_recorded as ascend_recorded
 from .devices import use_devices as use_devices
-from .grid.opening import open as open
+from .grid.opening import open as open  # noqa: A004
 from .landscape.runner import open_landscape as open_landscape
 from .landscape.runner import run_critical as run_critical
 from .landscape.runner import run_landscape as run_landscape

@@ -12,8 +12,8 @@ import jaxadv as ja
 PACKAGE = Path(ja.__file__).parent
 # A module may import from its own room and from rooms above it (DESIGN 2).
 ROOMS = [
-    "pytrees", "lanes", "devices", "stores", "problems", "ascent", "experiments", "learning",
-    "sweeps", "landscape", "training", "analysis", "cli",
+    "pytrees", "lanes", "devices", "stores", "problems", "theory", "ascent", "experiments",
+    "learning", "sweeps", "landscape", "training", "analysis", "cli",
 ]  # fmt: skip
 EXPERIMENTS = {"sweeps", "landscape", "training"}  # side by side on one ground
 KNOWS_NOTHING = {"pytrees", "lanes", "devices", "stores", "cli"}

@@ -11,7 +11,10 @@ from jaxtyping import Float
 
 from jaxadv.analysis.cells import EVERYWHERE, Domain, by_network, cells, kappa_0, settings_of
 from jaxadv.analysis.estimates import median
-from jaxadv.analysis.meanfield import (
+from jaxadv.analysis.rules import LEAST_STEPS
+from jaxadv.analysis.verdicts import LEAST_NETWORKS, Finding, Number, verdict
+from jaxadv.ascent.kinds import Kind
+from jaxadv.theory import (
     LOSS_SLOPES,
     curvature_ratio,
     derivative_norms,
@@ -19,9 +22,6 @@ from jaxadv.analysis.meanfield import (
     steps_of_slowest,
     steps_of_spectrum,
 )
-from jaxadv.analysis.rules import LEAST_STEPS
-from jaxadv.analysis.verdicts import LEAST_NETWORKS, Finding, Number, verdict
-from jaxadv.ascent.kinds import Kind
 
 Ratios = Float[np.ndarray, "network trial"]
 StepLaw = Callable[[float, Ratios, float], Ratios]

@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Shaped
 
-from jaxadv.analysis.meanfield import regularity
 from jaxadv.ascent.kinds import MAXIMA
+from jaxadv.theory import regularity
 
 SETTINGS = (
     "dim", "width", "activation", "loss", "step_rule", "step_size", "ratio", "scale",

@@ -8,14 +8,14 @@ import pytest
 import jaxadv as ja
 from jaxadv.analysis.agreement import Agreement, gains, rate_ratios
 from jaxadv.analysis.cells import Domain, kappa_0
-from jaxadv.analysis.meanfield import (
+from jaxadv.analysis.verdicts import Verdict
+from jaxadv.theory import (
     curvature_ratio,
     derivative_norms,
     regularity,
     steps_of_slowest,
     steps_of_spectrum,
 )
-from jaxadv.analysis.verdicts import Verdict
 from tests.analysis.synthetic import USUAL, along, synthetic
 
 SCALES = along("scale", (0.3, 1.0, 3.0))

@@ -20,9 +20,9 @@ from jaxadv.analysis.cells import (
 from jaxadv.analysis.estimates import Estimate, median, share
 from jaxadv.analysis.fits import LEAST_SIZES
 from jaxadv.analysis.lines import INDEPENDENT, Along, Line, lines
-from jaxadv.analysis.meanfield import curvature_ratio, steps_of_spectrum
 from jaxadv.analysis.plots.style import LABELS, caption, colour, empty, points, ticks_at
 from jaxadv.analysis.rules import fails_on, fit_for_growth
+from jaxadv.theory import curvature_ratio, steps_of_spectrum
 
 
 def plot_growth(axes: Axes, dataset: xr.Dataset, along: Along, by: str = "scale") -> Axes:

@@ -11,10 +11,10 @@ from matplotlib.patches import Circle, Patch
 
 from jaxadv.analysis.estimates import Estimate
 from jaxadv.analysis.landscapes import NETWORKS, QUANTITIES, kappa_0
-from jaxadv.analysis.meanfield import curvature_ratio
 from jaxadv.analysis.plots.panels import REGULAR, ROUGH, regime
 from jaxadv.analysis.plots.spheres import OUTLINED
 from jaxadv.analysis.plots.style import WIDTH, colour, points
+from jaxadv.theory import curvature_ratio
 
 BINS = 80
 SPECTRUM = (-3.0, 1.3)

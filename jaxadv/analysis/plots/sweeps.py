@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 
 from jaxadv.analysis.cells import by_network, cells, finished_networks, kappa_0
 from jaxadv.analysis.estimates import LEVEL, median, quantiles, replicates
-from jaxadv.analysis.meanfield import curvature_ratio, regularity
 from jaxadv.analysis.plots.style import SIMULATED, caption, colour
 from jaxadv.analysis.survival import step_counts, survival
 from jaxadv.ascent.kinds import Kind
+from jaxadv.theory import curvature_ratio, regularity
 
 LARGEST_SCALE = 1000.0
 """The mean-field curve ends there: it has long been flat, and its integrals grow with the scale."""

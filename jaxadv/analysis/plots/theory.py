@@ -26,10 +26,10 @@ from jaxadv.analysis.cells import (
     typical,
 )
 from jaxadv.analysis.estimates import median
-from jaxadv.analysis.meanfield import curvature_ratio, steps_of_spectrum
 from jaxadv.analysis.plots.style import LABELS, SIMULATED, caption, colour, empty, points
 from jaxadv.analysis.plots.sweeps import mean_field_curve
 from jaxadv.ascent.kinds import Kind
+from jaxadv.theory import curvature_ratio, steps_of_spectrum
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES = ("-", "--", "-.")

@@ -8,9 +8,9 @@ import pytest
 
 import jaxadv as ja
 from jaxadv.analysis.estimates import Estimate
-from jaxadv.analysis.meanfield import curvature_ratio, regularity
 from jaxadv.analysis.plots import growth, theory
 from jaxadv.analysis.plots.style import points
+from jaxadv.theory import curvature_ratio, regularity
 from tests.analysis.synthetic import along, synthetic
 
 DIMS = along("dim", (16, 32, 64, 128, 256, 512))

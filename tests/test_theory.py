@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from jaxadv.analysis.meanfield import (
+from jaxadv.problems.losses import LOSSES
+from jaxadv.theory import (
     LOSS_SLOPES,
     curvature_ratio,
     derivative_norms,
@@ -18,7 +19,6 @@ from jaxadv.analysis.meanfield import (
     steps_of_slowest,
     steps_of_spectrum,
 )
-from jaxadv.problems.losses import LOSSES
 from tests import reference
 
 

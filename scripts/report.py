@@ -25,15 +25,15 @@ from tqdm import tqdm
 import jaxadv as ja
 from jaxadv import cli
 from jaxadv.analysis import report, training_figures
-from jaxadv.analysis.cells import finished_networks, typical
 from jaxadv.analysis.claims import claims_on
 from jaxadv.analysis.judgements import judge
-from jaxadv.analysis.lines import Along
 from jaxadv.analysis.plots import growth, theory
 from jaxadv.analysis.plots import sweeps as plots
 from jaxadv.analysis.plots.style import alone, save
 from jaxadv.analysis.report import Figure
 from jaxadv.landscape.runner import KIND as OF_LANDSCAPES
+from jaxadv.stats.cells import finished_networks, typical
+from jaxadv.stats.lines import Along
 from jaxadv.stores.places import DATA
 from jaxadv.stores.store import Store
 from jaxadv.sweeps.traces import run_traces

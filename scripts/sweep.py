@@ -17,10 +17,11 @@ import xarray as xr
 
 import jaxadv as ja
 from jaxadv import cli
-from jaxadv.analysis import cells, summary
+from jaxadv.analysis import summary
 from jaxadv.analysis.plots import sweeps as plots
 from jaxadv.analysis.plots.style import alone, save
 from jaxadv.cli import Option
+from jaxadv.stats import cells
 from jaxadv.stores.places import Place, place
 from jaxadv.sweeps.traces import run_traces
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 import xarray as xr
 
 from jaxadv.analysis.agreement import Agreement
-from jaxadv.analysis.cells import Domain
 from jaxadv.analysis.judgements import Claim, Judgement, judge
 from jaxadv.analysis.rules import (
     EndsAreMaxima,
@@ -19,7 +18,8 @@ from jaxadv.analysis.rules import (
     RisesWithScale,
 )
 from jaxadv.analysis.training_rules import FasterAtSmallerScale
-from jaxadv.analysis.trainings import COMPARISONS, PHASES, Quantity
+from jaxadv.stats.cells import Domain
+from jaxadv.stats.trainings import COMPARISONS, PHASES, Quantity
 
 POLYNOMIAL = (
     "Projected gradient ascent finds a local maximum of the non-concave problem, for a two-layer "

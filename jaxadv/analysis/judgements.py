@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import xarray as xr
 
-from jaxadv.analysis.cells import finished_networks
 from jaxadv.analysis.verdicts import Finding, Rule, Verdict, verdict
+from jaxadv.stats.cells import finished_networks
 
 MOST_AGAINST = 0.05
 """Of the decided findings: so many exceptions a claim may have."""

@@ -11,10 +11,10 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Float, Int
 
-from jaxadv.analysis.cells import cells, finished_networks, predictor
-from jaxadv.analysis.estimates import Estimate, median, network_medians
-from jaxadv.analysis.fits import paired
 from jaxadv.analysis.verdicts import Verdict, sign_test
+from jaxadv.stats.cells import cells, finished_networks, predictor
+from jaxadv.stats.fits import paired
+from jaxadv.stats.intervals import Estimate, median, network_medians
 
 Values = Float[np.ndarray, "network example"]
 CELL = ("training", "ratio", "scale")

@@ -8,10 +8,10 @@ from typing import Any
 
 import xarray as xr
 
-from jaxadv.analysis.cells import finished_networks, is_maximum
-from jaxadv.analysis.estimates import Estimate
 from jaxadv.analysis.judgements import OVERALL, Judgement, Ruling
 from jaxadv.analysis.verdicts import Finding, Number, Verdict
+from jaxadv.stats.cells import finished_networks, is_maximum
+from jaxadv.stats.intervals import Estimate
 
 MOST_ROWS = 12
 """Of a table of findings; with more, only those that speak against the claim are shown."""

@@ -14,7 +14,9 @@ import xarray as xr
 from jaxtyping import Bool
 from scipy.stats import fisher_exact
 
-from jaxadv.analysis.cells import (
+from jaxadv.analysis.verdicts import LEAST_NETWORKS, Finding, Number, Verdict, sign_test, verdict
+from jaxadv.ascent.kinds import Kind
+from jaxadv.stats.cells import (
     EVERYWHERE,
     Domain,
     by_network,
@@ -24,12 +26,10 @@ from jaxadv.analysis.cells import (
     kappa_0,
     settings_of,
 )
-from jaxadv.analysis.estimates import LEVEL, median, network_medians, share
-from jaxadv.analysis.fits import LEAST_SIZES, growth, paired
-from jaxadv.analysis.lines import Along, Line, lines
-from jaxadv.analysis.survival import step_counts
-from jaxadv.analysis.verdicts import LEAST_NETWORKS, Finding, Number, Verdict, sign_test, verdict
-from jaxadv.ascent.kinds import Kind
+from jaxadv.stats.fits import LEAST_SIZES, growth, paired
+from jaxadv.stats.intervals import LEVEL, median, network_medians, share
+from jaxadv.stats.lines import Along, Line, lines
+from jaxadv.stats.survival import step_counts
 
 TRIALS = ("example", "start")
 SYMBOLS = {"dim": "d", "width": "m", "scale": "s"}

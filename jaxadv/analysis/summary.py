@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from jaxadv.analysis.cells import (
+from jaxadv.ascent.kinds import Kind
+from jaxadv.ascent.solution import Status
+from jaxadv.stats.cells import (
     SETTINGS,
     by_network,
     cells,
@@ -12,9 +14,7 @@ from jaxadv.analysis.cells import (
     is_maximum,
     settings_of,
 )
-from jaxadv.analysis.survival import step_counts, steps_quantiles
-from jaxadv.ascent.kinds import Kind
-from jaxadv.ascent.solution import Status
+from jaxadv.stats.survival import step_counts, steps_quantiles
 
 ENDS = {
     "out_of_budget": Status.MAX_STEPS,

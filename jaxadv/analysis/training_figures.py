@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from jaxadv.analysis.plots import trainings as plots
 from jaxadv.analysis.plots.rates import plot_rates
 from jaxadv.analysis.training_report import caption_of
-from jaxadv.analysis.trainings import Comparison
+from jaxadv.stats.trainings import Comparison
 
 RATES: dict[str, tuple[str, tuple[Comparison, ...], str]] = {
     "absolute": ("", ("common", "best"), "at common rates, and at each scale's best"),

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from jaxadv.analysis.cells import finished_networks
-from jaxadv.analysis.estimates import Estimate, median
 from jaxadv.analysis.report import Figure, markdown_table, show
 from jaxadv.analysis.training_rules import FasterAtSmallerScale
-from jaxadv.analysis.trainings import (
+from jaxadv.analysis.verdicts import LEAST_NETWORKS, Verdict
+from jaxadv.stats.cells import finished_networks
+from jaxadv.stats.intervals import Estimate, median
+from jaxadv.stats.trainings import (
     COMPARISONS,
     PHASES,
     QUANTITIES,
@@ -21,7 +22,6 @@ from jaxadv.analysis.trainings import (
     named,
     series,
 )
-from jaxadv.analysis.verdicts import LEAST_NETWORKS, Verdict
 from jaxadv.training.evaluate import ACCURACIES, SPLITS
 
 INTRODUCTION = """\

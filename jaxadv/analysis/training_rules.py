@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import xarray as xr
 
-from jaxadv.analysis.estimates import LEVEL
-from jaxadv.analysis.fits import paired
-from jaxadv.analysis.trainings import (
+from jaxadv.analysis.verdicts import LEAST_NETWORKS, Finding, Number, sign_test
+from jaxadv.stats.fits import paired
+from jaxadv.stats.intervals import LEVEL
+from jaxadv.stats.trainings import (
     COMPARISONS,
     QUANTITIES,
     Comparison,
@@ -17,7 +18,6 @@ from jaxadv.analysis.trainings import (
     measured,
     series,
 )
-from jaxadv.analysis.verdicts import LEAST_NETWORKS, Finding, Number, sign_test
 
 
 @dataclass(frozen=True)

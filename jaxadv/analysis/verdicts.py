@@ -7,8 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import xarray as xr
 
-from jaxadv.analysis.estimates import LEVEL, Estimate
-from jaxadv.analysis.fits import Paired
+from jaxadv.stats.fits import Paired
+from jaxadv.stats.intervals import LEVEL, Estimate
 
 LEAST_NETWORKS = 30
 """With fewer, nothing is concluded: the percentiles of a bootstrap would mean little."""

@@ -7,8 +7,8 @@ import pytest
 
 import jaxadv as ja
 from jaxadv.analysis.agreement import Agreement, gains, rate_ratios
-from jaxadv.analysis.cells import Domain, kappa_0
 from jaxadv.analysis.verdicts import Verdict
+from jaxadv.stats.cells import Domain, kappa_0
 from jaxadv.theory import (
     curvature_ratio,
     derivative_norms,

@@ -4,8 +4,8 @@ import json
 import math
 
 from jaxadv.analysis.claims import judge_all
-from jaxadv.analysis.estimates import Estimate
 from jaxadv.analysis.report import Figure, as_json, as_markdown
+from jaxadv.stats.intervals import Estimate
 from tests.analysis.synthetic import along, synthetic
 
 

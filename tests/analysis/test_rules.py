@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.analysis.cells import Domain
 from jaxadv.analysis.rules import (
     EndsAreMaxima,
     Exponent,
@@ -15,6 +14,7 @@ from jaxadv.analysis.rules import (
     RisesWithScale,
 )
 from jaxadv.analysis.verdicts import Verdict
+from jaxadv.stats.cells import Domain
 from tests.analysis.synthetic import along, synthetic
 
 DIMS = along("dim", (16, 32, 64, 128, 256, 512))

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.analysis import cells, summary
+from jaxadv.analysis import summary
+from jaxadv.stats import cells
 
 
 def test_the_table_counts_what_the_dataset_holds(dataset):

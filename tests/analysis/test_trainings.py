@@ -13,7 +13,8 @@ from jaxadv.analysis.plots import trainings as plots
 from jaxadv.analysis.plots.rates import plot_rates
 from jaxadv.analysis.report import as_markdown
 from jaxadv.analysis.training_rules import FasterAtSmallerScale
-from jaxadv.analysis.trainings import (
+from jaxadv.analysis.verdicts import Verdict
+from jaxadv.stats.trainings import (
     COMPARISONS,
     PHASES,
     QUANTITIES,
@@ -22,7 +23,6 @@ from jaxadv.analysis.trainings import (
     series,
     steps_to,
 )
-from jaxadv.analysis.verdicts import Verdict
 from jaxadv.training.evaluate import ACCURACIES
 from tests.analysis.synthetic import along, synthetic
 from tests.analysis.synthetic_training import decay, synthetic_training

@@ -11,8 +11,9 @@ import pytest
 import xarray as xr
 
 import jaxadv as ja
-from jaxadv.analysis import cells, summary
+from jaxadv.analysis import summary
 from jaxadv.experiments.draws import draw, key_of
+from jaxadv.stats import cells
 from jaxadv.sweeps import runner
 from jaxadv.sweeps.engine import Engine, compile_programs
 from jaxadv.sweeps.plan import make_plan

@@ -8,7 +8,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from jaxadv.analysis.agreement import gains
-from jaxadv.analysis.cells import (
+from jaxadv.analysis.plots.style import LABELS, caption, colour, empty, points, ticks_at
+from jaxadv.analysis.rules import fails_on, fit_for_growth
+from jaxadv.stats.cells import (
     SETTINGS,
     by_network,
     cells,
@@ -17,11 +19,9 @@ from jaxadv.analysis.cells import (
     kappa_0,
     typical,
 )
-from jaxadv.analysis.estimates import Estimate, median, share
-from jaxadv.analysis.fits import LEAST_SIZES
-from jaxadv.analysis.lines import INDEPENDENT, Along, Line, lines
-from jaxadv.analysis.plots.style import LABELS, caption, colour, empty, points, ticks_at
-from jaxadv.analysis.rules import fails_on, fit_for_growth
+from jaxadv.stats.fits import LEAST_SIZES
+from jaxadv.stats.intervals import Estimate, median, share
+from jaxadv.stats.lines import INDEPENDENT, Along, Line, lines
 from jaxadv.theory import curvature_ratio, steps_of_spectrum
 
 

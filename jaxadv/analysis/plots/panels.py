@@ -9,9 +9,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jaxadv.analysis.cells import cells
 from jaxadv.analysis.landscapes import NETWORKS, kappa_0
 from jaxadv.analysis.plots.style import WIDTH
+from jaxadv.stats.cells import cells
 
 REGULAR, ROUGH, UNKNOWN = "#0072B2", "#D55E00", "0.45"
 """Of Okabe and Ito's colours: κ₀ below 1, above 1, and where there is none."""

@@ -11,9 +11,9 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from jaxadv.analysis.estimates import quantiles
 from jaxadv.analysis.plots.style import WIDTH
-from jaxadv.analysis.trainings import robust_losses
+from jaxadv.stats.intervals import quantiles
+from jaxadv.stats.trainings import robust_losses
 from jaxadv.training.spec import OF_SHARPNESS
 
 STABLE = 2.0

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jaxadv.analysis.estimates import Estimate
+from jaxadv.stats.intervals import Estimate
 from jaxadv.stores.places import Place
 
 WIDTH = 8.0

@@ -7,11 +7,11 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from jaxadv.analysis.cells import by_network, cells, finished_networks, kappa_0
-from jaxadv.analysis.estimates import LEVEL, median, quantiles, replicates
 from jaxadv.analysis.plots.style import SIMULATED, caption, colour
-from jaxadv.analysis.survival import step_counts, survival
 from jaxadv.ascent.kinds import Kind
+from jaxadv.stats.cells import by_network, cells, finished_networks, kappa_0
+from jaxadv.stats.intervals import LEVEL, median, quantiles, replicates
+from jaxadv.stats.survival import step_counts, survival
 from jaxadv.theory import curvature_ratio, regularity
 
 LARGEST_SCALE = 1000.0

@@ -16,7 +16,10 @@ from jaxadv.analysis.agreement import (
     rate_ratios,
     rescaled_steps,
 )
-from jaxadv.analysis.cells import (
+from jaxadv.analysis.plots.style import LABELS, SIMULATED, caption, colour, empty, points
+from jaxadv.analysis.plots.sweeps import mean_field_curve
+from jaxadv.ascent.kinds import Kind
+from jaxadv.stats.cells import (
     Domain,
     by_network,
     cells,
@@ -25,10 +28,7 @@ from jaxadv.analysis.cells import (
     kappa_0,
     typical,
 )
-from jaxadv.analysis.estimates import median
-from jaxadv.analysis.plots.style import LABELS, SIMULATED, caption, colour, empty, points
-from jaxadv.analysis.plots.sweeps import mean_field_curve
-from jaxadv.ascent.kinds import Kind
+from jaxadv.stats.intervals import median
 from jaxadv.theory import curvature_ratio, steps_of_spectrum
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")

@@ -9,9 +9,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jaxadv.analysis.estimates import Estimate, mean, median
 from jaxadv.analysis.plots.style import WIDTH, colour, empty, points
-from jaxadv.analysis.trainings import (
+from jaxadv.stats.intervals import Estimate, mean, median
+from jaxadv.stats.trainings import (
     TARGETS,
     Comparison,
     Series,

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.analysis.estimates import Estimate
 from jaxadv.analysis.plots import growth, theory
 from jaxadv.analysis.plots.style import points
+from jaxadv.stats.intervals import Estimate
 from jaxadv.theory import curvature_ratio, regularity
 from tests.analysis.synthetic import along, synthetic
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from jaxadv.analysis import cells
 from jaxadv.analysis.plots import sweeps as plots
-from jaxadv.analysis.survival import survival
+from jaxadv.stats import cells
+from jaxadv.stats.survival import survival
 from jaxadv.sweeps.traces import run_traces
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float, Int
 
-from jaxadv.analysis.estimates import network_medians
+from jaxadv.stats.intervals import network_medians
 
 Quantity = Literal["loss", "steps", "share"]
 Comparison = Literal["common", "best", "sharpness"]

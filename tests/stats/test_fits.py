@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from jaxadv.analysis.estimates import estimate, replicates
-from jaxadv.analysis.fits import growth, paired
-from jaxadv.analysis.survival import steps_quantiles
+from jaxadv.stats.fits import growth, paired
+from jaxadv.stats.intervals import estimate, replicates
+from jaxadv.stats.survival import steps_quantiles
 
 SIZES = np.array([16.0, 32.0, 64.0, 128.0, 256.0, 512.0])
 

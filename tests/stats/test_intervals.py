@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
-from jaxadv.analysis.estimates import Estimate, estimate, mean, median, quantiles, replicates, share
-from jaxadv.analysis.survival import steps_quantiles
+from jaxadv.stats.intervals import Estimate, estimate, mean, median, quantiles, replicates, share
+from jaxadv.stats.survival import steps_quantiles
 
 TRUE_MEDIAN = math.ceil(math.exp(5))
 

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.stats import CensoredData, ecdf
 
-from jaxadv.analysis.estimates import replicates
-from jaxadv.analysis.survival import steps_quantiles, survival
+from jaxadv.stats.intervals import replicates
+from jaxadv.stats.survival import steps_quantiles, survival
 
 ONCE = np.ones((1, 1), int)
 
@@ -49,7 +49,7 @@ def test_many_trials_are_weighted_in_portions(monkeypatch):
     num_steps, reached = random_counts(np.random.default_rng(0))
     weights = replicates(7, resamples=10)
     whole = survival(num_steps, reached, weights)[1]
-    monkeypatch.setattr("jaxadv.analysis.survival.PORTION", 100)
+    monkeypatch.setattr("jaxadv.stats.survival.PORTION", 100)
     np.testing.assert_array_equal(survival(num_steps, reached, weights)[1], whole)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import binomtest
 
-from jaxadv.analysis.estimates import Estimate, estimate, median
+from jaxadv.stats.intervals import Estimate, estimate, median
 
 HELD_OUT = 2
 """The largest sizes, which a comparison of two laws predicts from the others."""
@@ -40,7 +40,7 @@ def growth(
 
     Args:
         sizes: n, ascending and positive, at least `LEAST_SIZES`.
-        values: T, positive, in every replicate (`estimates.replicates`).
+        values: T, positive, in every replicate (`intervals.replicates`).
 
     Raises:
         ValueError: for fewer sizes, and for values that have no logarithm.

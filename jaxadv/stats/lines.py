@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from jaxadv.analysis.cells import by_network, cells, families, settings_of
-from jaxadv.analysis.estimates import Estimate, estimate, replicates
-from jaxadv.analysis.survival import step_counts, steps_quantiles
+from jaxadv.stats.cells import by_network, cells, families, settings_of
+from jaxadv.stats.intervals import Estimate, estimate, replicates
+from jaxadv.stats.survival import step_counts, steps_quantiles
 
 Along = Literal["dim", "width", "scale", "tolerance"]
 INDEPENDENT = ("dim", "width")

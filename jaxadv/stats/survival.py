@@ -31,7 +31,7 @@ def survival(
     Args:
         num_steps: step counts, right-censored where not ``reached``.
         reached: whether the tolerance was reached.
-        weights: how often each network counts, `estimates.replicates`.
+        weights: how often each network counts, `intervals.replicates`.
 
     Returns:
         The distinct step counts, and for each of them the share of trials that take more, in each

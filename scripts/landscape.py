@@ -19,13 +19,14 @@ import xarray as xr
 
 import jaxadv as ja
 from jaxadv import cli
-from jaxadv.analysis import landscape_report, landscapes
+from jaxadv.analysis import landscape_report
 from jaxadv.analysis.landscape_report import caption_of
 from jaxadv.analysis.plots import landscapes as plots
 from jaxadv.analysis.plots import spheres as sphere_plots
 from jaxadv.analysis.plots.panels import panels
 from jaxadv.analysis.plots.style import save
 from jaxadv.analysis.report import Figure
+from jaxadv.claims import landscapes
 from jaxadv.cli import Option
 from jaxadv.landscape import spheres, views
 from jaxadv.problems.names import suggest

@@ -25,12 +25,12 @@ from tqdm import tqdm
 import jaxadv as ja
 from jaxadv import cli
 from jaxadv.analysis import report, training_figures
-from jaxadv.analysis.claims import claims_on
-from jaxadv.analysis.judgements import judge
 from jaxadv.analysis.plots import growth, theory
 from jaxadv.analysis.plots import sweeps as plots
 from jaxadv.analysis.plots.style import alone, save
 from jaxadv.analysis.report import Figure
+from jaxadv.claims.claims import claims_on
+from jaxadv.claims.judgements import judge
 from jaxadv.landscape.runner import KIND as OF_LANDSCAPES
 from jaxadv.stats.cells import finished_networks, typical
 from jaxadv.stats.lines import Along

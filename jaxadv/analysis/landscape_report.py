@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from jaxadv.analysis.landscapes import NETWORKS, QUANTITIES, Direction, directions
 from jaxadv.analysis.report import Figure, markdown_table, show
-from jaxadv.analysis.verdicts import LEAST_NETWORKS, Verdict
+from jaxadv.claims.landscapes import NETWORKS, QUANTITIES, Direction, directions
+from jaxadv.claims.verdicts import LEAST_NETWORKS, Verdict
 from jaxadv.landscape.meshes import EULER
 from jaxadv.stats.cells import finished_networks
 from jaxadv.stats.intervals import Estimate, share

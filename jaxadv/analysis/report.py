@@ -8,8 +8,8 @@ from typing import Any
 
 import xarray as xr
 
-from jaxadv.analysis.judgements import OVERALL, Judgement, Ruling
-from jaxadv.analysis.verdicts import Finding, Number, Verdict
+from jaxadv.claims.judgements import OVERALL, Judgement, Ruling
+from jaxadv.claims.verdicts import Finding, Number, Verdict
 from jaxadv.stats.cells import finished_networks, is_maximum
 from jaxadv.stats.intervals import Estimate
 
@@ -64,7 +64,7 @@ def as_markdown(
         command: what wrote it.
 
     Example:
-        >>> from jaxadv.analysis.claims import judge_all
+        >>> from jaxadv.claims.claims import judge_all
         >>> as_markdown(judge_all({}), {}, {}, "python report.py").splitlines()[0]
         '# The claims, and what the simulation says'
     """

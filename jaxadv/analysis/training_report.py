@@ -9,8 +9,8 @@ import pandas as pd
 import xarray as xr
 
 from jaxadv.analysis.report import Figure, markdown_table, show
-from jaxadv.analysis.training_rules import FasterAtSmallerScale
-from jaxadv.analysis.verdicts import LEAST_NETWORKS, Verdict
+from jaxadv.claims.training_rules import FasterAtSmallerScale
+from jaxadv.claims.verdicts import LEAST_NETWORKS, Verdict
 from jaxadv.stats.cells import finished_networks
 from jaxadv.stats.intervals import Estimate, median
 from jaxadv.stats.trainings import (

@@ -3,10 +3,10 @@
 import json
 import math
 
-from jaxadv.analysis.claims import judge_all
 from jaxadv.analysis.report import Figure, as_json, as_markdown
+from jaxadv.claims.claims import judge_all
 from jaxadv.stats.intervals import Estimate
-from tests.analysis.synthetic import along, synthetic
+from tests.synthetic import along, synthetic
 
 
 def sweeps():

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from jaxadv.analysis import training_report
-from jaxadv.analysis.claims import CLAIMS, claims_on, judge_all
-from jaxadv.analysis.judgements import judge
 from jaxadv.analysis.plots import trainings as plots
 from jaxadv.analysis.plots.rates import plot_rates
 from jaxadv.analysis.report import as_markdown
-from jaxadv.analysis.training_rules import FasterAtSmallerScale
-from jaxadv.analysis.verdicts import Verdict
+from jaxadv.claims.claims import CLAIMS, claims_on, judge_all
+from jaxadv.claims.judgements import judge
+from jaxadv.claims.training_rules import FasterAtSmallerScale
+from jaxadv.claims.verdicts import Verdict
 from jaxadv.stats.trainings import (
     COMPARISONS,
     PHASES,
@@ -24,8 +24,8 @@ from jaxadv.stats.trainings import (
     steps_to,
 )
 from jaxadv.training.evaluate import ACCURACIES
-from tests.analysis.synthetic import along, synthetic
-from tests.analysis.synthetic_training import decay, synthetic_training
+from tests.synthetic import along, synthetic
+from tests.synthetic_training import decay, synthetic_training
 
 FASTER = decay(lambda cell: 0.05 / (1 + cell["scale"]))
 SLOWER = decay(lambda cell: 0.01 * (1 + cell["scale"]))

@@ -9,16 +9,16 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from jaxadv.analysis.agreement import (
+from jaxadv.analysis.plots.style import LABELS, SIMULATED, caption, colour, empty, points
+from jaxadv.analysis.plots.sweeps import mean_field_curve
+from jaxadv.ascent.kinds import Kind
+from jaxadv.claims.agreement import (
     LEAST_CONVERGED,
     TIGHT,
     gains,
     rate_ratios,
     rescaled_steps,
 )
-from jaxadv.analysis.plots.style import LABELS, SIMULATED, caption, colour, empty, points
-from jaxadv.analysis.plots.sweeps import mean_field_curve
-from jaxadv.ascent.kinds import Kind
 from jaxadv.stats.cells import (
     Domain,
     by_network,

@@ -11,7 +11,7 @@ from jaxadv.analysis.plots import growth, theory
 from jaxadv.analysis.plots.style import points
 from jaxadv.stats.intervals import Estimate
 from jaxadv.theory import curvature_ratio, regularity
-from tests.analysis.synthetic import along, synthetic
+from tests.synthetic import along, synthetic
 
 DIMS = along("dim", (16, 32, 64, 128, 256, 512))
 SCALES = along("scale", (0.3, 1.0, 3.0))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import xarray as xr
 
-from jaxadv.analysis.verdicts import LEAST_NETWORKS, Finding, Number, sign_test
+from jaxadv.claims.verdicts import LEAST_NETWORKS, Finding, Number, sign_test
 from jaxadv.stats.fits import paired
 from jaxadv.stats.intervals import LEVEL
 from jaxadv.stats.trainings import (

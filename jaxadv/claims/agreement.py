@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from jaxadv.analysis.rules import LEAST_STEPS
-from jaxadv.analysis.verdicts import LEAST_NETWORKS, Finding, Number, verdict
 from jaxadv.ascent.kinds import Kind
+from jaxadv.claims.rules import LEAST_STEPS
+from jaxadv.claims.verdicts import LEAST_NETWORKS, Finding, Number, verdict
 from jaxadv.stats.cells import EVERYWHERE, Domain, by_network, cells, kappa_0, settings_of
 from jaxadv.stats.intervals import median
 from jaxadv.theory import (

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import xarray as xr
 
-from jaxadv.analysis.verdicts import Finding, Rule, Verdict, verdict
+from jaxadv.claims.verdicts import Finding, Rule, Verdict, verdict
 from jaxadv.stats.cells import finished_networks
 
 MOST_AGAINST = 0.05

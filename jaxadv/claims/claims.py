@@ -8,16 +8,16 @@ from collections.abc import Mapping, Sequence
 
 import xarray as xr
 
-from jaxadv.analysis.agreement import Agreement
-from jaxadv.analysis.judgements import Claim, Judgement, judge
-from jaxadv.analysis.rules import (
+from jaxadv.claims.agreement import Agreement
+from jaxadv.claims.judgements import Claim, Judgement, judge
+from jaxadv.claims.rules import (
     EndsAreMaxima,
     Exponent,
     FailuresAreRare,
     PolynomialGrowth,
     RisesWithScale,
 )
-from jaxadv.analysis.training_rules import FasterAtSmallerScale
+from jaxadv.claims.training_rules import FasterAtSmallerScale
 from jaxadv.stats.cells import Domain
 from jaxadv.stats.trainings import COMPARISONS, PHASES, Quantity
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from jaxadv.analysis.claims import CLAIMS
-from jaxadv.analysis.judgements import Claim, Judgement, Ruling, judge
-from jaxadv.analysis.verdicts import Finding, Rule, Verdict, verdict
-from tests.analysis.synthetic import along, synthetic
+from jaxadv.claims.claims import CLAIMS
+from jaxadv.claims.judgements import Claim, Judgement, Ruling, judge
+from jaxadv.claims.verdicts import Finding, Rule, Verdict, verdict
+from tests.synthetic import along, synthetic
 
 FOR, AGAINST, UNDECIDED = Verdict
 

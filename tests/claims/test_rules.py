@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.analysis.rules import (
+from jaxadv.claims.rules import (
     EndsAreMaxima,
     Exponent,
     FailuresAreRare,
     PolynomialGrowth,
     RisesWithScale,
 )
-from jaxadv.analysis.verdicts import Verdict
+from jaxadv.claims.verdicts import Verdict
 from jaxadv.stats.cells import Domain
-from tests.analysis.synthetic import along, synthetic
+from tests.synthetic import along, synthetic
 
 DIMS = along("dim", (16, 32, 64, 128, 256, 512))
 WIDTHS = along("width", (16, 64, 256, 1024, 4096))

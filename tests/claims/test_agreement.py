@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.analysis.agreement import Agreement, gains, rate_ratios
-from jaxadv.analysis.verdicts import Verdict
+from jaxadv.claims.agreement import Agreement, gains, rate_ratios
+from jaxadv.claims.verdicts import Verdict
 from jaxadv.stats.cells import Domain, kappa_0
 from jaxadv.theory import (
     curvature_ratio,
@@ -16,7 +16,7 @@ from jaxadv.theory import (
     steps_of_slowest,
     steps_of_spectrum,
 )
-from tests.analysis.synthetic import USUAL, along, synthetic
+from tests.synthetic import USUAL, along, synthetic
 
 SCALES = along("scale", (0.3, 1.0, 3.0))
 

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Float, Int
 
-from jaxadv.analysis.verdicts import Verdict, sign_test
+from jaxadv.claims.verdicts import Verdict, sign_test
 from jaxadv.stats.cells import cells, finished_networks, predictor
 from jaxadv.stats.fits import paired
 from jaxadv.stats.intervals import Estimate, median, network_medians

@@ -14,8 +14,8 @@ import xarray as xr
 from jaxtyping import Bool
 from scipy.stats import fisher_exact
 
-from jaxadv.analysis.verdicts import LEAST_NETWORKS, Finding, Number, Verdict, sign_test, verdict
 from jaxadv.ascent.kinds import Kind
+from jaxadv.claims.verdicts import LEAST_NETWORKS, Finding, Number, Verdict, sign_test, verdict
 from jaxadv.stats.cells import (
     EVERYWHERE,
     Domain,

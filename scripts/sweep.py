@@ -18,9 +18,9 @@ import xarray as xr
 import jaxadv as ja
 from jaxadv import cli
 from jaxadv.analysis import summary
-from jaxadv.analysis.plots import sweeps as plots
-from jaxadv.analysis.plots.style import alone, save
 from jaxadv.cli import Option
+from jaxadv.figures import sweeps as plots
+from jaxadv.figures.style import alone, save
 from jaxadv.stats import cells
 from jaxadv.stores.places import Place, place
 from jaxadv.sweeps.traces import run_traces

@@ -15,12 +15,12 @@ import xarray as xr
 import jaxadv as ja
 from jaxadv import cli
 from jaxadv.analysis import training_report
-from jaxadv.analysis.plots.style import save
 from jaxadv.analysis.report import Figure
 from jaxadv.analysis.training_figures import drawings
 from jaxadv.claims.claims import claims_on
 from jaxadv.claims.judgements import judge
 from jaxadv.cli import Option
+from jaxadv.figures.style import save
 from jaxadv.stats.cells import finished_networks
 from jaxadv.stores.places import Place, place
 

@@ -6,9 +6,9 @@ from functools import partial
 import xarray as xr
 from matplotlib.figure import Figure
 
-from jaxadv.analysis.plots import trainings as plots
-from jaxadv.analysis.plots.rates import plot_rates
 from jaxadv.analysis.training_report import caption_of
+from jaxadv.figures import trainings as plots
+from jaxadv.figures.rates import plot_rates
 from jaxadv.stats.trainings import Comparison
 
 RATES: dict[str, tuple[str, tuple[Comparison, ...], str]] = {

@@ -8,14 +8,14 @@ import pytest
 import xarray as xr
 
 from jaxadv.analysis import landscape_report
-from jaxadv.analysis.plots import landscapes as plots
-from jaxadv.analysis.plots import spheres
-from jaxadv.analysis.plots.panels import REGULAR, ROUGH, few_scales, panels
 from jaxadv.analysis.report import Figure
 from jaxadv.ascent.kinds import Kind
 from jaxadv.claims import landscapes
 from jaxadv.claims.landscapes import QUANTITIES, directions, tabulate
 from jaxadv.claims.verdicts import Verdict
+from jaxadv.figures import landscapes as plots
+from jaxadv.figures import spheres
+from jaxadv.figures.panels import REGULAR, ROUGH, few_scales, panels
 from jaxadv.landscape.critical import Critical
 
 NETWORKS, EXAMPLES, STARTS = 40, 2, 12

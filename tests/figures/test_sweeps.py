@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jaxadv.analysis.plots import sweeps as plots
+from jaxadv.figures import sweeps as plots
 from jaxadv.stats import cells
 from jaxadv.stats.survival import survival
 from jaxadv.sweeps.traces import run_traces

@@ -7,9 +7,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from jaxadv.analysis.plots.style import LABELS, caption, colour, empty, points, ticks_at
 from jaxadv.claims.agreement import gains
 from jaxadv.claims.rules import fails_on, fit_for_growth
+from jaxadv.figures.style import LABELS, caption, colour, empty, points, ticks_at
 from jaxadv.stats.cells import (
     SETTINGS,
     by_network,

@@ -9,8 +9,6 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from jaxadv.analysis.plots.style import LABELS, SIMULATED, caption, colour, empty, points
-from jaxadv.analysis.plots.sweeps import mean_field_curve
 from jaxadv.ascent.kinds import Kind
 from jaxadv.claims.agreement import (
     LEAST_CONVERGED,
@@ -19,6 +17,8 @@ from jaxadv.claims.agreement import (
     rate_ratios,
     rescaled_steps,
 )
+from jaxadv.figures.style import LABELS, SIMULATED, caption, colour, empty, points
+from jaxadv.figures.sweeps import mean_field_curve
 from jaxadv.stats.cells import (
     Domain,
     by_network,

@@ -11,7 +11,7 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from jaxadv.analysis.plots.style import WIDTH
+from jaxadv.figures.style import WIDTH
 from jaxadv.stats.intervals import quantiles
 from jaxadv.stats.trainings import robust_losses
 from jaxadv.training.spec import OF_SHARPNESS

@@ -7,8 +7,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from jaxadv.analysis.plots.style import SIMULATED, caption, colour
 from jaxadv.ascent.kinds import Kind
+from jaxadv.figures.style import SIMULATED, caption, colour
 from jaxadv.stats.cells import by_network, cells, finished_networks, kappa_0
 from jaxadv.stats.intervals import LEVEL, median, quantiles, replicates
 from jaxadv.stats.survival import step_counts, survival

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.analysis.plots import growth, theory
-from jaxadv.analysis.plots.style import points
+from jaxadv.figures import growth, predictions
+from jaxadv.figures.style import points
 from jaxadv.stats.intervals import Estimate
 from jaxadv.theory import curvature_ratio, regularity
 from tests.synthetic import along, synthetic
@@ -17,9 +17,9 @@ DIMS = along("dim", (16, 32, 64, 128, 256, 512))
 SCALES = along("scale", (0.3, 1.0, 3.0))
 OF_ALL = (
     growth.plot_distances,
-    theory.plot_collapse,
-    theory.plot_step_collapse,
-    theory.plot_rates,
+    predictions.plot_collapse,
+    predictions.plot_step_collapse,
+    predictions.plot_rates,
 )
 
 
@@ -66,10 +66,13 @@ def test_failures_are_drawn_by_scale_and_loss(axes):
 def test_what_the_theory_does_not_cover_is_drawn_without_it(axes, activation):
     settings = [{"scale": s, "activation": activation} for s in (0.3, 1.0, 3.0)]
     dataset = synthetic(settings, lambda *_: 100)
-    for draw in (theory.plot_regularity, partial(growth.plot_growth, along="scale", by="ratio")):
+    for draw in (
+        predictions.plot_regularity,
+        partial(growth.plot_growth, along="scale", by="ratio"),
+    ):
         draw(axes, dataset)
         axes.clear()
-    for draw in (theory.plot_collapse, theory.plot_step_collapse):
+    for draw in (predictions.plot_collapse, predictions.plot_step_collapse):
         draw(axes, {"a": dataset, "b": synthetic(SCALES, lambda *_: 100)})
         axes.clear()
 
@@ -82,7 +85,7 @@ def test_figures_without_data_say_so(axes):
     )  # fmt: skip
     drawings = [
         partial(growth.plot_growth, dataset=dataset, along="scale", by="ratio"),
-        partial(theory.plot_regularity, dataset=dataset),
+        partial(predictions.plot_regularity, dataset=dataset),
         *(partial(plot, datasets={"a": dataset}) for plot in OF_ALL),
     ]
     for draw in drawings:
@@ -115,7 +118,7 @@ def test_distances_need_sweeps_that_differ_in_their_tolerance(axes):
 
 def test_the_collapse_has_a_point_for_each_cell_on_the_curve(axes):
     dataset = synthetic(SCALES, lambda *_: 100, curvature_ratio=predicted)
-    theory.plot_collapse(axes, {"a": dataset})
+    predictions.plot_collapse(axes, {"a": dataset})
     drawn = [line.get_xydata()[0] for line in axes.lines if len(line.get_xdata()) == 1]
     assert len(drawn) == 3
     for kappa_0, kappa in drawn:
@@ -125,14 +128,14 @@ def test_the_collapse_has_a_point_for_each_cell_on_the_curve(axes):
 
 def test_the_collapse_of_steps_leaves_out_large_steps(axes):
     both = [{"scale": 3.0}, {"scale": 3.0, "step_size": 10.0}]
-    theory.plot_step_collapse(axes, {"a": synthetic(both, lambda *_: 100)})
+    predictions.plot_step_collapse(axes, {"a": synthetic(both, lambda *_: 100)})
     assert len([line for line in axes.lines if len(line.get_xdata()) == 1]) == 1
     assert "all modes, tolerance 1e-04" in legend(axes)
 
 
 def test_regularity_is_drawn_with_a_curve_for_each_ratio(axes):
     settings = [{"scale": s, "ratio": r} for s in (0.3, 1.0) for r in (0.1, 0.3)]
-    theory.plot_regularity(axes, synthetic(settings, lambda *_: 100))
+    predictions.plot_regularity(axes, synthetic(settings, lambda *_: 100))
     assert legend(axes) == ["0.1", "0.3"]
 
 
@@ -142,8 +145,8 @@ def test_rates_are_drawn_for_tight_sweeps_alone(axes):
 
     ladder = (1e-5, 1e-6)
     dataset = synthetic(SCALES, law, tolerances=ladder, local_rate=math.exp(-0.01))
-    theory.plot_rates(axes, {"a": dataset})
+    predictions.plot_rates(axes, {"a": dataset})
     assert f"n = {3 * 60 * 2} trials" in axes.get_title(loc="left")
     axes.clear()
-    theory.plot_rates(axes, {"a": dataset.isel(tolerance=[0])})
+    predictions.plot_rates(axes, {"a": dataset.isel(tolerance=[0])})
     assert "no sweep" in axes.texts[0].get_text()

@@ -9,8 +9,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jaxadv.analysis.plots.style import WIDTH
 from jaxadv.claims.landscapes import NETWORKS, kappa_0
+from jaxadv.figures.style import WIDTH
 from jaxadv.stats.cells import cells
 
 REGULAR, ROUGH, UNKNOWN = "#0072B2", "#D55E00", "0.45"

@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jaxadv.analysis.plots.style import WIDTH, colour, empty, points
+from jaxadv.figures.style import WIDTH, colour, empty, points
 from jaxadv.stats.intervals import Estimate, mean, median
 from jaxadv.stats.trainings import (
     TARGETS,

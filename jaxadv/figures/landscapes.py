@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Patch
 
-from jaxadv.analysis.plots.panels import REGULAR, ROUGH, regime
-from jaxadv.analysis.plots.spheres import OUTLINED
-from jaxadv.analysis.plots.style import WIDTH, colour, points
 from jaxadv.claims.landscapes import NETWORKS, QUANTITIES, kappa_0
+from jaxadv.figures.panels import REGULAR, ROUGH, regime
+from jaxadv.figures.spheres import OUTLINED
+from jaxadv.figures.style import WIDTH, colour, points
 from jaxadv.stats.intervals import Estimate
 from jaxadv.theory import curvature_ratio
 

@@ -19,9 +19,6 @@ import xarray as xr
 
 import jaxadv as ja
 from jaxadv import cli
-from jaxadv.analysis import landscape_report
-from jaxadv.analysis.landscape_report import caption_of
-from jaxadv.analysis.report import Figure
 from jaxadv.claims import landscapes
 from jaxadv.cli import Option
 from jaxadv.figures import landscapes as plots
@@ -30,6 +27,9 @@ from jaxadv.figures.panels import panels
 from jaxadv.figures.style import save
 from jaxadv.landscape import spheres, views
 from jaxadv.problems.names import suggest
+from jaxadv.reports import landscape as landscape_report
+from jaxadv.reports.claims import Figure
+from jaxadv.reports.landscape import caption_of
 from jaxadv.stores.places import Place, place
 
 DESCRIPTION = """The landscape of the adversarial loss around inputs of two-layer networks, side by

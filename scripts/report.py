@@ -24,14 +24,15 @@ from tqdm import tqdm
 
 import jaxadv as ja
 from jaxadv import cli
-from jaxadv.analysis import report, training_figures
-from jaxadv.analysis.report import Figure
 from jaxadv.claims.claims import claims_on
 from jaxadv.claims.judgements import judge
 from jaxadv.figures import growth, predictions
 from jaxadv.figures import sweeps as plots
 from jaxadv.figures.style import alone, save
 from jaxadv.landscape.runner import KIND as OF_LANDSCAPES
+from jaxadv.reports import claims as report
+from jaxadv.reports import training_pictures
+from jaxadv.reports.claims import Figure
 from jaxadv.stats.cells import finished_networks, typical
 from jaxadv.stats.lines import Along
 from jaxadv.stores.places import DATA
@@ -180,7 +181,7 @@ def drawings(folder: Path, datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple
     if sweeps:
         yield from drawings_of_sweeps(sweeps)
     for name in (name for name in datasets if name not in sweeps):
-        for figure, text, draw in training_figures.drawings(datasets[name]):
+        for figure, text, draw in training_pictures.drawings(datasets[name]):
             claim = CLAIM_OF_FIGURE[figure.partition("-")[0]]
             # Where the experiment's own report has them, too.
             yield claim, (Figure(f"{place[name]}{figure}.png", f"{text} Experiment {name}."), draw)

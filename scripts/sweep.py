@@ -17,10 +17,10 @@ import xarray as xr
 
 import jaxadv as ja
 from jaxadv import cli
-from jaxadv.analysis import summary
 from jaxadv.cli import Option
 from jaxadv.figures import sweeps as plots
 from jaxadv.figures.style import alone, save
+from jaxadv.reports import sweep as summary
 from jaxadv.stats import cells
 from jaxadv.stores.places import Place, place
 from jaxadv.sweeps.traces import run_traces

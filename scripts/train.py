@@ -14,13 +14,13 @@ import xarray as xr
 
 import jaxadv as ja
 from jaxadv import cli
-from jaxadv.analysis import training_report
-from jaxadv.analysis.report import Figure
-from jaxadv.analysis.training_figures import drawings
 from jaxadv.claims.claims import claims_on
 from jaxadv.claims.judgements import judge
 from jaxadv.cli import Option
 from jaxadv.figures.style import save
+from jaxadv.reports import training as training_report
+from jaxadv.reports.claims import Figure
+from jaxadv.reports.training_pictures import drawings
 from jaxadv.stats.cells import finished_networks
 from jaxadv.stores.places import Place, place
 

@@ -4,13 +4,14 @@ import os
 from pathlib import Path
 
 import jax
+import matplotlib as mpl
 import pytest
 
+mpl.use("Agg")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # Several devices on any machine, so that all code for many of them is covered.
 jax.config.update("jax_num_cpu_devices", 8)
 os.environ["NPROC"] = "16"  # see `jaxadv.devices.use_devices`
-os.environ["MPLBACKEND"] = "Agg"
 # The tests compile much and compute little: this saves a quarter of their time.
 jax.config.update("jax_disable_most_optimizations", True)
 # Many tests build the same programs: each is compiled once for all of them and all workers.
@@ -50,7 +51,6 @@ def dataset(sweep):
 @pytest.fixture
 def axes():
     """Empty axes in the style of all figures."""
-    import matplotlib as mpl  # noqa: PLC0415
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
     from jaxadv.figures.style import STYLE  # noqa: PLC0415

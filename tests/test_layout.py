@@ -13,8 +13,8 @@ PACKAGE = Path(ja.__file__).parent
 # A module may import from its own room and from rooms above it (DESIGN 2).
 ROOMS = [
     "pytrees", "lanes", "devices", "stores", "problems", "theory", "ascent", "experiments",
-    "learning", "sweeps", "landscape", "training", "stats", "claims", "figures", "analysis",
-    "cli",
+    "learning", "sweeps", "landscape", "training",
+    "stats", "claims", "figures", "reports", "cli",
 ]  # fmt: skip
 EXPERIMENTS = {"sweeps", "landscape", "training"}  # side by side on one ground
 KNOWS_NOTHING = {"pytrees", "lanes", "devices", "stores", "cli"}

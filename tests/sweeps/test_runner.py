@@ -11,8 +11,8 @@ import pytest
 import xarray as xr
 
 import jaxadv as ja
-from jaxadv.analysis import summary
 from jaxadv.experiments.draws import draw, key_of
+from jaxadv.reports import sweep as summary
 from jaxadv.stats import cells
 from jaxadv.sweeps import runner
 from jaxadv.sweeps.engine import Engine, compile_programs

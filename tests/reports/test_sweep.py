@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.analysis import summary
+from jaxadv.reports import sweep as summary
 from jaxadv.stats import cells
 
 

@@ -3,8 +3,8 @@
 import json
 import math
 
-from jaxadv.analysis.report import Figure, as_json, as_markdown
 from jaxadv.claims.claims import judge_all
+from jaxadv.reports.claims import Figure, as_json, as_markdown
 from jaxadv.stats.intervals import Estimate
 from tests.synthetic import along, synthetic
 

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from jaxadv.analysis.report import Figure, markdown_table, show
 from jaxadv.claims.landscapes import NETWORKS, QUANTITIES, Direction, directions
 from jaxadv.claims.verdicts import LEAST_NETWORKS, Verdict
 from jaxadv.landscape.meshes import EULER
+from jaxadv.reports.claims import Figure, markdown_table, show
 from jaxadv.stats.cells import finished_networks
 from jaxadv.stats.intervals import Estimate, share
 

@@ -6,14 +6,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from jaxadv.analysis import training_report
-from jaxadv.analysis.report import as_markdown
 from jaxadv.claims.claims import CLAIMS, claims_on, judge_all
 from jaxadv.claims.judgements import judge
 from jaxadv.claims.training_rules import FasterAtSmallerScale
 from jaxadv.claims.verdicts import Verdict
 from jaxadv.figures import trainings as plots
 from jaxadv.figures.rates import plot_rates
+from jaxadv.reports import training as training_report
+from jaxadv.reports.claims import as_markdown
 from jaxadv.stats.trainings import (
     COMPARISONS,
     PHASES,

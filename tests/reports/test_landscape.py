@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from jaxadv.analysis import landscape_report
-from jaxadv.analysis.report import Figure
 from jaxadv.ascent.kinds import Kind
 from jaxadv.claims import landscapes
 from jaxadv.claims.landscapes import QUANTITIES, directions, tabulate
@@ -17,6 +15,8 @@ from jaxadv.figures import landscapes as plots
 from jaxadv.figures import spheres
 from jaxadv.figures.panels import REGULAR, ROUGH, few_scales, panels
 from jaxadv.landscape.critical import Critical
+from jaxadv.reports import landscape as landscape_report
+from jaxadv.reports.claims import Figure
 
 NETWORKS, EXAMPLES, STARTS = 40, 2, 12
 SCALES = (0.1, 1.0, 10.0, 30.0)

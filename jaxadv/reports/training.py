@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from jaxadv.analysis.report import Figure, markdown_table, show
 from jaxadv.claims.training_rules import FasterAtSmallerScale
 from jaxadv.claims.verdicts import LEAST_NETWORKS, Verdict
+from jaxadv.reports.claims import Figure, markdown_table, show
 from jaxadv.stats.cells import finished_networks
 from jaxadv.stats.intervals import Estimate, median
 from jaxadv.stats.trainings import (

@@ -6,9 +6,9 @@ from functools import partial
 import xarray as xr
 from matplotlib.figure import Figure
 
-from jaxadv.analysis.training_report import caption_of
 from jaxadv.figures import trainings as plots
 from jaxadv.figures.rates import plot_rates
+from jaxadv.reports.training import caption_of
 from jaxadv.stats.trainings import Comparison
 
 RATES: dict[str, tuple[str, tuple[Comparison, ...], str]] = {

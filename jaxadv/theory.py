@@ -1,4 +1,8 @@
-"""Mean-field predictions for wide networks, m ≫ d ≫ 1 and small ρ (THEORY 6): ours, heuristic."""
+"""Mean-field predictions for wide networks, m ≫ d ≫ 1 and small ρ (THEORY 6): ours, heuristic.
+
+Activations are functions, or names of built-in ones. A reference "module:function" is refused: such
+names come from datasets here, and reading a dataset must not import what it names.
+"""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -10,13 +14,13 @@ from jaxtyping import Array, Float
 from scipy.special import logsumexp
 
 from jaxadv.problems.activations import ACTIVATIONS, Activation, is_smooth
-from jaxadv.problems.names import resolve
+from jaxadv.problems.names import suggest
 
 LARGEST_SCALE = 1e4
 POINTS_PER_UNIT = 64
 CHUNK = 2**14
-NUM_MODES = 200
-"""Nodes of the semicircle."""
+# Of the quadrature on the semicircle.
+NUM_NODES = 200
 NUM_HALVINGS = 40
 NDArray = npt.NDArray[np.floating]
 
@@ -29,25 +33,31 @@ def derivative_norms(activation: str | Activation, scale: float) -> tuple[float,
     grow too sparse there).
 
     Args:
-        activation: a name, a reference or a function.
+        activation: the name of a built-in activation, or a function.
         scale: s, at most 10⁴.
 
     Raises:
-        ValueError: for an activation with kinks, an unknown name, or a scale out of range.
+        ValueError: for an activation with kinks, a name that is not built in, or a scale out of
+            range.
 
     Example:
         >>> round(derivative_norms("sin", 1.0)[0] ** 2, 15)  # E cos² Z = (1 + exp(−2))/2
         0.567667641618306
     """
-    sigma = resolve("activation", activation, ACTIVATIONS)
+    if isinstance(activation, str):
+        if activation not in ACTIVATIONS:
+            hint = suggest(activation, ACTIVATIONS)
+            raise ValueError(f"activation: {activation!r} is not built in{hint}, or a function")
+        sigma = ACTIVATIONS[activation]
+    else:
+        sigma = activation
     if not is_smooth(sigma):
-        raise ValueError(f"activation: {activation!r} has kinks, and σ'' is no function")
+        raise ValueError(f"activation: {activation!r} has kinks; it must be twice differentiable")
     if not 0 < scale <= LARGEST_SCALE:
         raise ValueError(f"scale: {scale} must be positive, {LARGEST_SCALE:g} at most")
     return _norms_of(sigma, scale)
 
 
-# By function: a name can come to mean another one.
 @functools.lru_cache(maxsize=4096)
 def _norms_of(sigma: Activation, scale: float) -> tuple[float, float]:
     unit = min(1.0, scale)
@@ -83,11 +93,14 @@ def _compiled_derivatives(
     return jax.vmap(slope)(t), jax.vmap(jax.grad(slope))(t)
 
 
-def regularity(activation: str | Activation, scale: float, ratio: float) -> float:
+def kappa_0(activation: str | Activation, scale: float, ratio: float) -> float:
     """κ₀ = 2ρs σ₂/σ₁: the landscape loses its regularity where it passes 1.
 
+    Raises:
+        ValueError: as `derivative_norms`.
+
     Example:
-        >>> round(regularity("tanh", 1.0, 0.1), 3)
+        >>> round(kappa_0("tanh", 1.0, 0.1), 3)
         0.161
     """
     first, second = derivative_norms(activation, scale)
@@ -106,11 +119,11 @@ def curvature_ratio(kappa_0: float | npt.NDArray[np.float64]) -> npt.NDArray[np.
     return np.asarray(np.sqrt(half * (2 + half)) / (1 + half))
 
 
+# e = |ℓ'(o)| as a function of the loss ℓ(o, y), by the loss's name.
 LOSS_SLOPES: Mapping[str, Callable[[NDArray], NDArray]] = {
     "quadratic": lambda loss: np.sqrt(2 * loss),
     "logistic": lambda loss: -np.expm1(-loss),
 }
-"""e = |ℓ'(o)| where the loss ℓ(o, y) is known, by the loss's name."""
 
 
 def multiplier(slope: NDArray, radius: float, first_norm: float) -> NDArray:
@@ -166,9 +179,9 @@ def steps_of_spectrum(tolerance: float, gain: NDArray, kappa: float) -> NDArray:
         [9297, 3844]
     """
     # Gauss' rule for the semicircle: Chebyshev polynomials of the second kind.
-    angles = np.arange(1, NUM_MODES + 1) * np.pi / (NUM_MODES + 1)
+    angles = np.arange(1, NUM_NODES + 1) * np.pi / (NUM_NODES + 1)
     ratios = kappa * np.cos(angles)
-    weights = 2 / (NUM_MODES + 1) * np.sin(angles) ** 2 * (1 - ratios) ** 2
+    weights = 2 / (NUM_NODES + 1) * np.sin(angles) ** 2 * (1 - ratios) ** 2
     gains = np.asarray(gain, float)[..., None]
     logs = np.log(np.abs(1 + gains * ratios)) - np.log1p(gains)
     # The residual of the slowest mode alone is above that of all, but for the weight of the fast.

@@ -203,7 +203,10 @@ def drawings_of_sweeps(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str
         family = typical(dataset, ("scale",))
         yield "C3-steps", (figure, alone(partial(plots.plot_steps, dataset=family)))
         figure = Figure(f"curvature-{name}.png", f"Curvature at the maxima. Sweep {name}.")
-        yield "C3-curvature", (figure, alone(partial(predictions.plot_regularity, dataset=dataset)))
+        yield (
+            "C3-curvature",
+            (figure, alone(partial(predictions.plot_curvature_ratios, dataset=dataset))),
+        )
     for name, dataset in list(richest(datasets, "tolerance").items())[:1]:
         yield "M2-tolerance", drawing_of_traces(name, dataset)
     for claim, (file, text, plot) in OF_ALL.items():

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from jaxadv.ascent.kinds import Kind
 from jaxadv.claims.rules import LEAST_STEPS
 from jaxadv.claims.verdicts import LEAST_NETWORKS, Finding, Number, verdict
-from jaxadv.stats.cells import EVERYWHERE, Domain, by_network, cells, kappa_0, settings_of
+from jaxadv.stats.cells import EVERYWHERE, Domain, by_network, cells, kappa_0_of, settings_of
 from jaxadv.stats.intervals import median
 from jaxadv.theory import (
     LOSS_SLOPES,
@@ -39,9 +39,11 @@ def curvature_ratios(cell: xr.Dataset, kappa: float) -> Ratios:
 def gains(cell: xr.Dataset) -> Ratios:
     """ηλ of the mean field, λ = eσ₁/ε, for constant steps; e from the loss at the end.
 
-    NaN for other step rules and losses, and where the tolerance was not reached.
+    NaN for other step rules and losses, in cells without a κ₀, and where the tolerance was not
+    reached.
     """
-    if cell.step_rule.item() != "constant" or cell.loss.item() not in LOSS_SLOPES:
+    has_law = cell.step_rule.item() == "constant" and cell.loss.item() in LOSS_SLOPES
+    if not has_law or math.isnan(kappa_0_of(cell)):
         return np.full_like(by_network(cell.loss_end), np.nan)
     slope = LOSS_SLOPES[cell.loss.item()](by_network(cell.loss_end.where(cell.reached)))
     radius = cell.ratio.item() * cell.scale.item() * math.sqrt(cell.dim.item())
@@ -133,17 +135,17 @@ class Agreement:
         """A finding for each cell of the domain."""
         _, ratios_of = QUANTITIES[self.quantity]
         for cell in cells(dataset):
-            predictor = kappa_0(dataset, cell)
-            if not self.domain.has(cell, predictor):
+            kappa_0 = kappa_0_of(cell)
+            if not self.domain.has(cell, kappa_0):
                 continue
-            ratios = ratios_of(cell, predictor)
+            ratios = ratios_of(cell, kappa_0)
             known = ~np.isnan(ratios)
             if not known.any():
                 continue
             ratio = median(ratios)
             converged = float(cell.reached.isel(tolerance=-1).mean())
             numbers: dict[str, Number] = {
-                "κ₀": predictor,
+                "κ₀": kappa_0,
                 "simulated over predicted": ratio,
                 "converged trials": converged,
             }

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ import xarray as xr
 from jaxtyping import Float, Int
 
 from jaxadv.claims.verdicts import Verdict, sign_test
-from jaxadv.stats.cells import cells, finished_networks, predictor
+from jaxadv.stats.cells import cells, finished_networks, kappa_0_of
 from jaxadv.stats.fits import paired
 from jaxadv.stats.intervals import Estimate, median, network_medians
 
@@ -147,12 +146,6 @@ QUANTITIES: Mapping[str, Quantity] = {
 """What a survey is read for, by name."""
 
 
-def kappa_0(cell: xr.Dataset) -> float:
-    """κ₀ of a cell's networks as they are drawn; NaN where the theory does not cover them."""
-    spec = tomllib.loads(cell.attrs["landscape"])
-    return predictor(spec["network"], spec["activation"], cell.scale.item(), cell.ratio.item())
-
-
 def tabulate(dataset: xr.Dataset) -> pd.DataFrame:
     """Every quantity in every cell: the median over networks and inputs, with its interval.
 
@@ -164,7 +157,7 @@ def tabulate(dataset: xr.Dataset) -> pd.DataFrame:
     """
     rows = []
     for cell in cells(finished_networks(dataset)):
-        settings = {name: cell[name].item() for name in CELL} | {"kappa_0": kappa_0(cell)}
+        settings = {name: cell[name].item() for name in CELL} | {"kappa_0": kappa_0_of(cell)}
         for name, quantity in QUANTITIES.items():
             values = quantity.of(cell)
             found = median(values)

@@ -23,7 +23,7 @@ from jaxadv.stats.cells import (
     cells,
     families,
     is_maximum,
-    kappa_0,
+    kappa_0_of,
     settings_of,
 )
 from jaxadv.stats.fits import LEAST_SIZES, growth, paired
@@ -267,11 +267,11 @@ class RisesWithScale:
         """A finding for each two neighbouring scales of each family along the scale."""
         for _, family in families(step_counts(dataset.isel(tolerance=-1)), "scale"):
             for left, right in itertools.pairwise(cells(family)):
-                predictor = kappa_0(dataset, right)
-                if self.domain.has(right, predictor):
-                    yield self._finding(left, right, predictor)
+                kappa_0 = kappa_0_of(right)
+                if self.domain.has(right, kappa_0):
+                    yield self._finding(left, right, kappa_0)
 
-    def _finding(self, left: xr.Dataset, right: xr.Dataset, predictor: float) -> Finding:
+    def _finding(self, left: xr.Dataset, right: xr.Dataset, kappa_0: float) -> Finding:
         first, second = (by_network(cell[self.quantity]).astype(float) for cell in (left, right))
         reached = [by_network(cell.reached) for cell in (left, right)]
         ends = self.quantity == "curvature_ratio"
@@ -285,7 +285,7 @@ class RisesWithScale:
             )
         test = paired(network_medians(first), network_medians(second))
         numbers: dict[str, Number] = {
-            "κ₀ at the larger": predictor,
+            "κ₀ at the larger": kappa_0,
             "networks with more": test.larger,
             "with less": test.smaller,
             **({"median difference": test.difference} if ends else {"median ratio": test.ratio}),

@@ -16,7 +16,7 @@ from jaxadv.stats.cells import (
     cells,
     families,
     finished_networks,
-    kappa_0,
+    kappa_0_of,
     typical,
 )
 from jaxadv.stats.fits import LEAST_SIZES
@@ -84,10 +84,10 @@ def _draw_mean_field(axes: Axes, members: xr.Dataset, along: Along, hue: Any) ->
     """The mean field's medians in the cells of a line where most trials converged."""
     found: dict[float, float] = {}
     for cell in cells(members):
-        predictor = kappa_0(members, cell)
-        if np.isnan(predictor):
+        kappa_0 = kappa_0_of(cell)
+        if np.isnan(kappa_0):
             continue
-        kappa = float(curvature_ratio(predictor))
+        kappa = float(curvature_ratio(kappa_0))
         expected = steps_of_spectrum(cell.tolerance.item(), gains(cell), kappa)
         if np.isfinite(expected).mean() > 0.5:
             found[cell[along].item()] = float(np.nanmedian(expected))

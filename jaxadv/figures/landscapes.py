@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Patch
 
-from jaxadv.claims.landscapes import NETWORKS, QUANTITIES, kappa_0
-from jaxadv.figures.panels import REGULAR, ROUGH, regime
+from jaxadv.claims.landscapes import NETWORKS, QUANTITIES
+from jaxadv.figures.panels import REGULAR, ROUGH, colour_of
 from jaxadv.figures.spheres import OUTLINED
 from jaxadv.figures.style import WIDTH, colour, points
+from jaxadv.stats.cells import kappa_0_of
 from jaxadv.stats.intervals import Estimate
 from jaxadv.theory import curvature_ratio
 
@@ -107,7 +108,7 @@ def draw_losses(axes: Axes, cell: xr.Dataset) -> Axes:
     best = losses.max()
     values = (losses - centre) / (best - centre)
     edges = np.linspace(min(0.0, values.min()), 1.02, BINS + 1).tolist()
-    axes.hist(values[certified], edges, color=regime(kappa_0(cell)), lw=0)
+    axes.hist(values[certified], edges, color=colour_of(kappa_0_of(cell)), lw=0)
     axes.hist(values, edges, histtype="step", color="0.3", lw=0.8)
     axes.set(yscale="log", ylim=(0.7, 1.5 * len(values)), xlabel="share of the gain")
     return _small(axes)
@@ -120,16 +121,16 @@ def draw_spectrum(axes: Axes, cell: xr.Dataset) -> Axes:
     """
     values = cell.spectrum.values.ravel()
     values = values[~np.isnan(values)]
-    kappa = kappa_0(cell)
+    kappa_0 = kappa_0_of(cell)
     if values.size:
         axes.hist(
             values, np.linspace(*SPECTRUM, BINS + 1).tolist(), density=True, color="0.75", lw=0
         )
-    if not np.isnan(kappa):
-        edge = float(curvature_ratio(kappa))
+    if not np.isnan(kappa_0):
+        edge = float(curvature_ratio(kappa_0))
         at = edge * np.sin(np.linspace(-np.pi / 2, np.pi / 2, 200))
         density = 2 / (np.pi * edge) * np.sqrt(np.maximum(0, 1 - (at / edge) ** 2))
-        axes.plot(at, density, color=regime(kappa), lw=1.8)
+        axes.plot(at, density, color=colour_of(kappa_0), lw=1.8)
         # Where few neurons are active most curvatures are 0: their bin goes beyond the panel.
         axes.set_ylim(0, 1.6 * density.max())
     axes.axvline(1, color="black", lw=1, ls=":")
@@ -138,7 +139,7 @@ def draw_spectrum(axes: Axes, cell: xr.Dataset) -> Axes:
 
 
 def plot_quantity(axes: Axes, table: pd.DataFrame, name: str) -> Axes:
-    """One quantity against κ₀, a line for each training; the regimes in their colours.
+    """One quantity against κ₀, a line for each training, on the colours of κ₀ below and above 1.
 
     Args:
         axes: where to draw.
@@ -173,12 +174,12 @@ def plot_overview(table: pd.DataFrame, caption: str) -> Figure:
         plot_quantity(place, table, name)
     for place in axes[-1]:
         place.set_xlabel("κ₀", fontsize=9)
-    regimes = [Patch(color=hue, alpha=0.2) for hue in (REGULAR, ROUGH)]
+    handles = [Patch(color=hue, alpha=0.2) for hue in (REGULAR, ROUGH)]
     names = ["κ₀ < 1: regular", "κ₀ > 1: rough"]
     lines, trainings = axes[0, 0].get_legend_handles_labels()
     if len(trainings) > 1:
-        regimes, names = [*regimes, *lines], [*names, *trainings]
-    figure.legend(regimes, names, loc="outside lower center", ncols=len(names), fontsize=9)
+        handles, names = [*handles, *lines], [*names, *trainings]
+    figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize=9)
     figure.suptitle(caption, fontsize=9, x=0.01, ha="left", color="0.35")
     return figure
 

@@ -1,4 +1,4 @@
-"""Panels side by side, one for each cell of a landscape, with the regime written over each."""
+"""Panels side by side, one for each cell of a landscape, with its κ₀ written over each."""
 
 import math
 from collections.abc import Callable
@@ -9,25 +9,24 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jaxadv.claims.landscapes import NETWORKS, kappa_0
+from jaxadv.claims.landscapes import NETWORKS
 from jaxadv.figures.style import WIDTH
-from jaxadv.stats.cells import cells
+from jaxadv.stats.cells import cells, kappa_0_of
 
+# Okabe and Ito's colours for κ₀ below 1, κ₀ above 1, and cells without a prediction.
 REGULAR, ROUGH, UNKNOWN = "#0072B2", "#D55E00", "0.45"
-"""Of Okabe and Ito's colours: κ₀ below 1, above 1, and where there is none."""
 LEAST_HEIGHT = 1.5
-"""Of a panel."""
 MOST_SCALES = 4
 
 
-def regime(kappa: float) -> str:
-    """The colour of a regime.
+def colour_of(kappa_0: float) -> str:
+    """The colour of a cell by its κ₀: whether a regular landscape is predicted.
 
     Example:
-        >>> regime(0.2) == REGULAR, regime(1.7) == ROUGH
+        >>> colour_of(0.2) == REGULAR, colour_of(1.7) == ROUGH
         (True, True)
     """
-    return UNKNOWN if math.isnan(kappa) else REGULAR if kappa < 1 else ROUGH
+    return UNKNOWN if math.isnan(kappa_0) else REGULAR if kappa_0 < 1 else ROUGH
 
 
 def few_scales(dataset: xr.Dataset, most: int = MOST_SCALES) -> xr.Dataset:
@@ -93,12 +92,12 @@ def panels(
 
 
 def _banner(axes: Axes, cell: xr.Dataset) -> None:
-    """The scale and the regime, in the regime's colour."""
-    kappa = kappa_0(cell)
+    """The scale and κ₀, on the colour of κ₀."""
+    kappa_0 = kappa_0_of(cell)
     text = f"s = {cell.scale.item():g}"
-    if not math.isnan(kappa):
-        text += f",  κ₀ = {kappa:.2g} {'<' if kappa < 1 else '>'} 1"
+    if not math.isnan(kappa_0):
+        text += f",  κ₀ = {kappa_0:.2g} {'<' if kappa_0 < 1 else '>'} 1"
     axes.set_title(
         text, fontsize=9, color="white", pad=7,
-        bbox={"boxstyle": "round,pad=0.25", "fc": regime(kappa), "ec": "none"},
+        bbox={"boxstyle": "round,pad=0.25", "fc": colour_of(kappa_0), "ec": "none"},
     )  # fmt: skip

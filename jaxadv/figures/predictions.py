@@ -25,7 +25,7 @@ from jaxadv.stats.cells import (
     cells,
     families,
     finished_networks,
-    kappa_0,
+    kappa_0_of,
     typical,
 )
 from jaxadv.stats.intervals import median
@@ -42,7 +42,7 @@ EDGE = 3e-5
 """The lower end of an axis of curvature ratios."""
 
 
-def plot_regularity(axes: Axes, dataset: xr.Dataset) -> Axes:
+def plot_curvature_ratios(axes: Axes, dataset: xr.Dataset) -> Axes:
     """The curvature ratio at certified maxima against the scale, for every ratio.
 
     Medians with 95% intervals over networks, open where less than 95% of the trials converged, on
@@ -86,12 +86,12 @@ def plot_collapse(axes: Axes, datasets: Mapping[str, xr.Dataset]) -> Axes:
     less than 95% of the trials converged. Those below the axis stand on its edge.
     """
     lowest, highest = math.inf, 0.0
-    for cell, predictor, look in _theory_cells(datasets, axes):
+    for cell, kappa_0, look in _theory_cells(datasets, axes):
         known = cell.curvature_ratio.where(cell.kind == Kind.BOUNDARY_MAX)
         middle = median(by_network(known)).value
-        if not math.isnan(middle) and predictor > 0:
-            axes.plot(predictor, max(middle, EDGE), clip_on=False, **look)
-            lowest, highest = min(lowest, predictor), max(highest, predictor)
+        if not math.isnan(middle) and kappa_0 > 0:
+            axes.plot(kappa_0, max(middle, EDGE), clip_on=False, **look)
+            lowest, highest = min(lowest, kappa_0), max(highest, kappa_0)
     if not highest:
         return empty(axes, "no certified maximum of a two-layer network with a smooth activation")
     at = np.geomspace(lowest, highest, 200)
@@ -109,10 +109,10 @@ def plot_step_collapse(axes: Axes, datasets: Mapping[str, xr.Dataset]) -> Axes:
     Two laws: the slowest mode alone, and all modes, which depends on the tolerance.
     """
     tolerances, rightmost = set(), 1.0
-    for cell, predictor, look in _theory_cells(datasets, axes):
+    for cell, kappa_0, look in _theory_cells(datasets, axes):
         gain = median(gains(cell)).value
-        if WIDE.has(cell, predictor) and gain <= SMALL:
-            expected = float(1 / (1 - curvature_ratio(predictor)))
+        if WIDE.has(cell, kappa_0) and gain <= SMALL:
+            expected = float(1 / (1 - curvature_ratio(kappa_0)))
             rightmost = max(rightmost, expected)
             tolerances.add(cell.tolerance.item())
             axes.plot(expected, median(rescaled_steps(cell)).value, **look)
@@ -174,10 +174,10 @@ def _theory_cells(
     axes.plot([], [], "o", color="0.4", alpha=0.3, ms=5, label="pale: narrow, or not converged")
     for dataset in finished:
         for cell in cells(dataset.isel(tolerance=-1)):
-            predictor = kappa_0(dataset, cell)
-            if math.isnan(predictor):
+            kappa_0 = kappa_0_of(cell)
+            if math.isnan(kappa_0):
                 continue
-            rank, wide = names.index(cell.activation.item()), ALL_WIDE.has(cell, predictor)
+            rank, wide = names.index(cell.activation.item()), ALL_WIDE.has(cell, kappa_0)
             clear = wide and float(cell.reached.mean()) >= LEAST_CONVERGED
             look: dict[str, Any] = {
                 "marker": MARKERS[rank % len(MARKERS)],
@@ -188,4 +188,4 @@ def _theory_cells(
             }
             if cell.loss.item() != "quadratic":
                 look["mfc"] = "white"
-            yield cell, predictor, look
+            yield cell, kappa_0, look

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 
 from jaxadv.ascent.kinds import Kind
 from jaxadv.figures.style import SIMULATED, caption, colour
-from jaxadv.stats.cells import by_network, cells, finished_networks, kappa_0
+from jaxadv.stats.cells import by_network, cells, finished_networks, kappa_0_of
 from jaxadv.stats.intervals import LEVEL, median, quantiles, replicates
 from jaxadv.stats.survival import step_counts, survival
-from jaxadv.theory import curvature_ratio, regularity
+from jaxadv.theory import curvature_ratio, kappa_0
 
 LARGEST_SCALE = 1000.0
 """The mean-field curve ends there: it has long been flat, and its integrals grow with the scale."""
@@ -111,11 +111,11 @@ def mean_field_curve(family: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     Both are empty for networks and activations that the theory does not cover.
     """
     scales, first = family.scale.values, family.isel(cell=0)
-    if np.isnan(kappa_0(family, first)):
+    if np.isnan(kappa_0_of(first)):
         return np.empty(0), np.empty(0)
     fine = np.geomspace(scales.min() / 1.5, min(scales.max() * 1.5, LARGEST_SCALE), 80)
     name, ratio = first.activation.item(), first.ratio.item()
-    return fine, curvature_ratio(np.array([regularity(name, s, ratio) for s in fine]))
+    return fine, curvature_ratio(np.array([kappa_0(name, s, ratio) for s in fine]))
 
 
 def _caption(dataset: xr.Dataset) -> str:

@@ -1,4 +1,7 @@
-"""What is picked from a sweep's dataset: finished networks, cells, and families of cells."""
+"""Choosing from a dataset: finished networks, cells, families of cells, and what is known of them.
+
+Nothing here imports what a dataset names: names are looked up among the built-in ones alone.
+"""
 
 import math
 import tomllib
@@ -11,14 +14,16 @@ import xarray as xr
 from jaxtyping import Shaped
 
 from jaxadv.ascent.kinds import MAXIMA
-from jaxadv.theory import regularity
+from jaxadv.landscape.spec import Landscape
+from jaxadv.sweeps.spec import Sweep
+from jaxadv.theory import kappa_0
 
+# The coordinates of a sweep's cell; the scale, which the claims are about, comes last.
 SETTINGS = (
     "dim", "width", "activation", "loss", "step_rule", "step_size", "ratio", "scale",
 )  # fmt: skip
-"""The coordinates of a cell; the scale, which the claims are about, comes last."""
+# The values that are shown where there is room for one, if the sweep has them.
 TYPICAL = {"dim": 64, "activation": "tanh", "loss": "quadratic", "ratio": 0.1, "scale": 1.0}
-"""What stands for all where there is room for one setting only, if the sweep has it."""
 TRIAL_DIMS = ("network", "example", "start")
 
 
@@ -85,20 +90,46 @@ def is_maximum(dataset: xr.Dataset) -> xr.DataArray:
     return dataset.kind.isin(MAXIMA)
 
 
-def kappa_0(dataset: xr.Dataset, cell: xr.Dataset) -> float:
-    """κ₀ of a cell; NaN for networks and activations that the theory does not cover."""
-    network = tomllib.loads(dataset.attrs["sweep"])["network"]
-    return predictor(network, cell.activation.item(), cell.scale.item(), cell.ratio.item())
+def kappa_0_of(cell: xr.Dataset) -> float:
+    """κ₀ of a cell of a sweep or a landscape; NaN where the theory has no prediction.
 
-
-def predictor(network: str, activation: str, scale: float, ratio: float) -> float:
-    """κ₀ of `regularity`; NaN for networks and activations that the theory does not cover."""
-    if network != "two-layer":
+    It has one for two-layer networks with a built-in activation without kinks. In landscapes κ₀ is
+    that of the networks as they are drawn, before any training.
+    """
+    spec = _specification(cell)
+    is_coordinate = "activation" in cell.coords
+    activation = cell.activation.item() if is_coordinate else spec["activation"]
+    if spec["network"] != "two-layer":
         return math.nan
     try:
-        return regularity(activation, scale, ratio)
-    except ValueError:  # an activation with kinks, or a user's that is not here any more
+        return kappa_0(activation, cell.scale.item(), cell.ratio.item())
+    except ValueError:
         return math.nan
+
+
+def own_functions(dataset: xr.Dataset) -> list[str]:
+    """The functions that a sweep or a landscape names and that are not built in.
+
+    They are users' own. Whoever reads the dataset need not have them, and may not trust them.
+
+    Example:
+        >>> own_functions(xr.Dataset(attrs={"sweep": 'losses = ["quadratic", "mine:loss"]'}))
+        ['mine:loss']
+    """
+    tables = (Sweep if "sweep" in dataset.attrs else Landscape).functions
+    built_in = {name for table in tables.values() for name in table}
+    spec = _specification(dataset)
+    named = [name for field in tables for name in np.atleast_1d(spec.get(field, [])).tolist()]
+    # Those of cells that an earlier run added are coordinates alone.
+    for coordinate in ("activation", "loss", "step_rule"):
+        if coordinate in dataset.coords:
+            named += np.atleast_1d(dataset[coordinate].values).tolist()
+    return [name for name in dict.fromkeys(named) if name not in built_in]
+
+
+def _specification(dataset: xr.Dataset) -> dict[str, Any]:
+    kind = "sweep" if "sweep" in dataset.attrs else "landscape"
+    return tomllib.loads(dataset.attrs[kind])
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ import pytest
 import jaxadv as ja
 from jaxadv.claims.agreement import Agreement, gains, rate_ratios
 from jaxadv.claims.verdicts import Verdict
-from jaxadv.stats.cells import Domain, kappa_0
+from jaxadv.stats.cells import Domain, kappa_0_of
 from jaxadv.theory import (
     curvature_ratio,
     derivative_norms,
-    regularity,
+    kappa_0,
     steps_of_slowest,
     steps_of_spectrum,
 )
@@ -26,7 +26,7 @@ def verdicts(rule, dataset):
 
 
 def predicted(cell):
-    return float(curvature_ratio(regularity("tanh", cell["scale"], cell["ratio"])))
+    return float(curvature_ratio(kappa_0("tanh", cell["scale"], cell["ratio"])))
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_the_domain_is_kept():
 def test_nothing_is_predicted_for_other_networks_and_kinks():
     dataset = synthetic(SCALES, lambda *_: 100)
     other = dataset.assign_attrs(sweep='network = "mine:three_layers"')
-    assert math.isnan(kappa_0(other, other.isel(cell=0)))
+    assert math.isnan(kappa_0_of(other.isel(cell=0)))
     relu = dataset.assign_coords(activation=("cell", ["relu"] * 3))
-    assert math.isnan(kappa_0(relu, relu.isel(cell=0)))
+    assert math.isnan(kappa_0_of(relu.isel(cell=0)))
     assert not list(Agreement("curvature", 0.1, Domain(most_kappa_0=1.0)).findings(relu))
 
 

@@ -10,7 +10,7 @@ import jaxadv as ja
 from jaxadv.figures import growth, predictions
 from jaxadv.figures.style import points
 from jaxadv.stats.intervals import Estimate
-from jaxadv.theory import curvature_ratio, regularity
+from jaxadv.theory import curvature_ratio, kappa_0
 from tests.synthetic import along, synthetic
 
 DIMS = along("dim", (16, 32, 64, 128, 256, 512))
@@ -28,7 +28,7 @@ def legend(axes):
 
 
 def predicted(cell):
-    return float(curvature_ratio(regularity("tanh", cell["scale"], 0.1)))
+    return float(curvature_ratio(kappa_0("tanh", cell["scale"], 0.1)))
 
 
 def test_growth_shows_the_exponent_and_the_sizes_that_were_run(axes):
@@ -67,7 +67,7 @@ def test_what_the_theory_does_not_cover_is_drawn_without_it(axes, activation):
     settings = [{"scale": s, "activation": activation} for s in (0.3, 1.0, 3.0)]
     dataset = synthetic(settings, lambda *_: 100)
     for draw in (
-        predictions.plot_regularity,
+        predictions.plot_curvature_ratios,
         partial(growth.plot_growth, along="scale", by="ratio"),
     ):
         draw(axes, dataset)
@@ -85,7 +85,7 @@ def test_figures_without_data_say_so(axes):
     )  # fmt: skip
     drawings = [
         partial(growth.plot_growth, dataset=dataset, along="scale", by="ratio"),
-        partial(predictions.plot_regularity, dataset=dataset),
+        partial(predictions.plot_curvature_ratios, dataset=dataset),
         *(partial(plot, datasets={"a": dataset}) for plot in OF_ALL),
     ]
     for draw in drawings:
@@ -121,8 +121,8 @@ def test_the_collapse_has_a_point_for_each_cell_on_the_curve(axes):
     predictions.plot_collapse(axes, {"a": dataset})
     drawn = [line.get_xydata()[0] for line in axes.lines if len(line.get_xdata()) == 1]
     assert len(drawn) == 3
-    for kappa_0, kappa in drawn:
-        np.testing.assert_allclose(kappa, curvature_ratio(kappa_0))
+    for x, y in drawn:
+        np.testing.assert_allclose(y, curvature_ratio(x))
     assert "mean field" in legend(axes)
 
 
@@ -133,9 +133,9 @@ def test_the_collapse_of_steps_leaves_out_large_steps(axes):
     assert "all modes, tolerance 1e-04" in legend(axes)
 
 
-def test_regularity_is_drawn_with_a_curve_for_each_ratio(axes):
+def test_curvature_ratios_are_drawn_with_a_curve_for_each_ratio(axes):
     settings = [{"scale": s, "ratio": r} for s in (0.3, 1.0) for r in (0.1, 0.3)]
-    predictions.plot_regularity(axes, synthetic(settings, lambda *_: 100))
+    predictions.plot_curvature_ratios(axes, synthetic(settings, lambda *_: 100))
     assert legend(axes) == ["0.1", "0.3"]
 
 

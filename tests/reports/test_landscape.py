@@ -8,7 +8,6 @@ import pytest
 import xarray as xr
 
 from jaxadv.ascent.kinds import Kind
-from jaxadv.claims import landscapes
 from jaxadv.claims.landscapes import QUANTITIES, directions, tabulate
 from jaxadv.claims.verdicts import Verdict
 from jaxadv.figures import landscapes as plots
@@ -17,6 +16,7 @@ from jaxadv.figures.panels import REGULAR, ROUGH, few_scales, panels
 from jaxadv.landscape.critical import Critical
 from jaxadv.reports import landscape as landscape_report
 from jaxadv.reports.claims import Figure
+from jaxadv.stats.cells import kappa_0_of
 
 NETWORKS, EXAMPLES, STARTS = 40, 2, 12
 SCALES = (0.1, 1.0, 10.0, 30.0)
@@ -129,7 +129,7 @@ def test_the_table_has_every_quantity_with_kappa_0():
     assert (row["value"], row.low, row.high, row["mean"]) == (3, 3, 3, 3)
     assert 1.7 < row.kappa_0 < 1.9
     other = survey().assign_attrs(landscape=TOML.replace("two-layer", "mine:deep"))
-    assert np.isnan(landscapes.kappa_0(other.isel(cell=0)))
+    assert np.isnan(kappa_0_of(other.isel(cell=0)))
 
 
 def test_the_report_has_the_numbers_and_the_verdicts():
@@ -159,7 +159,7 @@ def test_few_scales_keep_the_ends():
 
 
 @pytest.mark.parametrize("trainings", [("none",), ("none", "clean")])
-def test_panels_say_in_which_regime_they_are(trainings):
+def test_panels_say_on_which_side_of_1_kappa_0_is(trainings):
     figure = panels(survey(trainings=trainings), lambda axes, cell: axes, "what", share=True)
     titles = [axes.title for axes in figure.axes if axes.get_title()]
     assert [title.get_text() for title in titles][1:3] == [

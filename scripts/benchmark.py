@@ -32,7 +32,7 @@ from training_speed import measure_training
 
 import jaxadv as ja
 from jaxadv import cli, devices
-from jaxadv.analysis.plots.style import STYLE
+from jaxadv.figures.style import STYLE
 from jaxadv.sweeps.engine import Engine
 from jaxadv.sweeps.plan import make_plan
 

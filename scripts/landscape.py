@@ -19,17 +19,18 @@ import xarray as xr
 
 import jaxadv as ja
 from jaxadv import cli
-from jaxadv.analysis import landscape_report, landscapes
-from jaxadv.analysis.landscape_report import caption_of
-from jaxadv.analysis.plots import landscapes as plots
-from jaxadv.analysis.plots import spheres as sphere_plots
-from jaxadv.analysis.plots.panels import panels
-from jaxadv.analysis.plots.style import save
-from jaxadv.analysis.report import Figure
+from jaxadv.claims import landscapes
 from jaxadv.cli import Option
+from jaxadv.figures import landscapes as plots
+from jaxadv.figures import spheres as sphere_plots
+from jaxadv.figures.panels import panels
+from jaxadv.figures.style import save
 from jaxadv.grid.places import Place, place
 from jaxadv.landscape import spheres, views
 from jaxadv.problems.names import suggest
+from jaxadv.reports import landscape as landscape_report
+from jaxadv.reports.claims import Figure
+from jaxadv.reports.landscape import caption_of
 
 DESCRIPTION = """The landscape of the adversarial loss around inputs of two-layer networks, side by
 side at several input scales: is it more regular at the smaller ones?

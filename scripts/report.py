@@ -24,18 +24,19 @@ from tqdm import tqdm
 
 import jaxadv as ja
 from jaxadv import cli
-from jaxadv.analysis import report, training_figures
-from jaxadv.analysis.cells import finished_networks, typical
-from jaxadv.analysis.claims import claims_on
-from jaxadv.analysis.judgements import judge
-from jaxadv.analysis.lines import Along
-from jaxadv.analysis.plots import growth, theory
-from jaxadv.analysis.plots import sweeps as plots
-from jaxadv.analysis.plots.style import alone, save
-from jaxadv.analysis.report import Figure
+from jaxadv.claims.claims import claims_on
+from jaxadv.claims.judgements import judge
+from jaxadv.figures import growth, predictions
+from jaxadv.figures import sweeps as plots
+from jaxadv.figures.style import alone, save
 from jaxadv.grid.places import DATA
 from jaxadv.grid.store import Store
 from jaxadv.landscape.runner import KIND as OF_LANDSCAPES
+from jaxadv.reports import claims as report
+from jaxadv.reports import training_pictures
+from jaxadv.reports.claims import Figure
+from jaxadv.stats.cells import finished_networks, typical
+from jaxadv.stats.lines import Along
 from jaxadv.sweeps.traces import run_traces
 from jaxadv.training.runner import KIND as OF_TRAININGS
 
@@ -74,14 +75,14 @@ OF_ALL: dict[str, tuple[str, str, Callable[..., Axes]]] = {
     "M1": (
         "collapse.png",
         "Curvature ratios of all cells against κ₀, and the predicted curve.",
-        theory.plot_collapse,
+        predictions.plot_collapse,
     ),
     "M2": (
         "collapse-steps.png",
         "Rescaled steps in wide networks, for small constant steps, and two predicted laws.",
-        theory.plot_step_collapse,
+        predictions.plot_step_collapse,
     ),
-    "M3": ("rates.png", "Measured against certified rates of convergence.", theory.plot_rates),
+    "M3": ("rates.png", "Measured against certified rates of convergence.", predictions.plot_rates),
 }
 """Figures of all sweeps together, by the claim that they belong to."""
 AXES = {
@@ -180,7 +181,7 @@ def drawings(folder: Path, datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple
     if sweeps:
         yield from drawings_of_sweeps(sweeps)
     for name in (name for name in datasets if name not in sweeps):
-        for figure, text, draw in training_figures.drawings(datasets[name]):
+        for figure, text, draw in training_pictures.drawings(datasets[name]):
             claim = CLAIM_OF_FIGURE[figure.partition("-")[0]]
             # Where the experiment's own report has them, too.
             yield claim, (Figure(f"{place[name]}{figure}.png", f"{text} Experiment {name}."), draw)
@@ -202,7 +203,10 @@ def drawings_of_sweeps(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str
         family = typical(dataset, ("scale",))
         yield "C3-steps", (figure, alone(partial(plots.plot_steps, dataset=family)))
         figure = Figure(f"curvature-{name}.png", f"Curvature at the maxima. Sweep {name}.")
-        yield "C3-curvature", (figure, alone(partial(theory.plot_regularity, dataset=dataset)))
+        yield (
+            "C3-curvature",
+            (figure, alone(partial(predictions.plot_curvature_ratios, dataset=dataset))),
+        )
     for name, dataset in list(richest(datasets, "tolerance").items())[:1]:
         yield "M2-tolerance", drawing_of_traces(name, dataset)
     for claim, (file, text, plot) in OF_ALL.items():

@@ -17,11 +17,12 @@ import xarray as xr
 
 import jaxadv as ja
 from jaxadv import cli
-from jaxadv.analysis import cells, summary
-from jaxadv.analysis.plots import sweeps as plots
-from jaxadv.analysis.plots.style import alone, save
 from jaxadv.cli import Option
+from jaxadv.figures import sweeps as plots
+from jaxadv.figures.style import alone, save
 from jaxadv.grid.places import Place, place
+from jaxadv.reports import sweep as summary
+from jaxadv.stats import cells
 from jaxadv.sweeps.traces import run_traces
 
 DESCRIPTION = """Projected gradient ascent on random two-layer networks, over a grid of settings:

@@ -14,15 +14,15 @@ import xarray as xr
 
 import jaxadv as ja
 from jaxadv import cli
-from jaxadv.analysis import training_report
-from jaxadv.analysis.cells import finished_networks
-from jaxadv.analysis.claims import claims_on
-from jaxadv.analysis.judgements import judge
-from jaxadv.analysis.plots.style import save
-from jaxadv.analysis.report import Figure
-from jaxadv.analysis.training_figures import drawings
+from jaxadv.claims.claims import claims_on
+from jaxadv.claims.judgements import judge
 from jaxadv.cli import Option
+from jaxadv.figures.style import save
 from jaxadv.grid.places import Place, place
+from jaxadv.reports import training as training_report
+from jaxadv.reports.claims import Figure
+from jaxadv.reports.training_pictures import drawings
+from jaxadv.stats.cells import finished_networks
 
 DESCRIPTION = """Adversarial training of two-layer networks at several input scales, learning rates
 and seeds at once: does a smaller scale converge faster, and for how long?

@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 import jax
+import matplotlib as mpl
 import pytest
 
+mpl.use("Agg")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # Several devices on any machine, so that all code for many of them is covered.
 jax.config.update("jax_num_cpu_devices", 8)
@@ -24,6 +26,39 @@ def float64():
     """Run the test in double precision."""
     with jax.enable_x64(True):
         yield
+
+
+# jaxadv is imported late: what this file imports, jaxtyping's hook cannot check any more.
+@pytest.fixture(scope="session")
+def sweep():
+    """A small sweep."""
+    import jaxadv as ja  # noqa: PLC0415
+
+    return ja.Sweep(
+        scales=(10.0, 0.1), ratios=(0.1, 0.2), dims=8, widths=32, networks=3, examples=4, starts=2,
+        max_steps=300,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def dataset(sweep):
+    """What it finds."""
+    import jaxadv as ja  # noqa: PLC0415
+
+    return ja.run_sweep(sweep, progress=False)
+
+
+@pytest.fixture
+def axes():
+    """Empty axes in the style of all figures."""
+    import matplotlib.pyplot as plt  # noqa: PLC0415
+
+    from jaxadv.figures.style import STYLE  # noqa: PLC0415
+
+    with mpl.rc_context(STYLE):
+        figure, axes = plt.subplots()
+        yield axes
+        plt.close(figure)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -12,8 +12,9 @@ import jaxadv as ja
 PACKAGE = Path(ja.__file__).parent
 # A module may import from its own room and from rooms above it (CONTRIBUTING.md).
 ROOMS = [
-    "pytrees", "lanes", "devices", "grid", "problems", "ascent", "experiments", "learning",
-    "sweeps", "landscape", "training", "analysis", "cli",
+    "pytrees", "lanes", "devices", "grid", "problems", "theory", "ascent", "experiments",
+    "learning", "sweeps", "landscape", "training",
+    "stats", "claims", "figures", "reports", "cli",
 ]  # fmt: skip
 EXPERIMENTS = {"sweeps", "landscape", "training"}  # side by side on one ground
 KNOWS_NOTHING = {"pytrees", "lanes", "devices", "cli"}

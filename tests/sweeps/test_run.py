@@ -11,8 +11,9 @@ import pytest
 import xarray as xr
 
 import jaxadv as ja
-from jaxadv.analysis import cells, summary
 from jaxadv.experiments.draws import draw, key_of
+from jaxadv.reports import sweep as summary
+from jaxadv.stats import cells
 from jaxadv.sweeps import run as sweep_run
 from jaxadv.sweeps.engine import Engine, compile_programs
 from jaxadv.sweeps.plan import make_plan

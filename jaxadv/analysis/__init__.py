@@ -1,1 +1,0 @@
-"""What finished datasets mean: step counts with censoring, mean-field predictions, figures."""

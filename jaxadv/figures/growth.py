@@ -1,0 +1,156 @@
+"""Figures of what the paper claims: growth of the steps, failures, distances."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+from jaxadv.claims.agreement import gains
+from jaxadv.claims.rules import fails_on, fit_for_growth
+from jaxadv.figures.style import LABELS, caption, colour, empty, points, ticks_at
+from jaxadv.stats.cells import (
+    SETTINGS,
+    by_network,
+    cells,
+    families,
+    finished_networks,
+    kappa_0_of,
+    typical,
+)
+from jaxadv.stats.fits import LEAST_SIZES
+from jaxadv.stats.intervals import Estimate, median, share
+from jaxadv.stats.lines import INDEPENDENT, Along, Line, lines
+from jaxadv.theory import curvature_ratio, steps_of_spectrum
+
+
+def plot_growth(axes: Axes, dataset: xr.Dataset, along: Along, by: str = "scale") -> Axes:
+    """Median and 99% of the steps against a size, with fitted power laws and the mean field.
+
+    Filled points with 95% intervals: medians. Lines: power laws fitted to them, with the exponent
+    in the legend; along the scale, where none is expected, the mean field's medians. Crosses: the
+    mean field's medians along the other sizes. Open points: 99%. Quantiles beyond the budget are
+    left out.
+
+    Args:
+        axes: where to draw.
+        dataset: a sweep's.
+        along: the size.
+        by: the setting that has a colour for each of its values.
+    """
+    dataset = typical(dataset, (along, by))
+    middle, most = (
+        sorted(lines(dataset, along, p), key=lambda line: line.settings[by]) for p in (0.5, 0.99)
+    )
+    if not any((np.isfinite(line.values[0]) & (line.values[0] > 0)).any() for line in middle):
+        return empty(axes, "no median of the steps is within the budget")
+    for index, (line, tail) in enumerate(zip(middle, most, strict=True)):
+        hue, label = colour(index, len(middle)), f"{line.settings[by]:g}"
+        part = line.where(np.isfinite(line.values[0]))
+        points(axes, part.sizes, part.estimates, color=hue, marker="o", ms=5)
+        axes.plot(tail.sizes, tail.values[0], "o", color=hue, mfc="none", ms=5, alpha=0.6)
+        if along != "tolerance":
+            members = dataset.isel(cell=dataset[by].values == line.settings[by], tolerance=-1)
+            _draw_mean_field(axes, members, along, hue)
+        if along != "scale":
+            label += _draw_law(axes, line, along, hue)
+        axes.plot([], [], "o-", color=hue, ms=5, label=label)
+    largest = float(dataset.num_steps.max())
+    axes.set(xscale="log", yscale="log", xlabel=LABELS[along], ylabel="steps")
+    if along in INDEPENDENT:
+        ticks_at(axes, sorted(set(dataset[along].values.tolist())))
+    axes.set_ylim(top=min(axes.get_ylim()[1], 3 * largest))
+    exponents = "" if along == "scale" else " (exponent)"
+    axes.legend(title=LABELS[by] + exponents, fontsize=9, title_fontsize=9)
+    rule, trials = dataset.step_rule.values[0], dataset.sizes["example"] * dataset.sizes["start"]
+    caption(axes, f"{rule} steps; n = {dataset.sizes['network']} networks × {trials} trials")
+    return axes
+
+
+def _draw_law(axes: Axes, line: Line, along: Along, hue: Any) -> str:
+    """A power law through the medians that can be fitted; its exponent for the legend."""
+    fitted = line.where(fit_for_growth(line))
+    if len(fitted.sizes) < LEAST_SIZES:
+        return ""
+    # In ln(1/tol), where an exponent of 1 is linear convergence.
+    sizes = np.log(fitted.sizes) if along == "tolerance" else fitted.sizes
+    exponent, offset = np.polyfit(np.log(sizes), np.log(fitted.values[0]), 1)
+    axes.plot(fitted.sizes, np.exp(offset) * sizes**exponent, "-", color=hue, lw=1.5, alpha=0.7)
+    return f" ({exponent:.2f})"
+
+
+def _draw_mean_field(axes: Axes, members: xr.Dataset, along: Along, hue: Any) -> None:
+    """The mean field's medians in the cells of a line where most trials converged."""
+    found: dict[float, float] = {}
+    for cell in cells(members):
+        kappa_0 = kappa_0_of(cell)
+        if np.isnan(kappa_0):
+            continue
+        kappa = float(curvature_ratio(kappa_0))
+        expected = steps_of_spectrum(cell.tolerance.item(), gains(cell), kappa)
+        if np.isfinite(expected).mean() > 0.5:
+            found[cell[along].item()] = float(np.nanmedian(expected))
+    sizes = sorted(found)
+    look = "-" if along == "scale" else "x"
+    axes.plot(sizes, [found[size] for size in sizes], look, color=hue, ms=7, lw=1.5)
+
+
+def plot_failures(axes: Axes, dataset: xr.Dataset) -> Axes:
+    """The share of networks with a trial that found no certified maximum, against the width.
+
+    Filled points for the quadratic loss, open ones for others.
+    """
+    chosen = typical(dataset, ("width", "scale", "loss"))
+    scales = sorted(set(chosen.scale.values.tolist()))
+    most = 0.0
+    for _, family in families(chosen, "width"):
+        scale, loss = family.scale.values[0].item(), family.loss.values[0]
+        rank, filled = scales.index(scale), loss == "quadratic"
+        shares = [share(fails_on(cell)) for cell in cells(family)]
+        most = max(most, *(found.high for found in shares))
+        # A little apart, for many are 0.
+        widths = family.width.values * 1.06 ** (2 * rank - len(scales) + 0.5 * (not filled))
+        points(
+            axes, widths, shares, color=colour(rank, len(scales)), marker="o", ms=5,
+            mfc=None if filled else "white", label=f"s = {scale:g}, {loss} loss",
+        )  # fmt: skip
+    axes.set(xscale="log", ylim=(-0.02, min(1.02, 1.2 * most)), xlabel=LABELS["width"])
+    ticks_at(axes, sorted(set(chosen.width.values.tolist())))
+    axes.set_ylabel("share of networks with a failure")
+    axes.legend(fontsize=9)
+    budget = f"d = {chosen.dim.values[0]}, {chosen.step_rule.values[0]} steps"
+    caption(axes, f"{budget}; n = {chosen.sizes['network']} networks, Clopper-Pearson intervals")
+    return axes
+
+
+def plot_distances(axes: Axes, datasets: Mapping[str, xr.Dataset]) -> Axes:
+    """The distance to the polished maximum against the tolerance at which ascent ends.
+
+    One line for each scale, through the sweeps that differ in their tightest tolerance alone.
+    """
+    found: dict[float, dict[float, Estimate]] = {}
+    shapes: dict[tuple[Any, ...], list[xr.Dataset]] = {}
+    for dataset in map(finished_networks, datasets.values()):
+        grid = tuple(tuple(dataset[name].values.tolist()) for name in SETTINGS)
+        shapes.setdefault(grid, []).append(dataset)
+    most = max(shapes.values(), key=len)
+    for dataset in most:
+        for cell in cells(typical(dataset, ("scale",)).isel(tolerance=-1)):
+            distance = median(by_network(cell.distance))
+            found.setdefault(cell.scale.item(), {})[cell.tolerance.item()] = distance
+    if len(most) < 2:
+        return empty(axes, "no sweeps that differ in their tightest tolerance alone")
+    for index, (scale, line) in enumerate(sorted(found.items())):
+        tolerances = sorted(line)
+        points(
+            axes, tolerances, [line[t] for t in tolerances], color=colour(index, len(found)),
+            marker="o", ms=5, ls="-", label=f"{scale:g}",
+        )  # fmt: skip
+    ends = np.array([min(map(min, found.values())), max(map(max, found.values()))])
+    axes.plot(ends, ends, color="0.6", lw=1, ls=":", label="distance = tolerance")
+    axes.set(xscale="log", yscale="log", xlabel="tightest tolerance")
+    axes.set_ylabel("distance to the true maximum, in radii")
+    axes.legend(title=LABELS["scale"], fontsize=9)
+    caption(axes, f"medians with 95% intervals over n = {most[0].sizes['network']} networks")
+    return axes

@@ -1,0 +1,191 @@
+"""Figures of what we predict: curvature, steps and rates beside the simulation."""
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+
+from jaxadv.ascent.kinds import Kind
+from jaxadv.claims.agreement import (
+    LEAST_CONVERGED,
+    TIGHT,
+    gains,
+    rate_ratios,
+    rescaled_steps,
+)
+from jaxadv.figures.style import LABELS, SIMULATED, caption, colour, empty, points
+from jaxadv.figures.sweeps import mean_field_curve
+from jaxadv.stats.cells import (
+    Domain,
+    by_network,
+    cells,
+    families,
+    finished_networks,
+    kappa_0_of,
+    typical,
+)
+from jaxadv.stats.intervals import median
+from jaxadv.theory import curvature_ratio, steps_of_spectrum
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+LINES = ("-", "--", "-.")
+SMALL = 0.3
+"""ηλ up to which a step is small."""
+ALL_WIDE = Domain(least_aspect=16)
+WIDE = Domain(64, 16, 0.0, 2.0)
+"""Beyond that κ₀, 1/(1 − κ) grows without bound, and no step count follows it."""
+EDGE = 3e-5
+"""The lower end of an axis of curvature ratios."""
+
+
+def plot_curvature_ratios(axes: Axes, dataset: xr.Dataset) -> Axes:
+    """The curvature ratio at certified maxima against the scale, for every ratio.
+
+    Medians with 95% intervals over networks, open where less than 95% of the trials converged, on
+    the mean field's curves; those below 0 are left out of the logarithmic axis.
+    """
+    chosen = typical(dataset, ("scale", "ratio"))
+    boundary = chosen.curvature_ratio.where(chosen.kind == Kind.BOUNDARY_MAX)
+    if not (boundary > 0).any():
+        return empty(axes, "no certified maximum on the boundary has a positive curvature ratio")
+    every = list(families(chosen.isel(tolerance=-1), "scale"))
+    for index, (_, family) in enumerate(every):
+        hue, ratio = colour(index, len(every)), family.ratio.values[0]
+        for cell in cells(family):
+            known = cell.curvature_ratio.where(cell.kind == Kind.BOUNDARY_MAX)
+            converged = float(cell.reached.mean()) >= LEAST_CONVERGED
+            middle = median(by_network(known))
+            if middle.value > 0:
+                points(
+                    axes, [cell.scale.item()], [middle], color=hue, marker="o",
+                    ms=5, mfc=None if converged else "white",
+                )  # fmt: skip
+        predicted = mean_field_curve(family)
+        axes.plot(*predicted, color=hue, lw=1.5, label=f"{ratio:g}")
+    axes.axhline(1, color="0.6", lw=1, ls=":")
+    axes.set(xscale="log", yscale="log", xlabel=LABELS["scale"], ylim=(None, 2))
+    axes.set_ylabel("curvature ratio at the maximum")
+    axes.legend(title="ρ (lines: mean field)", fontsize=9)
+    first = chosen.isel(cell=0)
+    caption(
+        axes,
+        f"{first.activation.item()}, d = {first.dim.item()}, m = {first.width.item()}; n = "
+        f"{chosen.sizes['network']} networks",
+    )
+    return axes
+
+
+def plot_collapse(axes: Axes, datasets: Mapping[str, xr.Dataset]) -> Axes:
+    """The curvature ratio at certified maxima against κ₀: all cells on one predicted curve?
+
+    Medians; markers by activation, open for the logistic loss; pale in narrow networks, and where
+    less than 95% of the trials converged. Those below the axis stand on its edge.
+    """
+    lowest, highest = math.inf, 0.0
+    for cell, kappa_0, look in _theory_cells(datasets, axes):
+        known = cell.curvature_ratio.where(cell.kind == Kind.BOUNDARY_MAX)
+        middle = median(by_network(known)).value
+        if not math.isnan(middle) and kappa_0 > 0:
+            axes.plot(kappa_0, max(middle, EDGE), clip_on=False, **look)
+            lowest, highest = min(lowest, kappa_0), max(highest, kappa_0)
+    if not highest:
+        return empty(axes, "no certified maximum of a two-layer network with a smooth activation")
+    at = np.geomspace(lowest, highest, 200)
+    axes.plot(at, curvature_ratio(at), color=SIMULATED, lw=1.5, zorder=1, label="mean field")
+    axes.axvline(1, color="0.6", lw=1, ls=":")
+    axes.set(xscale="log", yscale="log", ylim=(EDGE, 2))
+    axes.set(xlabel="κ₀ = 2ρs σ₂/σ₁", ylabel="curvature ratio at the maximum")
+    axes.legend(fontsize=9, loc="upper left")
+    return axes
+
+
+def plot_step_collapse(axes: Axes, datasets: Mapping[str, xr.Dataset]) -> Axes:
+    """Rescaled steps, T·ηλ/ln(1/tol), against 1/(1 − κ), for small constant steps in wide networks.
+
+    Two laws: the slowest mode alone, and all modes, which depends on the tolerance.
+    """
+    tolerances, rightmost = set(), 1.0
+    for cell, kappa_0, look in _theory_cells(datasets, axes):
+        gain = median(gains(cell)).value
+        if WIDE.has(cell, kappa_0) and gain <= SMALL:
+            expected = float(1 / (1 - curvature_ratio(kappa_0)))
+            rightmost = max(rightmost, expected)
+            tolerances.add(cell.tolerance.item())
+            axes.plot(expected, median(rescaled_steps(cell)).value, **look)
+    if not tolerances:
+        return empty(axes, "no sweep with small constant steps")
+    at = np.geomspace(1, rightmost, 100)
+    axes.plot(at, at, color=SIMULATED, lw=1, ls=":", zorder=1, label="slowest mode alone")
+    limit = np.array([1e-4])
+    for tolerance, style in zip(
+        sorted(tolerances, reverse=True), itertools.cycle(LINES), strict=False
+    ):
+        scale = limit / math.log(1 / tolerance)
+        curve = [steps_of_spectrum(tolerance, limit, 1 - 1 / x)[0] for x in at] * scale
+        label = f"all modes, tolerance {tolerance:.0e}"
+        axes.plot(at, curve, color=SIMULATED, lw=1.5, ls=style, zorder=1, label=label)
+    axes.set(xscale="log", yscale="log", xlabel="1/(1 − κ), predicted")
+    axes.set_ylabel("rescaled steps T·ηλ/ln(1/tol)")
+    axes.legend(fontsize=9, loc="upper left")
+    return axes
+
+
+def plot_rates(axes: Axes, datasets: Mapping[str, xr.Dataset]) -> Axes:
+    """The measured decay rate of the residual against the certificate's, a point for each trial."""
+    tight = [
+        d for d in map(finished_networks, datasets.values()) if d.tolerance[-1] <= 1.01 * TIGHT
+    ]
+    number = 0
+    for dataset in tight:
+        for cell in cells(dataset):
+            ratios = rate_ratios(cell).ravel()
+            predicted = -np.log(by_network(cell.local_rate)).ravel()
+            known = ~np.isnan(ratios)
+            number += int(known.sum())
+            axes.plot(
+                predicted[known], (predicted * ratios)[known], ".", ms=3, alpha=0.3,
+                color=colour(0, 2), rasterized=True, mew=0,
+            )  # fmt: skip
+    if not number:
+        return empty(axes, f"no sweep to a tolerance of {TIGHT:g}")
+    ends = np.array(axes.get_xlim())
+    axes.plot(ends, ends, color=SIMULATED, lw=1)
+    axes.set(xscale="log", yscale="log", xlabel="predicted decay rate, −ln(rate) per step")
+    axes.set_ylabel("measured, last two tolerances")
+    caption(axes, f"n = {number} trials; on the line: agreement")
+    return axes
+
+
+def _theory_cells(
+    datasets: Mapping[str, xr.Dataset], axes: Axes
+) -> Iterable[tuple[xr.Dataset, float, dict[str, Any]]]:
+    """The cells that have a κ₀, with it, and with how they are drawn; adds the legend's entries."""
+    finished = [finished_networks(dataset) for dataset in datasets.values()]
+    names = sorted({name for dataset in finished for name in dataset.activation.values})
+    for index, name in enumerate(names):
+        axes.plot(
+            [], [], MARKERS[index % len(MARKERS)], color=colour(index, len(names)), ms=5, label=name
+        )
+    axes.plot([], [], "o", color="0.4", mfc="white", ms=5, label="open: logistic loss")
+    axes.plot([], [], "o", color="0.4", alpha=0.3, ms=5, label="pale: narrow, or not converged")
+    for dataset in finished:
+        for cell in cells(dataset.isel(tolerance=-1)):
+            kappa_0 = kappa_0_of(cell)
+            if math.isnan(kappa_0):
+                continue
+            rank, wide = names.index(cell.activation.item()), ALL_WIDE.has(cell, kappa_0)
+            clear = wide and float(cell.reached.mean()) >= LEAST_CONVERGED
+            look: dict[str, Any] = {
+                "marker": MARKERS[rank % len(MARKERS)],
+                "color": colour(rank, len(names)),
+                "ms": 5,
+                "alpha": 0.85 if clear else 0.2,
+                "ls": "none",
+            }
+            if cell.loss.item() != "quadratic":
+                look["mfc"] = "white"
+            yield cell, kappa_0, look

@@ -1,0 +1,300 @@
+"""Judgements as a report: Markdown for people, JSON for programs."""
+
+import math
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import xarray as xr
+
+from jaxadv.claims.judgements import OVERALL, Judgement, Ruling
+from jaxadv.claims.verdicts import Finding, Number, Verdict
+from jaxadv.stats.cells import finished_networks, is_maximum
+from jaxadv.stats.intervals import Estimate
+
+MOST_ROWS = 12
+"""Of a table of findings; with more, only those that speak against the claim are shown."""
+NAMES = {
+    "dim": "d", "width": "m", "activation": "activation", "loss": "loss", "step_rule": "steps",
+    "step_size": "step size", "ratio": "ρ", "scale": "s", "optimizer": "optimiser", "rate": "rate",
+}  # fmt: skip
+"""Settings in the heads of tables."""
+INTRODUCTION = """\
+*What the paper says* is taken from the abstract of Deng, He, Huang and Su, "Towards Understanding
+the Dynamics of the First-Order Adversaries" (ICML 2020), and from summaries of it; its theorem is
+not restated here. How we read it, the rules, and all predictions are ours. The rules are code."""
+OF_SWEEPS = """\
+The rules were written after a pilot with four networks; where a claim was changed after these
+sweeps had been judged, its limits say so. A fit is an empirical check, never a proof.
+
+Step counts are right-censored at the budget: quantiles are Kaplan and Meier's. The independent unit
+is the network: intervals, in brackets, are 95% percentiles of 1,000 resamples of networks, and of
+shares Clopper and Pearson's. Networks are random and not trained; those of one shape (d, m) are the
+same in all sweeps with one seed, so that their findings are not independent."""
+OF_TRAINING = """\
+The rules were written after a prototype with one seed and a trial of the program on digits with two
+networks, three scales and few rates, before any other run had been looked at. The independent unit
+is the network, with examples of its own; the same networks and examples serve all scales, so that
+their differences are paired. Intervals, in brackets, are 95% percentiles of 1,000 resamples of
+networks. A run that never reached the target, or diverged, counts as slower than any that did; two
+of them are a tie."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture of the report: its file, beside the report, and what it shows."""
+
+    file: str
+    caption: str
+
+
+def as_markdown(
+    judgements: Sequence[Judgement],
+    datasets: Mapping[str, xr.Dataset],
+    figures: Mapping[str, Sequence[Figure]],
+    command: str,
+) -> str:
+    """The report.
+
+    Args:
+        judgements: in their order.
+        datasets: the sweeps by name.
+        figures: by the name of the claim that they belong to.
+        command: what wrote it.
+
+    Example:
+        >>> from jaxadv.claims.claims import judge_all
+        >>> as_markdown(judge_all({}), {}, {}, "python report.py").splitlines()[0]
+        '# The claims, and what the simulation says'
+    """
+    sweeps, trainings = (
+        {name: dataset for name, dataset in datasets.items() if kind in dataset.attrs}
+        for kind in ("sweep", "training")
+    )
+    sections = [
+        f"# The claims, and what the simulation says\n\nWritten by `{command}`, all of it.",
+        INTRODUCTION,
+        *([OF_SWEEPS] if sweeps or not trainings else []),
+        *([OF_TRAINING] if trainings else []),
+        "## Verdicts",
+        markdown_table(
+            ["claim", "in short", "verdict", "for", "against", "undecided"],
+            [_row_of(judgement) for judgement in judgements],
+        ),
+        "For, against, undecided: findings, one for each family of cells, pair of scales or cell. "
+        + OVERALL,
+        "## What was run",
+        *_what_was_run(sweeps, trainings),
+        "## Claim by claim",
+    ]  # fmt: skip
+    for judgement in judgements:
+        sections += _section(judgement, figures.get(judgement.claim.name, ()))
+    return "\n\n".join(sections) + "\n"
+
+
+def as_json(judgements: Sequence[Judgement]) -> list[dict[str, Any]]:
+    """All judgements with all findings; inf and NaN, which JSON has not, as text."""
+    return [
+        {
+            "claim": judgement.claim.name,
+            "title": judgement.claim.title,
+            "paper": judgement.claim.paper,
+            "reading": judgement.claim.reading,
+            "limits": judgement.claim.limits,
+            "verdict": judgement.verdict.value,
+            "rules": [
+                {
+                    "rule": ruling.rule.text,
+                    "verdict": ruling.verdict.value,
+                    "findings": [
+                        {
+                            "sweep": name,
+                            "settings": finding.settings,
+                            "numbers": {k: _plain(v) for k, v in finding.numbers.items()},
+                            "verdict": finding.verdict.value,
+                        }
+                        for name, finding in ruling.findings
+                    ],
+                }
+                for ruling in judgement.rulings
+            ],
+        }
+        for judgement in judgements
+    ]
+
+
+def _row_of(judgement: Judgement) -> list[str]:
+    counts = [sum(ruling.count(verdict) for ruling in judgement.rulings) for verdict in Verdict]
+    link = f"[{judgement.claim.name}](#{judgement.claim.name.lower()})"
+    return [link, judgement.claim.title, f"**{judgement.verdict}**", *map(str, counts)]
+
+
+def _section(judgement: Judgement, figures: Sequence[Figure]) -> list[str]:
+    claim = judgement.claim
+    paper = f"**The paper.** {claim.paper}\n\n" if claim.paper else ""
+    ours = "Our reading" if claim.paper else "Our prediction"
+    parts = [
+        f"### {claim.name}",
+        f"*{claim.title[0].upper()}{claim.title[1:]}:* **{judgement.verdict}**.",
+        f"{paper}**{ours}.** {claim.reading}",
+    ]
+    parts += [f"![{figure.caption}]({figure.file})\n\n*{figure.caption}*" for figure in figures]
+    for ruling in judgement.rulings:
+        parts += _ruling(ruling)
+    return [*parts, f"**Limits.** {claim.limits}"]
+
+
+def _ruling(ruling: Ruling) -> list[str]:
+    """A rule with its verdict, and the findings: all if they are few, else those against."""
+    supported, against, undecided = (ruling.count(verdict) for verdict in Verdict)
+    text = f"**Rule.** {ruling.rule.text}"
+    if not ruling.findings:
+        return [f"{text} *Nothing that was run can be judged by it.*"]
+    summary = (
+        f"Of {len(ruling.findings)} findings {supported} for it, {against} against it, "
+        f"{undecided} undecided."
+    )
+    shown = list(ruling.findings)
+    if len(shown) > MOST_ROWS:
+        summary += " " + _ranges(ruling)
+        shown = [item for item in shown if item[1].verdict == Verdict.NOT_SUPPORTED]
+        if len(shown) > MOST_ROWS:
+            # Evenly through the list, which runs through the grid.
+            shown = [shown[len(shown) * i // MOST_ROWS] for i in range(MOST_ROWS)]
+            summary += f" {MOST_ROWS} of those against it, the others are in report.json:"
+        elif shown:
+            summary += " Those against it:"
+    varying = [
+        name
+        for name in dict.fromkeys(key for _, finding in ruling.findings for key in finding.settings)
+        if len({str(finding.settings.get(name)) for _, finding in ruling.findings}) > 1
+    ]
+    return [text, summary, *([_findings(shown, varying)] if shown else [])]
+
+
+def _ranges(ruling: Ruling) -> str:
+    """From where to where the estimates of the decided findings lie."""
+    values: dict[str, list[float]] = {}
+    for _, finding in ruling.findings:
+        for name, number in finding.numbers.items():
+            if isinstance(number, Estimate) and finding.verdict != Verdict.INCONCLUSIVE:
+                values.setdefault(name, []).append(number.value)
+    texts = [f"{name} {show(min(v))} to {show(max(v))}" for name, v in values.items()]
+    return f"Where decided: {', '.join(texts)}." if texts else ""
+
+
+def _findings(findings: Sequence[tuple[str, Finding]], settings: Sequence[str]) -> str:
+    """A table of settings, numbers and verdicts."""
+    sweeps = len({name for name, _ in findings}) > 1
+    numbers = list(dict.fromkeys(name for _, finding in findings for name in finding.numbers))
+    head = ["from"] * sweeps + [NAMES[name] for name in settings] + numbers + ["verdict"]
+    rows = [
+        [name] * sweeps
+        + [show(finding.settings.get(key, "")) for key in settings]
+        + [show(finding.numbers.get(key, "")) for key in numbers]
+        + [finding.verdict.value]
+        for name, finding in findings
+    ]
+    return markdown_table(head, rows)
+
+
+def _what_was_run(
+    sweeps: Mapping[str, xr.Dataset], trainings: Mapping[str, xr.Dataset]
+) -> Iterator[str]:
+    """Tables of the experiments."""
+    if sweeps or not trainings:
+        yield markdown_table(
+            ["sweep", "d", "m", "s", "ρ", "activations", "losses", "steps", "networks × trials",
+             "tolerance", "budget", "certified"],
+            [_description(name, dataset) for name, dataset in sweeps.items()],
+        )  # fmt: skip
+        yield _totals(sweeps)
+    if trainings:
+        yield markdown_table(
+            ["training", "data", "d", "m", "layers", "s", "ρ", "optimisers", "rates",
+             "rates·λ₁", "networks", "examples", "batch", "steps", "diverged"],
+            [_training(name, dataset) for name, dataset in trainings.items()],
+        )  # fmt: skip
+        runs = sum(dataset.diverged_step.size for dataset in trainings.values())
+        minutes = sum(dataset.attrs.get("seconds", 0.0) for dataset in trainings.values()) / 60
+        yield f"In all {runs:,} runs, which took {minutes:.0f} minutes."
+
+
+def _training(name: str, dataset: xr.Dataset) -> list[str]:
+    """A training experiment in one row."""
+    spec = tomllib.loads(dataset.attrs["training"])
+    columns = ("scales", "ratios", "optimizers", "rates", "sharpness_rates")
+    finished = finished_networks(dataset)
+    return [
+        name,
+        spec["data"],
+        *(str(spec[field]) for field in ("dim", "width", "layers")),
+        *(_axis(dict.fromkeys(spec[field])) for field in columns),
+        str(finished.sizes["network"]),
+        str(spec["examples"]),
+        str(spec["batch"] or "all"),
+        str(spec["steps"]),
+        f"{float((finished.diverged_step >= 0).mean()):.1%}",
+    ]
+
+
+def _description(name: str, dataset: xr.Dataset) -> list[str]:
+    """A sweep in one row."""
+    finished = finished_networks(dataset)
+    sizes = finished.sizes
+    axes = ("dim", "width", "scale", "ratio", "activation", "loss", "step_rule")
+    return [
+        name,
+        *(_axis(dict.fromkeys(dataset[axis].values.tolist())) for axis in axes),
+        f"{sizes['network']} × {sizes['example'] * sizes['start']}",
+        show(float(dataset.tolerance[-1])),
+        str(tomllib.loads(dataset.attrs["sweep"])["max_steps"]),
+        f"{float(is_maximum(finished).mean()):.1%}",
+    ]
+
+
+def _totals(datasets: Mapping[str, xr.Dataset]) -> str:
+    """How many ascents there were in all, and how long they took."""
+    ascents = sum(dataset.kind.size for dataset in datasets.values())
+    minutes = sum(dataset.attrs.get("seconds", 0.0) for dataset in datasets.values()) / 60
+    return (
+        f"In all {ascents:,} ascents, which took {minutes:.0f} minutes. The manifest.json of each "
+        f"sweep has the versions, the commit, the machine and the time."
+    )
+
+
+def _axis(values: Mapping[Any, None]) -> str:
+    """The values of a grid axis; of many numbers the ends."""
+    every = list(values)
+    if len(every) > 4 and not isinstance(every[0], str):
+        return f"{show(min(every))} to {show(max(every))} ({len(every)})"
+    return ", ".join(map(show, every))
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    r"""A table in Markdown.
+
+    Example:
+        >>> markdown_table(["s"], [["0.1"]])
+        '| s |\n| --- |\n| 0.1 |'
+    """
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def show(value: Any) -> str:
+    """A setting or a number with three digits."""
+    if isinstance(value, Estimate):
+        return f"{show(value.value)} [{show(value.low)}, {show(value.high)}]"
+    if isinstance(value, float):
+        if math.isnan(value):
+            return "unknown"
+        return ("∞" if value > 0 else "−∞") if math.isinf(value) else f"{value:.3g}"
+    return str(value)
+
+
+def _plain(number: Number) -> Any:
+    if isinstance(number, Estimate):
+        return {key: _plain(getattr(number, key)) for key in ("value", "low", "high")}
+    return number if math.isfinite(number) else str(number)

@@ -1,0 +1,168 @@
+"""A survey of landscapes in words and tables: Markdown for people."""
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from jaxadv.claims.landscapes import NETWORKS, QUANTITIES, Direction, directions
+from jaxadv.claims.verdicts import LEAST_NETWORKS, Verdict
+from jaxadv.landscape.meshes import EULER
+from jaxadv.reports.claims import Figure, markdown_table, show
+from jaxadv.stats.cells import finished_networks
+from jaxadv.stats.intervals import Estimate, share
+
+ONE_SCALE = ("training", "ratio")
+INTRODUCTION = """\
+Deng, He, Huang and Su (ICML 2020) argue that a smaller input scale makes the landscape of the
+adversarial loss "more regular". Their abstract does not say what that means; these are our
+readings of it, each measured on random networks, with κ₀ = 2ρs σ₂/σ₁ beside the scale: our
+prediction is that regularity is lost where κ₀ passes 1. For trained networks κ₀ is that of the
+networks before training."""
+NUMBERS = """\
+Medians over networks and inputs with 95% intervals, in brackets, over resamples of networks;
+for distinct maxima the mean as well. Maxima are certified, polished by Newton's method and told
+apart by distance. *Gain* is the loss at the best maximum less that at the unperturbed input."""
+DIRECTIONS = f"""\
+For every two neighbouring scales: on how many networks the quantity tells of less regularity at
+the larger one, and on how many of more (medians over a network's inputs; networks without a
+difference count for neither). The verdict on "a smaller scale is more regular" is that of a
+two-sided sign test at 5%, of at least {LEAST_NETWORKS} networks that differ."""
+CRITICAL = """\
+In two and three dimensions all critical points on the sphere ‖δ‖ = ε are found, by Newton's method
+from a mesh that is refined until nothing new appears; Euler's characteristic (maxima − minima = 0
+on the circle, maxima − saddles + minima = 2 on the sphere) checks that none is missing. Sums over
+networks. *Valleys* are where the output equals the label, ℓ' = 0: points of the circle (they are
+among its minima), curves on the sphere (which count 0). *Missed*: maxima to which more than 1% of
+the sphere belongs (by steepest ascent on the mesh) and that no ascent found. *Strays*: certified
+ends of ascents that are none of the maxima."""
+
+
+def as_markdown(
+    dataset: xr.Dataset,
+    table: pd.DataFrame,
+    critical: Sequence[xr.Dataset],
+    figures: Sequence[Figure],
+    command: str,
+) -> str:
+    """The report.
+
+    Args:
+        dataset: a survey's.
+        table: its `landscapes.tabulate`.
+        critical: what `run_critical` found, in some dimensions.
+        figures: in their order.
+        command: what wrote it.
+    """
+    parts = [f"# The landscape at each input scale\n\nWritten by `{command}`.", INTRODUCTION]
+    parts += [_what_was_run(dataset), "## Numbers", NUMBERS]
+    for settings, part in table.groupby(list(ONE_SCALE), sort=False):
+        parts += [_heading(table, settings), _numbers(part)]
+    parts += ["## Is a smaller scale more regular?", DIRECTIONS]
+    found = {name: list(directions(dataset, name)) for name in QUANTITIES}
+    parts += list(_directions(found))
+    if critical:
+        parts += ["## All critical points", CRITICAL, _critical(critical)]
+    parts.append("## Figures")
+    parts += [f"![{figure.caption}]({figure.file})\n\n*{figure.caption}*" for figure in figures]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _what_was_run(dataset: xr.Dataset) -> str:
+    spec, sizes = tomllib.loads(dataset.attrs["landscape"]), finished_networks(dataset).sizes
+    return (
+        f"d = {spec['dim']}, m = {spec['width']}, {spec['activation']}, {spec['loss']} loss, data "
+        f"{spec['data']}; {sizes['network']} networks × {sizes['example']} inputs × "
+        f"{sizes['start']} starts in each of {sizes['cell']} cells; {spec['step']} steps of "
+        f"{spec['step_size']:g}, to a residual of {spec['tolerance']:g} or {spec['max_steps']} "
+        f"steps. The survey took {dataset.attrs['seconds'] / 60:.1f} minutes; manifest.json has "
+        f"versions and machine."
+    )
+
+
+def _heading(table: pd.DataFrame, settings: Any) -> str:
+    training, ratio = settings
+    several = any(table[name].nunique() > 1 for name in ONE_SCALE)
+    return f"**{NETWORKS[training].capitalize()}, ρ = {ratio:g}**" if several else ""
+
+
+def _numbers(part: pd.DataFrame) -> str:
+    """Quantities by scale."""
+    scales = list(dict.fromkeys(zip(part.scale, part.kappa_0, strict=True)))
+    head = ["", *(f"s = {s:g} (κ₀ {show(float(k))})" for s, k in scales)]
+    rows = []
+    for name, quantity in QUANTITIES.items():
+        lines = part[part.quantity == name]
+        columns = (lines[column] for column in ("value", "low", "high"))
+        texts = [show(Estimate(*row)) for row in zip(*columns, strict=True)]
+        if name == "maxima":
+            means = lines["mean"]
+            texts = [f"{text}, mean {show(mean)}" for text, mean in zip(texts, means, strict=True)]
+        rows.append([quantity.title, *texts])
+    return markdown_table(head, rows)
+
+
+def _directions(found: Mapping[str, Sequence[Direction]]) -> Iterator[str]:
+    """A table for each training and ratio, and what speaks against the claim."""
+    every = [direction for some in found.values() for direction in some]
+    settings = list(dict.fromkeys((d.training, d.ratio) for d in every))
+    for training, ratio in settings:
+        pairs = list(
+            dict.fromkeys(
+                (d.smaller, d.larger) for d in every if (d.training, d.ratio) == (training, ratio)
+            )
+        )
+        rows = []
+        for name, some in found.items():
+            own = [d for d in some if (d.training, d.ratio) == (training, ratio)]
+            rows.append([QUANTITIES[name].title, *(_verdict(d) for d in own)])
+        if len(settings) > 1:
+            yield f"**{NETWORKS[training].capitalize()}, ρ = {ratio:g}**"
+        yield markdown_table(["", *(f"{one:g} → {other:g}" for one, other in pairs)], rows)
+    counts = [sum(d.verdict == verdict for d in every) for verdict in Verdict]
+    yield (
+        f"In all {counts[0]} of {len(every)} comparisons support the claim, {counts[1]} speak "
+        f"against it, {counts[2]} are inconclusive."
+    )
+
+
+def _verdict(direction: Direction) -> str:
+    counts = f"{direction.less_regular}:{direction.more_regular}"
+    if direction.verdict == Verdict.INCONCLUSIVE:
+        return counts
+    return f"**{'yes' if direction.verdict == Verdict.SUPPORTED else 'no'}** {counts}"
+
+
+def _critical(datasets: Sequence[xr.Dataset]) -> str:
+    head = [
+        "d", "s", "networks", "maxima", "saddles", "minima", "valleys", "Euler's check holds",
+        "starts", "certified", "missed", "strays",
+    ]  # fmt: skip
+    rows = []
+    for found in datasets:
+        dim = tomllib.loads(found.attrs["landscape"])["dim"]
+        for row in range(found.sizes["cell"]):
+            cell = found.isel(cell=row)
+            holds = (cell.settled.values == 1) & (cell.euler.values == EULER[dim])
+            starts = json.loads(found.attrs["identity"])["ascents"]
+            counts = [str(int(cell[name].sum())) for name in ("maxima", "saddles", "minima")]
+            rows.append(
+                [
+                    str(dim), show(cell.scale.item()), str(holds.size), *counts,
+                    str(int(cell.valleys.sum())), f"{int(holds.sum())}, {show(share(holds))}",
+                    str(starts), f"{float(cell.certified.mean()) / starts:.1%}",
+                    str(int(cell.missed.sum())), str(int(cell.strays.sum())),
+                ]
+            )  # fmt: skip
+    return markdown_table(head, rows)
+
+
+def caption_of(dataset: xr.Dataset, what: str) -> str:
+    """The small line above a figure: what is drawn, of which networks."""
+    spec = tomllib.loads(dataset.attrs["landscape"])
+    ratios = ", ".join(f"{ratio:g}" for ratio in sorted(set(dataset.ratio.values.tolist())))
+    shape = f"{spec['activation']}, d = {spec['dim']}, m = {spec['width']}, ρ = {ratios}"
+    return f"{what}; {shape}, {spec['data']}"

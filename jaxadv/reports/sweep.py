@@ -1,0 +1,98 @@
+"""A sweep's dataset in one table, a row per cell."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from jaxadv.ascent.kinds import Kind
+from jaxadv.ascent.solution import Status
+from jaxadv.stats.cells import (
+    SETTINGS,
+    by_network,
+    cells,
+    finished_networks,
+    is_maximum,
+    settings_of,
+)
+from jaxadv.stats.survival import step_counts, steps_quantiles
+
+ENDS = {
+    "out_of_budget": Status.MAX_STEPS,
+    "stalled": Status.STALLED,
+    "nonfinite": Status.NONFINITE,
+}
+"""The table's columns for trials that did not converge."""
+EXPLAINED = (Kind.NOT_SMOOTH, Kind.UNCONFIRMED, Kind.DEGENERATE, Kind.NOT_MAX)
+"""The kinds that are explained below the table."""
+
+
+def summarize(dataset: xr.Dataset) -> pd.DataFrame:
+    """What became of the trials of each cell.
+
+    Columns: the settings; the number of trials; the share whose end is certified, that is confirmed
+    to be a strict local maximum; the share that meets the conditions of one, but of which Newton's
+    method confirmed none; the shares that ran out of budget, stalled, or became non-finite; the
+    median, 90% and 99% quantile of the steps to the tightest tolerance (inf: beyond the budget);
+    the median of the curvature ratio and of the distance to the maximum over the certified trials.
+
+    Raises:
+        ValueError: as `cells.finished_networks`.
+    """
+    rows = []
+    counts = step_counts(finished_networks(dataset).isel(tolerance=-1))
+    for cell in cells(counts):
+        steps, reached = by_network(cell.num_steps), by_network(cell.reached)
+        certified, once = is_maximum(cell), np.ones((1, len(steps)), int)
+        row = settings_of(cell) | {"trials": steps.size, "certified": float(certified.mean())}
+        row["unconfirmed"] = float((cell.kind == Kind.UNCONFIRMED).mean())
+        row |= {name: float((cell.status == status).mean()) for name, status in ENDS.items()}
+        row |= {
+            f"steps_{100 * p:.0f}%": steps_quantiles(steps, reached, p, once).item()
+            for p in (0.5, 0.9, 0.99)
+        }
+        for name in ("curvature_ratio", "distance"):
+            values = cell[name].where(certified).values
+            known = values[~np.isnan(values)]
+            row[name] = float(np.median(known)) if known.size else np.nan
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def notes(dataset: xr.Dataset) -> list[str]:
+    """What the table does not say: the kinds of ends that are no maxima though trials converged.
+
+    Example:
+        >>> ends = xr.Dataset({"kind": ("start", [1, 5, 5, 5])})
+        >>> notes(ends)[0][:42]
+        '3 of 4 ends are NOT_SMOOTH: the network or'
+    """
+    counts = {kind: int((dataset.kind == kind).sum()) for kind in EXPLAINED}
+    return [
+        f"{count} of {dataset.kind.size} ends are {kind.name}: {kind.meaning}"
+        for kind, count in counts.items()
+        if count
+    ]
+
+
+def as_text(table: pd.DataFrame, max_steps: int) -> str:
+    """The table for a terminal: settings that do not vary left out, censored quantiles as "> n".
+
+    Example:
+        >>> print(as_text(pd.DataFrame({"scale": [1.0, 10.0], "steps_50%": [7, np.inf]}), 100))
+        scale steps_50%
+            1         7
+           10     > 100
+    """
+    shared = [name for name in SETTINGS if name in table and name != "scale"]
+    constant = [name for name in shared if len(set(table[name])) == 1]
+    shown = table.drop(columns=constant)
+
+    def show(name: str, value: object) -> str:
+        if not isinstance(value, float):
+            return str(value)
+        if name.startswith("steps_"):
+            return f"> {max_steps}" if np.isinf(value) else f"{value:.0f}"
+        return f"{value:.1%}" if name in ("certified", "unconfirmed", *ENDS) else f"{value:.3g}"
+
+    text = shown.apply(lambda column: [show(str(column.name), value) for value in column])
+    return text.to_string(index=False)

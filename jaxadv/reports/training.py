@@ -1,0 +1,223 @@
+"""A training experiment in words and tables: Markdown for people."""
+
+import itertools
+import tomllib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from jaxadv.claims.training_rules import FasterAtSmallerScale
+from jaxadv.claims.verdicts import LEAST_NETWORKS, Verdict
+from jaxadv.reports.claims import Figure, markdown_table, show
+from jaxadv.stats.cells import finished_networks
+from jaxadv.stats.intervals import Estimate, median
+from jaxadv.stats.trainings import (
+    COMPARISONS,
+    PHASES,
+    QUANTITIES,
+    best_cells,
+    measured,
+    named,
+    series,
+)
+from jaxadv.training.evaluate import ACCURACIES, SPLITS
+
+INTRODUCTION = """\
+Deng, He, Huang and Su (ICML 2020) argue that in the initial phase of adversarial training a smaller
+input scale gives faster convergence. Here the same networks are trained on the same examples at
+each scale; how their learning rates are compared is up to us, and done in three ways. The robust
+loss is measured with a stronger attack than the one that is trained with, from several starts."""
+NUMBERS = """\
+Medians over networks with 95% intervals, in brackets, over resamples of networks. *Best*: of all
+rates that were run, that with the lowest median robust loss at the end of the phase on the other
+half of the networks. Rows of ρ = 0 are the control, clean training, where the robust loss is the
+clean one. ∞: beyond the phase, or diverged."""
+VERDICTS = f"""\
+For every two neighbouring scales: on how many networks there is more of it at the larger scale, and
+on how many less. **yes** and **no** are verdicts on "a smaller scale is faster", by the two-sided
+sign test at 5% of at least {LEAST_NETWORKS} networks that differ. Adversarial training alone."""
+CONTROL = """\
+The same counts where nothing attacks: an order of the scales that is there as well is not the
+attack's doing."""
+ENDS = """\
+At each scale's best rate, after the last step: medians over networks, training examples before the
+slash, held-out ones behind it."""
+
+
+def tabulate(dataset: xr.Dataset) -> pd.DataFrame:
+    """Every quantity in every phase and series, at each scale: medians with intervals.
+
+    Columns: comparison, optimizer, ratio, rate (NaN for the best), scale, phase, quantity, value,
+    low, high.
+
+    Raises:
+        ValueError: as `cells.finished_networks`.
+    """
+    finished, rows = finished_networks(dataset), []
+    for phase in PHASES:
+        end = phase.end(finished)
+        if end is None:
+            continue
+        for quantity, comparison in itertools.product(QUANTITIES, COMPARISONS):
+            values = measured(finished, quantity, phase, end)
+            for each in series(finished, values, comparison, end):
+                for scale, found in zip(each.scales, each.values, strict=True):
+                    middle = median(found[:, None])
+                    rows.append(
+                        {"comparison": comparison, "rate": np.nan, **each.settings}
+                        | {"scale": float(scale), "phase": phase.name, "quantity": quantity}
+                        | {"value": middle.value, "low": middle.low, "high": middle.high}
+                    )
+    return pd.DataFrame(rows)
+
+
+def as_markdown(
+    dataset: xr.Dataset, table: pd.DataFrame, figures: Sequence[Figure], command: str
+) -> str:
+    """The report.
+
+    Args:
+        dataset: a training experiment.
+        table: its `tabulate`.
+        figures: in their order.
+        command: what wrote it.
+    """
+    finished = finished_networks(dataset)
+    parts = [
+        f"# Training at each input scale\n\nWritten by `{command}`.",
+        INTRODUCTION,
+        _what_was_run(finished),
+        "## Is a smaller scale faster?",
+        VERDICTS,
+        *_verdicts(finished, attacked=True),
+        *_control(finished),
+        "## Figures",
+        *(f"![{figure.caption}]({figure.file})\n\n*{figure.caption}*" for figure in figures),
+        "## Numbers",
+        NUMBERS,
+        *_numbers(table, finished),
+        "## Where it ends",
+        ENDS,
+        *_ends(finished),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def caption_of(dataset: xr.Dataset, text: str) -> str:
+    """A line for figures: what was run, and how often."""
+    spec = tomllib.loads(dataset.attrs["training"])
+    return (
+        f"{spec['data']}, d = {spec['dim']}, m = {spec['width']}, {spec['activation']}, "
+        f"{spec['loss']}; {text}, n = {dataset.sizes['network']} networks"
+    )
+
+
+def _what_was_run(dataset: xr.Dataset) -> str:
+    spec, sizes = tomllib.loads(dataset.attrs["training"]), dataset.sizes
+    diverged = float((dataset.diverged_step >= 0).mean())
+    batch = f"batches of {spec['batch']}" if spec["batch"] else "all in every step"
+    return (
+        f"Data {spec['data']}, d = {spec['dim']}, m = {spec['width']}, {spec['activation']}, "
+        f"{spec['loss']} loss, trained layers: {spec['layers']}; {sizes['network']} networks with "
+        f"{spec['examples']} training examples each ({batch}) in {sizes['cell']} cells, "
+        f"{spec['steps']} steps. Inner ascent: at most {spec['attack_steps']} "
+        f"{spec['attack_step']} steps of {spec['attack_step_size']:g} in the {spec['constraint']}; "
+        f"measured with "
+        f"{spec['strong_steps']} steps from 0 and {spec['restarts']} random starts, and one ascent "
+        f"on the margin. {diverged:.1%} of the runs diverged. All took "
+        f"{dataset.attrs['seconds'] / 60:.0f} minutes; manifest.json has versions and machine."
+    )
+
+
+def _control(dataset: xr.Dataset) -> Iterator[str]:
+    """The same for clean training, if there is any."""
+    if (dataset.ratio == 0).any():
+        yield "### The control: clean training"
+        yield CONTROL
+        yield from _verdicts(dataset, attacked=False)
+
+
+def _verdicts(dataset: xr.Dataset, *, attacked: bool) -> Iterator[str]:
+    """A table for each phase."""
+    for phase in PHASES:
+        end = phase.end(dataset)
+        if end is None:
+            continue
+        yield f"**{phase.text[0].upper()}{phase.text[1:]}** (target: {phase.target:g})"
+        rows, head = [], []
+        for comparison in COMPARISONS:
+            for quantity, title in QUANTITIES.items():
+                rule = FasterAtSmallerScale(quantity, comparison, phase, attacked)
+                by_series: dict[str, dict[str, str]] = {}
+                for finding in rule.findings(dataset):
+                    settings = finding.settings
+                    name = f"{settings['optimizer']}, {named(comparison, settings.get('rate'))}"
+                    counts = list(finding.numbers.values())[:2]
+                    text = f"{counts[0]}:{counts[1]}"
+                    if finding.verdict != Verdict.INCONCLUSIVE:
+                        word = "yes" if finding.verdict == Verdict.SUPPORTED else "no"
+                        text = f"**{word}** {text}"
+                    by_series.setdefault(name, {})[settings["scale"]] = text
+                head = list(dict.fromkeys([*head, *(s for row in by_series.values() for s in row)]))
+                rows += [(name, title, row) for name, row in by_series.items()]
+        rows.sort(key=lambda row: list(QUANTITIES.values()).index(row[1]))
+        yield markdown_table(
+            ["", "", *head],
+            [[title, name, *(row.get(scales, "") for scales in head)] for name, title, row in rows],
+        )
+
+
+def _numbers(table: pd.DataFrame, dataset: xr.Dataset) -> Iterator[str]:
+    """A table of the robust loss for each phase."""
+    scales = sorted(table.scale.unique())
+    for phase in PHASES:
+        part = table.query("phase == @phase.name and quantity == 'loss'")
+        if part.empty:
+            continue
+        rows = []
+        keys = ["comparison", "optimizer", "rate", "ratio"]
+        for settings in part[keys].drop_duplicates().itertuples(index=False):
+            comparison, optimizer, rate, ratio = settings
+            same_rate = part.rate.isna() if np.isnan(rate) else part.rate == rate
+            own = part[same_rate].query(
+                "comparison == @comparison and optimizer == @optimizer and ratio == @ratio"
+            )
+            lines = own.set_index("scale")
+            cells = [Estimate(*lines.loc[scale, ["value", "low", "high"]]) for scale in scales]
+            name = f"{optimizer}, {named(comparison, rate)}"
+            rows.append([name, f"{ratio:g}", *(show(cell) for cell in cells)])
+        yield f"**Robust loss after {phase.end(dataset)} steps**"
+        yield markdown_table(["", "ρ", *(f"s = {scale:g}" for scale in scales)], rows)
+
+
+def _ends(dataset: xr.Dataset) -> Iterator[str]:
+    """Losses, accuracies and the inner problem after the last step."""
+    end = int(dataset.evaluation[-1])
+    networks, rows = np.arange(dataset.sizes["network"]), []
+    last = dataset.sel(evaluation=end)
+    # There are none where labels are numbers to regress on.
+    accuracies = [name for name in ACCURACIES if last[name].notnull().any()]
+    columns = ["clean_loss", "robust_loss", *accuracies]
+    pairs = dict.fromkeys(zip(dataset.optimizer.values, dataset.ratio.values, strict=True))
+    for optimizer, ratio in pairs:
+        own = (dataset.optimizer.values == optimizer) & (dataset.ratio.values == ratio)
+        for cells in best_cells(dataset, own, end):
+
+            def middle(values: xr.DataArray, cells: np.ndarray = cells) -> str:
+                own = values.transpose("cell", "network", ...).values[cells, networks]
+                return show(median(own.reshape(len(cells), -1).astype(float)).value)
+
+            rows.append([
+                str(optimizer), f"{ratio:g}", f"{dataset.scale.values[cells[0]]:g}",
+                middle(last.learning_rate),
+                *(" / ".join(middle(last[name].sel(split=s)) for s in SPLITS) for name in columns),
+                middle(last.distance),
+                # Without an attack there is no inner problem.
+                *([middle(last.inner_steps), middle(last.curvature_ratio)] if ratio else ["", ""]),
+            ])  # fmt: skip
+    yield markdown_table(
+        ["", "ρ", "s", "rate", *(name.replace("_", " ") for name in columns), "distance",
+         "inner steps", "inner curvature ratio"], rows,
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Statistics of finished datasets: cells and their quantities, with intervals over networks."""

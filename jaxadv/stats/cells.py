@@ -1,0 +1,178 @@
+"""Choosing from a dataset: finished networks, cells, families of cells, and what is known of them.
+
+Nothing here imports what a dataset names: names are looked up among the built-in ones alone.
+"""
+
+import math
+import tomllib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Shaped
+
+from jaxadv.ascent.kinds import MAXIMA
+from jaxadv.landscape.spec import Landscape
+from jaxadv.sweeps.spec import Sweep
+from jaxadv.theory import kappa_0
+
+# The coordinates of a sweep's cell; the scale, which the claims are about, comes last.
+SETTINGS = (
+    "dim", "width", "activation", "loss", "step_rule", "step_size", "ratio", "scale",
+)  # fmt: skip
+# The values that are shown where there is room for one, if the sweep has them.
+TYPICAL = {"dim": 64, "activation": "tanh", "loss": "quadratic", "ratio": 0.1, "scale": 1.0}
+TRIAL_DIMS = ("network", "example", "start")
+
+
+def finished_networks(dataset: xr.Dataset) -> xr.Dataset:
+    """The networks that were run in every cell: all of them, unless a run was interrupted.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    finished = dataset.complete.all("cell").values
+    if not finished.any():
+        raise ValueError("dataset: no network was run in every cell yet; run the sweep again")
+    return dataset.isel(network=finished)
+
+
+def settings_of(cell: xr.Dataset) -> dict[str, Any]:
+    """The coordinates of one cell."""
+    return {name: cell[name].item() for name in SETTINGS}
+
+
+def cells(dataset: xr.Dataset) -> Iterator[xr.Dataset]:
+    """The cells, one by one."""
+    return (dataset.isel(cell=index) for index in range(dataset.sizes["cell"]))
+
+
+def families(
+    dataset: xr.Dataset, along: str = "scale"
+) -> Iterator[tuple[dict[str, Any], xr.Dataset]]:
+    """The cells that differ in one setting alone, in its order, and what tells them from others.
+
+    Args:
+        dataset: a sweep's.
+        along: the setting in which the cells of a family differ.
+    """
+    every = [settings_of(cell) for cell in cells(dataset)]
+    shared = [name for name in SETTINGS if name != along]
+    varying = [name for name in shared if len({cell[name] for cell in every}) > 1]
+    members: dict[tuple[object, ...], list[int]] = {}
+    for index in sorted(range(len(every)), key=lambda index: every[index][along]):
+        members.setdefault(tuple(every[index][name] for name in shared), []).append(index)
+    for indices in members.values():
+        yield {name: every[indices[0]][name] for name in varying}, dataset.isel(cell=indices)
+
+
+def typical(dataset: xr.Dataset, free: Collection[str]) -> xr.Dataset:
+    """The finished networks of the cells with typical settings but for those that are free."""
+    dataset = finished_networks(dataset)
+    for name in SETTINGS:
+        if name not in free:
+            values = dataset[name].values
+            usual = TYPICAL.get(name)
+            chosen = usual if usual in values else values[0]
+            dataset = dataset.isel(cell=values == chosen)
+    return dataset
+
+
+def by_network(values: xr.DataArray) -> Shaped[np.ndarray, "network trial"]:
+    """A variable of one cell as a matrix, a row for each network."""
+    return values.transpose(*TRIAL_DIMS).values.reshape(values.sizes["network"], -1)
+
+
+def is_maximum(dataset: xr.Dataset) -> xr.DataArray:
+    """Which trials ended in a certified strict local maximum."""
+    return dataset.kind.isin(MAXIMA)
+
+
+def kappa_0_of(cell: xr.Dataset) -> float:
+    """κ₀ of a cell of a sweep or a landscape; NaN where the theory has no prediction.
+
+    It has one for two-layer networks with a built-in activation without kinks. In landscapes κ₀ is
+    that of the networks as they are drawn, before any training.
+    """
+    spec = _specification(cell)
+    is_coordinate = "activation" in cell.coords
+    activation = cell.activation.item() if is_coordinate else spec["activation"]
+    if spec["network"] != "two-layer":
+        return math.nan
+    try:
+        return kappa_0(activation, cell.scale.item(), cell.ratio.item())
+    except ValueError:
+        return math.nan
+
+
+def own_functions(dataset: xr.Dataset) -> list[str]:
+    """The functions that a sweep or a landscape names and that are not built in.
+
+    They are users' own. Whoever reads the dataset need not have them, and may not trust them.
+
+    Example:
+        >>> own_functions(xr.Dataset(attrs={"sweep": 'losses = ["quadratic", "mine:loss"]'}))
+        ['mine:loss']
+    """
+    tables = (Sweep if "sweep" in dataset.attrs else Landscape).functions
+    built_in = {name for table in tables.values() for name in table}
+    spec = _specification(dataset)
+    named = [name for field in tables for name in np.atleast_1d(spec.get(field, [])).tolist()]
+    # Those of cells that an earlier run added are coordinates alone.
+    for coordinate in ("activation", "loss", "step_rule"):
+        if coordinate in dataset.coords:
+            named += np.atleast_1d(dataset[coordinate].values).tolist()
+    return [name for name in dict.fromkeys(named) if name not in built_in]
+
+
+def _specification(dataset: xr.Dataset) -> dict[str, Any]:
+    kind = "sweep" if "sweep" in dataset.attrs else "landscape"
+    return tomllib.loads(dataset.attrs[kind])
+
+
+@dataclass(frozen=True)
+class Domain:
+    """The cells that a claim is about.
+
+    Attributes:
+        least_dim: d at least.
+        least_aspect: m/d at least.
+        least_kappa_0: κ₀ above.
+        most_kappa_0: κ₀ at most.
+    """
+
+    least_dim: int = 1
+    least_aspect: int = 0
+    least_kappa_0: float = -math.inf
+    most_kappa_0: float = math.inf
+
+    @property
+    def text(self) -> str:
+        """The domain in words, to follow "every cell".
+
+        Example:
+            >>> Domain(64, most_kappa_0=1.0).text
+            ' with d ≥ 64, κ₀ ≤ 1'
+        """
+        words = []
+        if self.least_dim > 1:
+            words.append(f"d ≥ {self.least_dim}")
+        if self.least_aspect > 0:
+            words.append(f"m ≥ {self.least_aspect} d")
+        if self.least_kappa_0 > 0:
+            words.append(f"κ₀ > {self.least_kappa_0:g}")
+        if math.isfinite(self.most_kappa_0):
+            words.append(f"κ₀ ≤ {self.most_kappa_0:g}")
+        return f" with {', '.join(words)}" * bool(words)
+
+    def has(self, cell: xr.Dataset, kappa_0: float) -> bool:
+        """Whether a cell is in it; with bounds on κ₀, not where that is NaN."""
+        dim, width = cell.dim.item(), cell.width.item()
+        unbounded = math.isinf(self.least_kappa_0) and math.isinf(self.most_kappa_0)
+        bounded = unbounded or self.least_kappa_0 < kappa_0 <= self.most_kappa_0
+        return dim >= self.least_dim and width >= self.least_aspect * dim and bounded
+
+
+EVERYWHERE = Domain()

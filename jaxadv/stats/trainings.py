@@ -1,0 +1,188 @@
+"""From a training experiment to numbers: phases, comparisons of rates, and how fast it converged.
+
+How fast training converges at two scales depends on how their learning rates are compared
+(docs/theory.md, section 7.2): one common rate, each scale's best one, or the same in units of the
+sharpness.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float, Int
+
+from jaxadv.stats.intervals import network_medians
+
+Quantity = Literal["loss", "steps", "share"]
+Comparison = Literal["common", "best", "sharpness"]
+QUANTITIES: dict[Quantity, str] = {
+    "loss": "robust loss",
+    "steps": "steps to the target",
+    "share": "share of the robust loss at the start",
+}
+COMPARISONS: dict[Comparison, str] = {
+    "common": "one common rate",
+    "best": "each scale's best rate",
+    "sharpness": "one rate in units of 1/λ₁",
+}
+TARGETS = (0.9, 0.7, 0.5)
+"""Robust losses over the loss of the output 0, which knows nothing."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of training, from its start.
+
+    Attributes:
+        name: in a word.
+        text: in some.
+        steps: after which it ends; None for the end of training.
+        target: the robust loss that steps are counted to, over the loss of the output 0.
+    """
+
+    name: str
+    text: str
+    steps: int | None
+    target: float
+
+    def end(self, dataset: xr.Dataset) -> int | None:
+        """The step at which it ends; None where training was not that long."""
+        evaluations = dataset.evaluation.values
+        if self.steps is None:
+            return int(evaluations[-1])
+        return self.steps if self.steps in evaluations else None
+
+
+PHASES = (
+    Phase("first", "in the first 10 steps", 10, TARGETS[0]),
+    Phase("early", "in the first 100 steps", 100, TARGETS[1]),
+    Phase("late", "to the end", None, TARGETS[2]),
+)
+
+
+def robust_losses(dataset: xr.Dataset) -> xr.DataArray:
+    """The robust loss on training examples; inf once a run has diverged."""
+    alive = (dataset.diverged_step < 0) | (dataset.evaluation < dataset.diverged_step)
+    losses = dataset.robust_loss.sel(split="train").where(alive, math.inf).fillna(math.inf)
+    return losses.transpose("cell", "network", "evaluation")
+
+
+def steps_to(dataset: xr.Dataset, target: float, within: int) -> Float[np.ndarray, "cell network"]:
+    """The first evaluated step with a robust loss of at most so many times that of the output 0.
+
+    inf where there is none within so many steps: right-censored, the number is larger than that.
+    """
+    losses = robust_losses(dataset).sel(evaluation=slice(0, within))
+    below = (losses <= target * dataset.chance_loss).transpose("cell", "network", "evaluation")
+    first = below.evaluation.values[below.values.argmax(axis=-1)].astype(float)
+    return np.where(below.any("evaluation").values, first, math.inf)
+
+
+def measured(
+    dataset: xr.Dataset, quantity: Quantity, phase: Phase, end: int
+) -> Float[np.ndarray, "cell network"]:
+    """A quantity at the end of a phase; less of it is faster convergence."""
+    if quantity == "steps":
+        return steps_to(dataset, phase.target, end)
+    losses = robust_losses(dataset)
+    after = losses.sel(evaluation=end).values
+    return after if quantity == "loss" else after / losses.sel(evaluation=0).values
+
+
+def named(comparison: Comparison, rate: float | None) -> str:
+    """A comparison, with its rate if it is of one.
+
+    Example:
+        >>> named("sharpness", 0.3)
+        'lr·λ₁ = 0.3'
+    """
+    return {
+        "common": f"rate {rate or 0:g}",
+        "best": "best rates",
+        "sharpness": f"lr·λ₁ = {rate or 0:g}",
+    }[comparison]
+
+
+@dataclass(frozen=True)
+class Series:
+    """A quantity at each scale, for the same networks, with learning rates that are comparable.
+
+    Attributes:
+        settings: optimiser, ratio, and the rate, if it is one.
+        scales: ascending.
+        values: of each network.
+        cells: which cell of the dataset each value is from.
+    """
+
+    settings: dict[str, Any]
+    scales: Float[np.ndarray, " scale"]
+    values: Float[np.ndarray, "scale network"]
+    cells: Int[np.ndarray, "scale network"]
+
+
+def series(
+    dataset: xr.Dataset, values: Float[np.ndarray, "cell network"], comparison: Comparison, end: int
+) -> Iterator[Series]:
+    """All series of one comparison.
+
+    Args:
+        dataset: a finished experiment.
+        values: what is compared.
+        comparison: of the rates.
+        end: the step at which a best rate is the best.
+    """
+    for optimizer, ratio in _pairs(dataset):
+        own = (dataset.optimizer.values == optimizer) & (dataset.ratio.values == ratio)
+        settings = {"optimizer": optimizer, "ratio": ratio}
+        if comparison == "best":
+            yield _series(dataset, values, settings, best_cells(dataset, own, end))
+            continue
+        unit = "absolute" if comparison == "common" else "sharpness"
+        own &= dataset.unit.values == unit
+        for rate in np.unique(dataset.rate.values[own]).tolist():
+            rows = np.flatnonzero(own & (dataset.rate.values == rate))
+            rows = rows[np.argsort(dataset.scale.values[rows])]
+            every = np.repeat(rows[:, None], dataset.sizes["network"], axis=1)
+            yield _series(dataset, values, {**settings, "rate": rate}, every)
+
+
+def best_cells(dataset: xr.Dataset, own: np.ndarray, end: int) -> Int[np.ndarray, "scale network"]:
+    """The cell with each scale's best rate, chosen on other networks than it is used for.
+
+    Networks of even number take the rate with the lowest median robust loss on those of odd
+    number, and the other way round; rates of all units count.
+
+    Args:
+        dataset: a finished experiment.
+        own: which cells to choose from.
+        end: the step at which the loss is looked at.
+    """
+    losses = robust_losses(dataset).sel(evaluation=end).values
+    half = np.arange(dataset.sizes["network"]) % 2
+    chosen = []
+    for scale in np.unique(dataset.scale.values[own]):
+        rows = np.flatnonzero(own & (dataset.scale.values == scale))
+        best = [
+            rows[np.nan_to_num(network_medians(losses[rows][:, half != side]), nan=np.inf).argmin()]
+            for side in (0, 1)
+        ]
+        chosen.append(np.array(best)[half])
+    return np.array(chosen)
+
+
+def _pairs(dataset: xr.Dataset) -> Sequence[tuple[str, float]]:
+    pairs = zip(dataset.optimizer.values.tolist(), dataset.ratio.values.tolist(), strict=True)
+    return list(dict.fromkeys(pairs))
+
+
+def _series(
+    dataset: xr.Dataset,
+    values: Float[np.ndarray, "cell network"],
+    settings: dict[str, Any],
+    cells: Int[np.ndarray, "scale network"],
+) -> Series:
+    networks = np.arange(dataset.sizes["network"])
+    return Series(settings, dataset.scale.values[cells[:, 0]], values[cells, networks], cells)

@@ -1,0 +1,134 @@
+"""Predictions agree with what follows them, and not with what does not."""
+
+import math
+
+import numpy as np
+import pytest
+
+import jaxadv as ja
+from jaxadv.claims.agreement import Agreement, gains, rate_ratios
+from jaxadv.claims.verdicts import Verdict
+from jaxadv.stats.cells import Domain, kappa_0_of
+from jaxadv.theory import (
+    curvature_ratio,
+    derivative_norms,
+    kappa_0,
+    steps_of_slowest,
+    steps_of_spectrum,
+)
+from tests.synthetic import USUAL, along, synthetic
+
+SCALES = along("scale", (0.3, 1.0, 3.0))
+
+
+def verdicts(rule, dataset):
+    return [finding.verdict for finding in rule.findings(dataset)]
+
+
+def predicted(cell):
+    return float(curvature_ratio(kappa_0("tanh", cell["scale"], cell["ratio"])))
+
+
+@pytest.mark.parametrize(
+    ("factor", "expected"),
+    [
+        (1.0, Verdict.SUPPORTED),
+        (1.05, Verdict.SUPPORTED),
+        (1.2, Verdict.NOT_SUPPORTED),
+        (0.8, Verdict.NOT_SUPPORTED),
+    ],
+)
+def test_curvatures_agree_within_the_margin(factor, expected):
+    dataset = synthetic(
+        SCALES, lambda *_: 100, curvature_ratio=lambda cell: factor * predicted(cell)
+    )
+    rule = Agreement("curvature", 0.1)
+    assert verdicts(rule, dataset) == [expected] * 3
+    found = next(iter(rule.findings(dataset)))
+    assert found.numbers["simulated over predicted"].value == pytest.approx(factor)
+
+
+def test_the_domain_is_kept():
+    dataset = synthetic(SCALES, lambda *_: 100)
+    assert len(list(Agreement("curvature", 0.1, Domain(64, 16)).findings(dataset))) == 3
+    assert not list(Agreement("curvature", 0.1, Domain(65, 16)).findings(dataset))
+    assert not list(Agreement("curvature", 0.1, Domain(64, 17)).findings(dataset))
+    regular = Agreement("curvature", 0.1, Domain(most_kappa_0=0.2))
+    assert [f.settings["scale"] for f in regular.findings(dataset)] == [0.3, 1.0]
+    beyond = Agreement("curvature", 0.1, Domain(least_kappa_0=0.2))
+    assert [f.settings["scale"] for f in beyond.findings(dataset)] == [3.0]
+    assert "κ₀ > 0.2" in beyond.text
+
+
+def test_nothing_is_predicted_for_other_networks_and_kinks():
+    dataset = synthetic(SCALES, lambda *_: 100)
+    other = dataset.assign_attrs(sweep='network = "mine:three_layers"')
+    assert math.isnan(kappa_0_of(other.isel(cell=0)))
+    relu = dataset.assign_coords(activation=("cell", ["relu"] * 3))
+    assert math.isnan(kappa_0_of(relu.isel(cell=0)))
+    assert not list(Agreement("curvature", 0.1, Domain(most_kappa_0=1.0)).findings(relu))
+
+
+def test_trials_that_did_not_converge_leave_a_cell_undecided():
+    dataset = synthetic(SCALES, lambda *_: 100, curvature_ratio=predicted, budget=150)
+    assert verdicts(Agreement("curvature", 0.1), dataset) == [Verdict.INCONCLUSIVE] * 3
+
+
+def gain(cell):
+    """ηλ for the loss slope 1 at a loss of 1/2."""
+    radius = cell["ratio"] * cell["scale"] * math.sqrt(cell["dim"])
+    return cell["step_size"] * derivative_norms("tanh", cell["scale"])[0] / radius
+
+
+@pytest.mark.parametrize(
+    ("name", "law", "other"),
+    [
+        ("steps of slowest", steps_of_slowest, "steps of spectrum"),
+        ("steps of spectrum", steps_of_spectrum, "steps of slowest"),
+    ],
+)
+def test_steps_agree_with_the_law_that_made_them(name, law, other):
+    cells = along("scale", (3.0, 4.0))
+
+    def steps(cell, tolerance):
+        return law(tolerance, np.array([gain(cell)]), predicted(cell))[0]
+
+    dataset = synthetic(cells, steps, networks=100)
+    found = gains(dataset.isel(cell=0, tolerance=-1))[0, 0]
+    assert found == pytest.approx(gain(USUAL | {"scale": 3.0}))
+    assert verdicts(Agreement(name, 0.2), dataset) == [Verdict.SUPPORTED] * 2
+    assert Verdict.SUPPORTED not in verdicts(Agreement(other, 0.1), dataset)
+    adaptive = dataset.assign_coords(step_rule=("cell", ["inverse-curvature"] * 2))
+    assert not list(Agreement(name, 0.2).findings(adaptive))
+
+
+def test_the_logistic_loss_has_its_own_slope():
+    logistic = synthetic([{"loss": "logistic"}], lambda *_: 100, loss_end=math.log(2))
+    quadratic = synthetic([{}], lambda *_: 100, loss_end=1 / 8)
+    slopes = [gains(dataset.isel(cell=0, tolerance=-1))[0, 0] for dataset in (logistic, quadratic)]
+    assert slopes[0] == pytest.approx(slopes[1])  # both are 1/2
+
+
+def test_rates_are_measured_between_the_last_two_tolerances():
+    ladder = (1e-5, 1e-6, 1e-7)
+
+    def steps(cell, tolerance):
+        return math.log(1 / tolerance) / cell["rate"]
+
+    def decaying(rate, **more):
+        return synthetic(
+            [{"rate": rate}], steps, tolerances=ladder, local_rate=math.exp(-rate), **more
+        )
+
+    dataset = decaying(0.01)
+    # The noise is the same at all tolerances: so is the ratio, up to the rounding of steps.
+    middle = np.median(rate_ratios(dataset.isel(cell=0)))
+    assert middle == pytest.approx(1, abs=0.1)
+    assert verdicts(Agreement("rate", 0.2), dataset) == [Verdict.SUPPORTED]
+    wrong = dataset.assign(local_rate=dataset.local_rate**2)
+    assert verdicts(Agreement("rate", 0.2), wrong) == [Verdict.NOT_SUPPORTED]
+    # Too fast to be measured, too loose, or no maximum.
+    assert not list(Agreement("rate", 0.2).findings(decaying(0.5)))
+    loose = dataset.isel(tolerance=slice(0, 1))
+    assert not list(Agreement("rate", 0.2).findings(loose.isel(tolerance=[0, 0])))
+    assert not list(Agreement("rate", 0.2).findings(decaying(0.01, kind=int(ja.Kind.NOT_MAX))))

@@ -1,0 +1,89 @@
+"""Findings become verdicts by the rule that is written down."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from jaxadv.claims.claims import CLAIMS
+from jaxadv.claims.judgements import Claim, Judgement, Ruling, judge
+from jaxadv.claims.verdicts import Finding, Rule, Verdict, verdict
+from tests.synthetic import along, synthetic
+
+FOR, AGAINST, UNDECIDED = Verdict
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Finds what it is told to, one for each cell."""
+
+    found: Verdict
+    text: str = "as told"
+
+    def findings(self, dataset):
+        """One for each cell."""
+        for index in range(dataset.sizes["cell"]):
+            yield Finding({"loss": dataset.loss.values[index]}, {}, self.found)
+
+
+def ruling(supported, against, undecided):
+    every = [FOR] * supported + [AGAINST] * against + [UNDECIDED] * undecided
+    return Ruling(Fixed(FOR), tuple(("a", Finding({}, {}, found)) for found in every))
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ((1, 0, 0), FOR),
+        ((0, 1, 0), AGAINST),
+        ((0, 0, 0), UNDECIDED),
+        ((0, 0, 9), UNDECIDED),
+        ((5, 0, 5), FOR),
+        ((4, 0, 6), UNDECIDED),
+        ((19, 1, 0), FOR),
+        ((18, 1, 0), AGAINST),
+        ((0, 4, 6), UNDECIDED),
+    ],
+)
+def test_a_rule_needs_decided_findings_and_few_against(counts, expected):
+    assert ruling(*counts).verdict == expected
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        ([FOR, FOR], FOR),
+        ([FOR, AGAINST], AGAINST),
+        ([UNDECIDED, AGAINST], AGAINST),
+        ([FOR, UNDECIDED], UNDECIDED),
+    ],
+)
+def test_a_claim_needs_all_its_rules(verdicts, expected):
+    counts = {FOR: (1, 0, 0), AGAINST: (0, 1, 0), UNDECIDED: (0, 0, 1)}
+    judgement = Judgement(CLAIMS[0], tuple(ruling(*counts[v]) for v in verdicts))
+    assert judgement.verdict == expected
+
+
+def test_a_claim_looks_at_its_own_cells_in_all_sweeps():
+    datasets = {
+        "one": synthetic(along("loss", ("quadratic", "logistic")), lambda *_: 100),
+        "two": synthetic(along("loss", ("logistic",)), lambda *_: 100),
+    }
+    claim = Claim("X", "x", "", "", (Fixed(FOR),), "", {"loss": "logistic"})
+    (found,) = judge(claim, datasets).rulings
+    assert [(name, f.settings["loss"]) for name, f in found.findings] == [
+        ("one", "logistic"),
+        ("two", "logistic"),
+    ]
+
+
+def test_what_holds_and_its_opposite_is_supported_and_neither_inconclusive():
+    assert verdict(supported=True, against=False) == FOR
+    assert verdict(supported=False, against=True) == AGAINST
+    assert verdict(supported=False, against=False) == UNDECIDED
+
+
+def test_claims_have_names_of_their_own_and_rules_with_words():
+    assert len({claim.name for claim in CLAIMS}) == len(CLAIMS)
+    for claim in CLAIMS:
+        assert all(isinstance(rule, Rule) and rule.text for rule in claim.rules)
+        assert bool(claim.paper) == claim.name.startswith("C")

@@ -1,0 +1,120 @@
+"""Blocks on the workers of an executor: the same records, also where workers are lost."""
+
+import json
+import multiprocessing
+import os
+import signal
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+import jax
+import pytest
+import xarray as xr
+from distributed import Client, LocalCluster
+
+import jaxadv as ja
+from jaxadv.grid.run import run_grid
+from jaxadv.sweeps import run as sweep_run
+from jaxadv.sweeps.run import SweepWork
+from tests.grid.dying import DyingSweep
+
+SWEEP = ja.Sweep(
+    scales=(0.1, 1.0), dims=(4,), widths=(8,), networks=5, examples=2, starts=1, max_steps=500,
+    precision="double",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    """Blocks of two networks; workers read that from the store."""
+    monkeypatch.setattr(sweep_run, "BLOCK_TRIALS", 8)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _workers_round_as_the_tests_do():
+    """The settings of conftest.py, for processes that are started by this one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
+        patch.setenv("JAX_COMPILATION_CACHE_DIR", jax.config.jax_compilation_cache_dir)
+        patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+        yield
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return ja.run_sweep(SWEEP, devices=1, progress=False)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two workers of Dask, each a process, on the loopback address."""
+    options = {"processes": True, "threads_per_worker": 1, "dashboard_address": None}
+    with LocalCluster(n_workers=2, host="127.0.0.1", **options) as cluster:
+        yield cluster
+
+
+def processes(number=2):
+    return ProcessPoolExecutor(number, mp_context=multiprocessing.get_context("spawn"))
+
+
+def run(store, executor, work=None):
+    options = {"devices": 1, "executor": executor, "progress": False}
+    if work is None:
+        return ja.run_sweep(SWEEP, store, **options).load()
+    return run_grid(work, store, **options).load()
+
+
+def test_a_pool_of_processes_gives_the_records_of_a_plain_run(tmp_path, plain):
+    with processes() as executor:
+        spread = run(tmp_path / "run", executor)
+        again = run(tmp_path / "run", executor)
+    xr.testing.assert_equal(spread, plain)
+    xr.testing.assert_equal(again, plain)
+    (note,) = json.loads(again.attrs["runs"])  # nothing was run again
+    assert note["executor"] == "ProcessPoolExecutor"
+    assert note["trials_run"] == SWEEP.num_trials
+    assert note["device_count"] == 1
+
+
+def test_a_pool_that_loses_a_process_says_so_in_a_line_and_the_same_run_goes_on(tmp_path, plain):
+    work = DyingSweep(SWEEP, victim=tmp_path / "victim")
+    with processes(1) as executor, pytest.raises(OSError, match="executor: its workers were lost"):
+        run(tmp_path / "run", executor, work)
+    assert not bool(ja.open(tmp_path / "run").complete.any())
+    with processes(1) as executor:
+        xr.testing.assert_equal(run(tmp_path / "run", executor), plain)
+
+
+def test_dask_runs_a_block_again_whose_worker_was_killed_in_its_middle(tmp_path, cluster, plain):
+    work = DyingSweep(SWEEP, victim=tmp_path / "victim")
+    with Client(cluster) as client:
+        spread = run(tmp_path / "run", client.get_executor(), work)
+    killed = int((tmp_path / "victim").read_text())
+    with pytest.raises(ProcessLookupError):
+        os.kill(killed, signal.SIG_DFL)
+    xr.testing.assert_equal(spread, plain)
+    (note,) = json.loads(spread.attrs["runs"])
+    assert note["executor"] == "ClientExecutor"
+    assert note["trials_run"] == SWEEP.num_trials
+
+
+def test_threads_serve_as_well(tmp_path, plain):
+    with ThreadPoolExecutor(2) as executor:
+        xr.testing.assert_equal(run(tmp_path / "run", executor), plain)
+
+
+def test_an_executor_needs_a_store_and_no_shards(tmp_path):
+    with ThreadPoolExecutor(1) as executor:
+        with pytest.raises(ValueError, match="store: processes that share the work need a store"):
+            run(None, executor)
+        with pytest.raises(ValueError, match="executor: it shares the work out by itself"):
+            ja.run_sweep(SWEEP, tmp_path / "run", executor=executor, shard=(0, 2), progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_error_of_a_worker_is_the_error_of_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep_run, "free_bytes", lambda *_: 1000)
+    with (
+        ThreadPoolExecutor(1) as executor,
+        pytest.raises(ValueError, match="memory: one network of width 8"),
+    ):
+        run(tmp_path / "run", executor, SweepWork(SWEEP, lanes=2))

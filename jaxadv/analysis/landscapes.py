@@ -150,7 +150,8 @@ QUANTITIES: Mapping[str, Quantity] = {
 def kappa_0(cell: xr.Dataset) -> float:
     """κ₀ of a cell's networks as they are drawn; NaN where the theory does not cover them."""
     spec = tomllib.loads(cell.attrs["landscape"])
-    return predictor(spec["network"], spec["activation"], cell.scale.item(), cell.ratio.item())
+    activation = cell.activation.item()
+    return predictor(spec["network"], activation, cell.scale.item(), cell.ratio.item())
 
 
 def tabulate(dataset: xr.Dataset) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from typing import Any
 
 import xarray as xr
 
-from jaxadv.analysis.cells import finished_networks, is_maximum
+from jaxadv.analysis.cells import finished_networks, is_maximum, one_value
 from jaxadv.analysis.estimates import Estimate
 from jaxadv.analysis.judgements import OVERALL, Judgement, Ruling
 from jaxadv.analysis.verdicts import Finding, Number, Verdict
@@ -229,7 +229,8 @@ def _training(name: str, dataset: xr.Dataset) -> list[str]:
     return [
         name,
         spec["data"],
-        *(str(spec[field]) for field in ("dim", "width", "layers")),
+        *(str(one_value(dataset, name)) for name in ("dim", "width")),
+        spec["layers"],
         *(_axis(dict.fromkeys(spec[field])) for field in columns),
         str(finished.sizes["network"]),
         str(spec["examples"]),

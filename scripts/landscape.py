@@ -139,7 +139,7 @@ def find_critical(spec: ja.Landscape, networks: int, folder: Place) -> Iterator[
     """All critical points on circles and spheres, of random networks at the same scales."""
     if networks and is_random(spec):
         for dim in (2, 3):
-            smaller = dataclasses.replace(spec, dim=dim, networks=networks)
+            smaller = dataclasses.replace(spec, dims=dim, networks=networks)
             yield ja.run_critical(smaller, str(folder / f"critical-{dim}d")).load()
 
 
@@ -161,7 +161,7 @@ def drawings(
     line = caption_of(dataset, numbers)
     yield "overview", text, lambda: plots.plot_overview(table, line)
     if is_random(spec):
-        ball = spheres.view_sphere(dataclasses.replace(spec, dim=3))
+        ball = spheres.view_sphere(dataclasses.replace(spec, dims=3))
         line = caption_of(ball, "the whole sphere; △ maxima, × saddles, ▼ minima, lines: ascents")
         yield (
             "sphere",
@@ -170,7 +170,7 @@ def drawings(
                 panels, ball, sphere_plots.draw_sphere, line, aspect=0.6, projection="mollweide"
             ),
         )
-        ring = spheres.view_circle(dataclasses.replace(spec, dim=2))
+        ring = spheres.view_circle(dataclasses.replace(spec, dims=2))
         line = caption_of(ring, "the whole circle; colours: in which maximum ascent ends")
         yield (
             "circle",

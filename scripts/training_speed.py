@@ -22,7 +22,7 @@ GRID = ja.Training(
     networks=10, steps=50,
 )  # fmt: skip
 """A hundred runs: five scales, two rates, ten networks."""
-SMALL = {"width": 32, "examples": 32, "test_examples": 16}
+SMALL = {"widths": 32, "examples": 32, "test_examples": 16}
 
 
 def measure_training(*, quick: bool) -> tuple[dict[str, Any], str]:
@@ -127,8 +127,9 @@ WAYS: dict[str, Callable[[ja.Training], Callable[[int], Any]]] = {
 
 def plain(spec: ja.Training) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The start and the step of one run, with optax and nothing of the simulator but its attack."""
-    rules = shape_of(spec, jax.devices()[0]).rules
-    settings = settings_of(spec, "adam")
+    group = spec.groups[0]
+    rules = shape_of(spec, group, jax.devices()[0]).rules
+    settings = settings_of(spec, group, "adam")
     attack = rules.attack(jax.tree.map(lambda column: column[0], settings))
 
     def begin(network: Any, rate: Array) -> Any:
@@ -148,8 +149,9 @@ def plain(spec: ja.Training) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
 def every_run(spec: ja.Training, networks: int) -> list[tuple[Any, Array, Array, Array]]:
     """The network, inputs, labels and rate of each run of some networks."""
-    source = shape_of(spec, jax.devices()[0]).source
-    key, given, runs = jax.random.key(spec.seed), given_of(spec), []
+    group = spec.groups[0]
+    source = shape_of(spec, group, jax.devices()[0]).source
+    key, given, runs = jax.random.key(spec.seed), given_of(spec, group), []
     for index in range(networks):
         draws = draw(source, np.int32(index), key, given)
         for cell in spec.cells:

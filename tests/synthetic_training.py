@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import xarray as xr
 
+GROUP = {"dim": 8, "width": 16, "activation": "tanh", "loss": "quadratic"}
 STEPS = [*range(11), 24, 56, 100, 200]
 
 
@@ -65,11 +66,11 @@ def synthetic_training(
         coords={
             "evaluation": STEPS, "split": ["train", "test"],
             **{name: ("cell", [cell[name] for cell in every]) for name in every[0]},
+            **{name: ("cell", [value] * len(every)) for name, value in GROUP.items()},
         },
         attrs={
-            "training": 'data = "teacher"\ndim = 8\nwidth = 16\nactivation = "tanh"\nloss = '
-            '"quadratic"\nlayers = "hidden"\nexamples = 16\nbatch = 0\nsteps = 200\n'
-            'attack_steps = 20\nattack_step = "normalized"\nattack_step_size = 0.25\n'
+            "training": 'data = "teacher"\nlayers = "hidden"\nexamples = 16\nbatch = 0\n'
+            'steps = 200\nattack_steps = 20\nattack_step = "normalized"\nattack_step_size = 0.25\n'
             'constraint = "l2-ball"\nstrong_steps = 50\nrestarts = 1\n'
             f"scales = {list(scales)}\nratios = {list(ratios)}\noptimizers = {list(optimizers)}\n"
             f"rates = {list(rates)}\nsharpness_rates = {list(sharpness_rates)}\n",

@@ -12,7 +12,7 @@ from jaxadv.landscape import spheres, views
 SCRIPT = Path(__file__).parent.parent / "scripts" / "landscape.py"
 # The shape of the doctests, whose programs serve here as well.
 TINY = [
-    "--scales", "1,30", "--dim", "3", "--width", "8", "--networks", "1", "--starts", "4",
+    "--scales", "1,30", "--dims", "3", "--widths", "8", "--networks", "1", "--starts", "4",
     "--max-steps", "50",
 ]  # fmt: skip
 
@@ -70,22 +70,22 @@ def test_it_draws_all_figures_and_finds_critical_points(script, here, capsys):
     ("args", "message"),
     [
         (["--scales", "abc"], "scales: 'abc' is not a number"),
-        (["--dim", "x"], "dim: 'x' is not a whole number"),
-        (["--dim", "1"], "dim: 1 must be a whole number from 2"),
+        (["--dims", "x"], "dims: 'x' is not a whole number"),
+        (["--dims", "1"], "dims: 1 must be a whole number from 2"),
         (["--trainings", "clean"], "trainings: clean needs data to train on"),
         (["--plane", "pac"], "plane: unknown 'pac'; did you mean 'pca'"),
         (["--critical=-1"], "critical: -1 must be 0 or more"),
         (["--ascents", "0"], "ascents: 0 must be 1 or more"),
         (["--devices", "0"], "devices: 0 must be"),
         (["--config", "missing.toml"], "config: cannot read 'missing.toml'"),
-        (["--store", "file.txt", "--dim", "3"], "store: 'file.txt' is a file"),
+        (["--store", "file.txt", "--dims", "3"], "store: 'file.txt' is a file"),
         (["--no-such-flag"], "no-such-flag"),
     ],
 )
 def test_a_mistake_is_one_line(script, here, capsys, args, message):
     (here / "file.txt").write_text("x")
     with pytest.raises(SystemExit) as stop:
-        script.main([*TINY, *args] if "--dim" not in args else args)
+        script.main([*TINY, *args] if "--dims" not in args else args)
     assert stop.value.code == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -95,13 +95,13 @@ def test_a_mistake_is_one_line(script, here, capsys, args, message):
 
 @pytest.mark.slow
 def test_views_have_the_shapes_of_their_examples():
-    small = ja.Landscape(scales=(1.0,), dim=3, width=8, networks=1, starts=4, max_steps=200)
+    small = ja.Landscape(scales=(1.0,), dims=3, widths=8, networks=1, starts=4, max_steps=200)
     assert views.view_arcs(small, num_points=16).loss_arc.shape == (1, 8, 16)
     assert views.view_plane(small, num_points=9).loss.shape == (1, 9, 9)
     assert views.view_plane(small, "gradient", num_points=9).path.shape == (1, 4, 64, 2)
     assert views.view_losses(small, starts=64).loss_end.shape == (1, 64)
     assert spheres.view_sphere(small, num_latitudes=5).loss.shape == (1, 5, 9)
-    flat = ja.Landscape(scales=(1.0,), dim=2, width=8, networks=1)
+    flat = ja.Landscape(scales=(1.0,), dims=2, widths=8, networks=1)
     assert spheres.view_circle(flat, num_angles=32).critical_kind.values.tolist() == [[2.0, 0.0]]
     assert ja.run_critical(flat, starts=16, progress=False).strays.item() == 0
 
@@ -111,6 +111,6 @@ def test_help_explains_every_flag(script, capsys):
         script.main(["--help"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
-    for flag in ("--scales A,B", "--trainings", "--dim", "--critical", "--plane", "--store"):
+    for flag in ("--scales A,B", "--trainings", "--dims", "--critical", "--plane", "--store"):
         assert flag in text
     assert "python scripts/landscape.py --scales 0.1,1,10" in text

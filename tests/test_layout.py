@@ -17,10 +17,10 @@ ROOMS = [
     "stats", "claims", "figures", "reports", "cli",
 ]  # fmt: skip
 EXPERIMENTS = {"sweeps", "landscape", "training"}  # side by side on one ground
-KNOWS_NOTHING = {"pytrees", "lanes", "devices", "cli"}
-ON_THEIR_OWN = {"grid": {"devices"}}  # a room, and all that it may know of the others
 SPECIFICATIONS = [f"jaxadv.{experiment}.spec" for experiment in sorted(EXPERIMENTS)]
 HEAVY = {"jax", "jaxtyping", "matplotlib", "optax", "xarray", "zarr"}
+KNOWS_NOTHING = {"pytrees", "lanes", "devices", "cli"}
+ON_THEIR_OWN = {"grid": {"devices"}}  # a room, and all that it may know of the others
 
 
 def room_of(module):

@@ -8,7 +8,7 @@ import pytest
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 TINY = [
-    "--scales", "0.3,3", "--rates", "0.1", "--dim", "4", "--width", "8", "--networks", "2",
+    "--scales", "0.3,3", "--rates", "0.1", "--dims", "4", "--widths", "8", "--networks", "2",
     "--examples", "6", "--test-examples", "4", "--steps", "3", "--strong-steps", "20",
 ]  # fmt: skip
 

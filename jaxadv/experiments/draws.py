@@ -18,9 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
+from jaxadv.experiments.groups import Group
 from jaxadv.experiments.specification import Specification
 from jaxadv.problems.activations import ACTIVATIONS, Activation
-from jaxadv.problems.names import Function, resolve
+from jaxadv.problems.names import resolve
 from jaxadv.problems.networks import NETWORKS, Network, as_network, init_two_layer
 from jaxadv.problems.norms import l2_norm
 from jaxadv.pytrees import cast_floats, pytree
@@ -81,28 +82,23 @@ class Source(NamedTuple):
     def of(
         cls,
         spec: Specification,
-        activation: Function,
+        group: Group,
         *,
-        dim: int,
-        width: int,
-        signed: bool,
         examples: int,
         starts: int,
-        dtype: str,
-        classes: int | None = None,
     ) -> "Source":
-        """The source of an experiment's networks and data, for one activation and shape."""
+        """The source of the networks and data of a group of an experiment's cells."""
         return cls(
             init=resolve("network", spec.network, NETWORKS),
-            dim=dim,
-            width=width,
-            activation=resolve("activation", activation, ACTIVATIONS),
+            dim=group.dim,
+            width=group.width,
+            activation=resolve("activations", group.activation, ACTIVATIONS),
             data=cast(Any, spec.data) if spec.real_examples is None else "given",
-            signed=signed,
+            signed=group.loss == "logistic",
             examples=examples,
             starts=starts,
-            dtype=dtype,
-            classes=classes,
+            dtype=spec.dtype,
+            classes=spec.classes_of(group.loss),
             smooth=spec.smooth,
         )
 

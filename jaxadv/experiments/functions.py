@@ -5,7 +5,7 @@ it happens on shapes alone (`jax.eval_shape`).
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,7 +98,7 @@ def check_loss(field: str, loss: Function, shape: tuple[int, ...], *, dtype: str
 def check_step(
     field: str,
     step: Function,
-    recipes: Iterable[Recipe],
+    recipe: Recipe,
     *,
     loss: Function,
     step_size: float | None,
@@ -109,7 +109,7 @@ def check_step(
     Args:
         field: of the step rule.
         step: the rule.
-        recipes: of the networks.
+        recipe: of the networks.
         loss: of a network's output, or its name.
         step_size: its parameter; None where that is known to compiled programs alone.
         dtype: of the ascents.
@@ -131,9 +131,8 @@ def check_step(
         return rule
 
     what = "map a step size to a StepRule, an object with the methods init and size"
-    for recipe in recipes:
-        trial = _Trial(field, step, what, recipe.text, dtype)
-        trial.ascend(recipe, loss, L2Ball, rule_of)
+    trial = _Trial(field, step, what, recipe.text, dtype)
+    trial.ascend(recipe, loss, L2Ball, rule_of)
 
 
 def check_constraint(

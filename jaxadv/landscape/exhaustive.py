@@ -45,7 +45,7 @@ class CriticalSurvey:
     """A `Survey` of all critical points on the sphere, of the first input of each network.
 
     Args:
-        spec: in 2 or 3 dimensions.
+        spec: in 2 or 3 dimensions, or both.
         mesh: the devices.
         starts: of ascents, on each problem.
 
@@ -60,8 +60,9 @@ class CriticalSurvey:
     }
 
     def __init__(self, spec: Landscape, mesh: Mesh, starts: int) -> None:
-        if spec.dim not in EULER:
-            raise ValueError(f"dim: {spec.dim} must be 2 or 3, for all critical points to be found")
+        for dim in spec.dims:
+            if dim not in EULER:
+                raise ValueError(f"dims: {dim} must be 2 or 3, for all critical points to be found")
         if spec.trainings != ("none",):
             raise ValueError("trainings: all critical points are found of random networks alone")
         self._spec, self.mesh, self._starts, self._pga = spec, mesh, starts, pga_of(spec)
@@ -85,9 +86,10 @@ class CriticalSurvey:
     ) -> tuple[Problem, Float[np.ndarray, "network start dim"], Bool[np.ndarray, "network start"]]:
         """The first problem on each of some networks; ends of ascents, and which are certified."""
         spec, mesh, starts = self._spec, self.mesh, self._starts
-        lanes = usual_lanes(mesh.devices.flat[0], spec.width, starts)
+        lanes = usual_lanes(mesh.devices.flat[0], cell.group.width, starts)
         with jax.enable_x64(True):
-            program = _compiled(source_of(spec), loss_of(spec), self._pga, starts, lanes, mesh)
+            source, loss = source_of(spec, cell.group), loss_of(cell.group)
+            program = _compiled(source, loss, self._pga, starts, lanes, mesh)
             settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
             indices = np.resize(np.asarray(networks, np.int32), mesh.size)
             problems, *ends = program(indices, key_of(spec), given_of(spec), *settings)

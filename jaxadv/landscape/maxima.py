@@ -167,7 +167,7 @@ def path_ratio(length: Float[Array, ""], chord: Float[Array, ""]) -> Float[Array
     return jnp.where(is_zero(chord), closed, over(length, chord))
 
 
-def group(
+def same_maxima(
     maxima: Float[Array, "start dim"], certified: Bool[Array, " start"], radius: ScalarLike
 ) -> Int[Array, " start"]:
     """Which starts ended in the same maximum: for each the first of them, −1 where there is none.
@@ -181,7 +181,7 @@ def group(
 
     Example:
         >>> points = jnp.array([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-        >>> group(points, jnp.array([True, True, False, True]), 1.0).tolist()
+        >>> same_maxima(points, jnp.array([True, True, False, True]), 1.0).tolist()
         [0, 1, -1, 0]
     """
 

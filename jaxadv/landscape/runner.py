@@ -25,14 +25,14 @@ OF_CELLS = {
     "ratio": "perturbation ratio",
     "scale": "input scale s",
 }
-"""The coordinates on ``cell`` that tell cells apart."""
-OF_ALL = {
+"""The coordinates on ``cell`` that tell the cells of a group apart."""
+OF_GROUPS = {
     "dim": "input dimension",
     "width": "hidden width",
     "activation": "activation",
     "loss": "loss",
 }
-"""The coordinates on ``cell`` that all cells have in common."""
+"""The coordinates on ``cell`` that tell groups apart."""
 
 
 @runtime_checkable
@@ -92,7 +92,7 @@ def run_landscape(
         OSError: if the store cannot be written to; what was complete is kept.
 
     Example:
-        >>> spec = Landscape(scales=(1.0,), dim=3, width=8, networks=1, starts=4, max_steps=50)
+        >>> spec = Landscape(scales=(1.0,), dims=3, widths=8, networks=1, starts=4, max_steps=50)
         >>> dict(run_landscape(spec, progress=False).maximum.sizes)  # doctest: +SKIP
         {'cell': 1, 'network': 1, 'example': 2, 'start': 4}
     """
@@ -115,7 +115,7 @@ def run_critical(
     as `run_landscape`.
 
     Args:
-        spec: the specification, in 2 or 3 dimensions, of random networks.
+        spec: the specification, in 2 or 3 dimensions or both, of random networks.
         store: as in `run_landscape`; a folder of its own.
         starts: of ascents, on each problem.
         fresh: as in `run_landscape`.
@@ -130,7 +130,7 @@ def run_critical(
             networks are to be trained.
 
     Example:
-        >>> spec = Landscape(scales=(1.0,), dim=2, width=8, networks=1)
+        >>> spec = Landscape(scales=(1.0,), dims=2, widths=8, networks=1)
         >>> run_critical(spec, starts=16).strays.item()  # doctest: +SKIP
         0
     """
@@ -164,11 +164,13 @@ def open_landscape(store: str | Path) -> xr.Dataset:
 
 def grid_of(spec: Landscape, survey: Survey) -> Grid:
     """What a survey's dataset holds."""
-    values = spec.labelled()
     columns = {
         name: Column(text, [getattr(cell, name) for cell in spec.cells])
         for name, text in OF_CELLS.items()
-    } | {name: Column(text, [values[name]] * len(spec.cells)) for name, text in OF_ALL.items()}
+    } | {
+        name: Column(text, [spec.labels_of(cell.group)[name] for cell in spec.cells])
+        for name, text in OF_GROUPS.items()
+    }
     return Grid(
         spec=spec,
         networks=spec.networks,

@@ -37,7 +37,7 @@ def view_circle(spec: Landscape, num_angles: int = 1024) -> xr.Dataset:
         from an angle ends, NaN where it is none. Angles in radians.
 
     Example:
-        >>> spec = Landscape(scales=(1.0,), dim=2, width=8, networks=1)
+        >>> spec = Landscape(scales=(1.0,), dims=2, widths=8, networks=1)
         >>> view_circle(spec, num_angles=32).critical_kind.values.tolist()  # doctest: +SKIP
         [[2.0, 0.0]]
     """
@@ -73,7 +73,7 @@ def view_sphere(spec: Landscape, num_latitudes: int = 181) -> xr.Dataset:
         ``path_longitude`` and ``path_latitude`` over (cell, start, point). Angles in radians.
 
     Example:
-        >>> spec = Landscape(scales=(1.0,), dim=3, width=8, networks=1, max_steps=100)
+        >>> spec = Landscape(scales=(1.0,), dims=3, widths=8, networks=1, max_steps=100)
         >>> dict(view_sphere(spec, num_latitudes=5).loss.sizes)  # doctest: +SKIP
         {'cell': 1, 'latitude': 5, 'longitude': 9}
     """
@@ -88,7 +88,7 @@ def view_sphere(spec: Landscape, num_latitudes: int = 181) -> xr.Dataset:
             [np.cos(up) * np.cos(around), np.cos(up) * np.sin(around), np.sin(up)], axis=-1
         )
         points = find_critical_points(problem)
-        _, paths = record_paths(Scene(problem, scene.starts), pga_of(spec), NUM_STARTS)
+        _, paths = record_paths(scene._replace(problem=problem), pga_of(spec), NUM_STARTS)
         paths = _filled_in(thinned(paths))
         return {
             "loss": (("latitude", "longitude"), jax.lax.map(jax.vmap(problem.objective), globe)),

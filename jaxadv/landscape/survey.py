@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,12 +17,13 @@ from jaxadv.ascent.kinds import Kind
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.solution import Status
 from jaxadv.ascent.steps import STEP_RULES
-from jaxadv.devices import on_devices
+from jaxadv.devices import Device, on_devices
 from jaxadv.experiments.draws import Draws, Given, IntLike, Source, Tag, draw, given_of, key_of
+from jaxadv.experiments.groups import Group
 from jaxadv.experiments.layout import usual_certify_lanes, usual_lanes
 from jaxadv.experiments.variables import Record, filled, known_where
 from jaxadv.grid.schema import Variable
-from jaxadv.landscape.maxima import Ends, climb, group, representatives
+from jaxadv.landscape.maxima import Ends, climb, representatives, same_maxima
 from jaxadv.landscape.regularity import barrier, gradient_change, one_step, tangent_eigenvalues
 from jaxadv.landscape.spec import Cell, Landscape
 from jaxadv.learning.attack import Attack
@@ -148,19 +149,12 @@ class RegularitySurvey:
 
     def __init__(self, spec: Landscape, mesh: Mesh) -> None:
         self._spec, self.mesh = spec, mesh
-        trials = spec.examples * spec.starts
         self.sizes: Mapping[str, int] = {
             "example": spec.examples,
             "start": spec.starts,
             "pair": NUM_BARRIERS,
-            "mode": cast(int, spec.dim) - 1,
+            "mode": max(spec.dims) - 1,
         }
-        self._rules = Rules(
-            loss_of(spec),
-            pga_of(spec),
-            usual_lanes(mesh.devices.flat[0], spec.width, trials),
-            usual_certify_lanes(cast(int, spec.dim), spec.width, trials),
-        )
         with jax.enable_x64(True):
             self._key, self._given = key_of(spec), given_of(spec)
 
@@ -170,10 +164,17 @@ class RegularitySurvey:
         # A last call with fewer networks repeats one: one shape, one compilation.
         indices = np.resize(np.asarray(networks, np.int32), self.mesh.size)
         with jax.enable_x64(True):
-            program = compiled(source_of(spec), training_of(spec, cell), self._rules, self.mesh)
+            rules = rules_of(spec, cell.group, self.mesh.devices.flat[0])
+            source = source_of(spec, cell.group)
+            program = compiled(source, training_of(spec, cell), rules, self.mesh)
             settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
             records = program(indices, self._key, self._given, *settings)
-            return {name: filled(records[name])[: len(networks)] for name in VARIABLES}
+        values = {name: filled(records[name])[: len(networks)] for name in VARIABLES}
+        # Networks of fewer dimensions have fewer curvatures.
+        missing = self.sizes["mode"] - values["spectrum"].shape[-1]
+        widths = [(0, 0)] * (values["spectrum"].ndim - 1) + [(0, missing)]
+        spectrum = np.pad(values["spectrum"], widths, constant_values=np.nan)
+        return {**values, "spectrum": spectrum}
 
 
 @lru_cache(maxsize=32)
@@ -188,23 +189,25 @@ def compiled(
     return jax.jit(program)
 
 
-def source_of(spec: Landscape) -> Source:
+def source_of(spec: Landscape, group: Group) -> Source:
     """How networks, inputs and starts are drawn: as those of a sweep are."""
-    return Source.of(
-        spec,
-        spec.activation,
-        dim=cast(int, spec.dim),
-        width=spec.width,
-        signed=spec.loss == "logistic",
-        examples=spec.examples,
-        starts=spec.starts,
-        dtype=spec.dtype,
+    return Source.of(spec, group, examples=spec.examples, starts=spec.starts)
+
+
+def rules_of(spec: Landscape, group: Group, device: Device) -> Rules:
+    """The rules of a group's problems."""
+    trials = spec.examples * spec.starts
+    return Rules(
+        loss_of(group),
+        pga_of(spec),
+        usual_lanes(device, group.width, trials),
+        usual_certify_lanes(group.dim, group.width, trials),
     )
 
 
-def loss_of(spec: Landscape) -> Loss:
+def loss_of(group: Group) -> Loss:
     """The loss itself."""
-    return resolve("loss", spec.loss, LOSSES)
+    return resolve("losses", group.loss, LOSSES)
 
 
 def pga_of(spec: Landscape) -> PGA:
@@ -218,7 +221,7 @@ def training_of(spec: Landscape, cell: Cell) -> Pretraining | None:
     if cell.training == "none":
         return None
     attacked = cell.training == "adversarial"
-    return Pretraining(attacked, spec.training_steps, spec.learning_rate, loss_of(spec))
+    return Pretraining(attacked, spec.training_steps, spec.learning_rate, loss_of(cell.group))
 
 
 def draw_trained(  # noqa: PLR0917  shared rows of `on_devices` are positional
@@ -279,7 +282,7 @@ def _one_example(
 ) -> dict[str, Record]:
     """What there is beside the single ascents."""
     radius = problem.circumradius
-    groups = group(ends.maximum, ends.certified, radius)
+    groups = same_maxima(ends.maximum, ends.certified, radius)
     best = jnp.argmax(jnp.where(groups >= 0, ends.loss_maximum, -jnp.inf))
     any_maximum = groups[best] >= 0
     top = ends.maximum[best]

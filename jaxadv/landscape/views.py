@@ -20,10 +20,10 @@ from tqdm.auto import tqdm
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.trajectory import ascend_recorded
 from jaxadv.devices import on_devices, use_devices
-from jaxadv.experiments.draws import Source, Tag, given_of, key_of, uniform_in_ball
+from jaxadv.experiments.draws import IntLike, Source, Tag, given_of, key_of, uniform_in_ball
 from jaxadv.experiments.layout import usual_lanes
 from jaxadv.experiments.variables import Known, filled, known_where
-from jaxadv.landscape.maxima import climb, group, representatives
+from jaxadv.landscape.maxima import climb, representatives, same_maxima
 from jaxadv.landscape.regularity import angle_between, great_circle
 from jaxadv.landscape.spec import Cell, Landscape
 from jaxadv.landscape.survey import (
@@ -44,25 +44,28 @@ POINTS_PER_PATH = 64
 
 
 class Scene(NamedTuple):
-    """The first problem on the first network of a cell, with its starts."""
+    """The first problem on the first network of a cell, with its starts, and a key for others."""
 
     problem: Problem
     starts: Float[Array, "start dim"]
+    key: Key[Array, ""]
 
 
 def scene_of(spec: Landscape, cell: Cell) -> Scene:
     """What is looked at in one cell, in double precision."""
     with jax.enable_x64(True):
         settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
-        program = _scene(source_of(spec), training_of(spec, cell), loss_of(spec))
+        source, loss = source_of(spec, cell.group), loss_of(cell.group)
+        program = _scene(source, training_of(spec, cell), loss)
         return program(0, key_of(spec), given_of(spec), *settings)
 
 
 @functools.lru_cache(maxsize=8)
 def _scene(source: Source, training: Pretraining | None, loss: Loss) -> Callable[..., Scene]:
-    def program(*shared: Any) -> Scene:
-        drawn = draw_trained(source, training, *shared)
-        return Scene(drawn.problem(0, loss), drawn.starts(0))
+    def program(index: IntLike, key: Key[Array, ""], *shared: Any) -> Scene:
+        drawn = draw_trained(source, training, index, key, *shared)
+        others = source.key_for(key, Tag.SPHERE, index)
+        return Scene(drawn.problem(0, loss), drawn.starts(0), others)
 
     return jax.jit(program)
 
@@ -91,14 +94,14 @@ def find_maxima(scene: Scene, pga: PGA) -> tuple[Array, Array, Array]:
     lanes = usual_lanes(jax.local_devices()[0], scene.problem.x.size * 8, len(scene.starts))
     ends = climb(lambda start: (scene.problem, start), scene.starts, pga, num_lanes=lanes)
     radius = scene.problem.circumradius
-    return ends.maximum, ends.loss_maximum, group(ends.maximum, ends.certified, radius)
+    return ends.maximum, ends.loss_maximum, same_maxima(ends.maximum, ends.certified, radius)
 
 
 def view_ascents(spec: Landscape) -> xr.Dataset:
     """The loss at every step of `NUM_PATHS` ascents, with that at the centre.
 
     Example:
-        >>> spec = Landscape(scales=(1.0,), dim=3, width=8, networks=1, starts=4, max_steps=50)
+        >>> spec = Landscape(scales=(1.0,), dims=3, widths=8, networks=1, starts=4, max_steps=50)
         >>> dict(view_ascents(spec).loss_path.sizes)  # doctest: +SKIP
         {'cell': 1, 'start': 4, 'step': 51}
     """
@@ -118,7 +121,7 @@ def view_arcs(spec: Landscape, num_points: int = 256) -> xr.Dataset:
     ends at the other one.
 
     Example:
-        >>> spec = Landscape(scales=(1.0,), dim=3, width=8, networks=1, starts=4)
+        >>> spec = Landscape(scales=(1.0,), dims=3, widths=8, networks=1, starts=4)
         >>> dict(view_arcs(spec, num_points=16).loss_arc.sizes)  # doctest: +SKIP
         {'cell': 1, 'pair': 8, 'point': 16}
     """
@@ -173,7 +176,7 @@ def view_plane(
         of the ball's section, a disc; ``path`` with the two coordinates of the ascents, projected.
 
     Example:
-        >>> spec = Landscape(scales=(1.0,), dim=3, width=8, networks=1, starts=4, max_steps=200)
+        >>> spec = Landscape(scales=(1.0,), dims=3, widths=8, networks=1, starts=4, max_steps=200)
         >>> dict(view_plane(spec, num_points=9).loss.sizes)  # doctest: +SKIP
         {'cell': 1, 'row': 9, 'column': 9}
     """
@@ -240,17 +243,16 @@ def view_losses(spec: Landscape, starts: int = 100_000) -> xr.Dataset:
     """The final losses of many ascents, from other starts than the survey's.
 
     Example:
-        >>> spec = Landscape(scales=(1.0,), dim=3, width=8, networks=1)
+        >>> spec = Landscape(scales=(1.0,), dims=3, widths=8, networks=1)
         >>> dict(view_losses(spec, starts=64).loss_end.sizes)  # doctest: +SKIP
         {'cell': 1, 'start': 64}
     """
     mesh = Mesh(np.array(use_devices()), ("device",))
     share = -(-starts // mesh.size)
-    lanes = usual_lanes(mesh.devices.flat[0], spec.width, share)
+    lanes = usual_lanes(mesh.devices.flat[0], max(spec.widths), share)
 
     def view(scene: Scene) -> dict[str, Any]:
-        key = source_of(spec).key_for(key_of(spec), Tag.SPHERE, 0)
-        keys = jax.random.split(key, mesh.size)
+        keys = jax.random.split(scene.key, mesh.size)
         losses, certified = _final_losses(mesh, share, lanes)(keys, scene.problem, pga_of(spec))
         centre = scene.problem.objective(jnp.zeros_like(scene.problem.x))
         return {
@@ -286,7 +288,11 @@ def each_cell(spec: Landscape, view: Callable[[Scene], dict[str, Any]], what: st
             for scene in (scene_of(spec, cell) for cell in tqdm(spec.cells, desc=what, leave=False))
         ]
     names = ("training", "ratio", "scale")
-    coords = {name: ("cell", [getattr(cell, name) for cell in spec.cells]) for name in names}
+    settings = [
+        {**spec.labels_of(cell.group), **{name: getattr(cell, name) for name in names}}
+        for cell in spec.cells
+    ]
+    coords = {name: ("cell", [of_cell[name] for of_cell in settings]) for name in settings[0]}
     joined = xr.concat(_of_one_size(parts), "cell", join="exact")
     return joined.assign_coords(coords).assign_attrs(landscape=spec.text)
 

@@ -10,7 +10,7 @@ import xarray as xr
 
 from jaxadv.claims.judgements import OVERALL, Judgement, Ruling
 from jaxadv.claims.verdicts import Finding, Number, Verdict
-from jaxadv.stats.cells import finished_networks, is_maximum
+from jaxadv.stats.cells import finished_networks, is_maximum, one_value
 from jaxadv.stats.intervals import Estimate
 
 MOST_ROWS = 12
@@ -229,7 +229,8 @@ def _training(name: str, dataset: xr.Dataset) -> list[str]:
     return [
         name,
         spec["data"],
-        *(str(spec[field]) for field in ("dim", "width", "layers")),
+        *(str(one_value(dataset, name)) for name in ("dim", "width")),
+        spec["layers"],
         *(_axis(dict.fromkeys(spec[field])) for field in columns),
         str(finished.sizes["network"]),
         str(spec["examples"]),

@@ -12,7 +12,7 @@ from jaxadv.claims.landscapes import NETWORKS, QUANTITIES, Direction, directions
 from jaxadv.claims.verdicts import LEAST_NETWORKS, Verdict
 from jaxadv.landscape.meshes import EULER
 from jaxadv.reports.claims import Figure, markdown_table, show
-from jaxadv.stats.cells import finished_networks
+from jaxadv.stats.cells import finished_networks, one_value
 from jaxadv.stats.intervals import Estimate, share
 
 ONE_SCALE = ("training", "ratio")
@@ -73,8 +73,11 @@ def as_markdown(
 
 def _what_was_run(dataset: xr.Dataset) -> str:
     spec, sizes = tomllib.loads(dataset.attrs["landscape"]), finished_networks(dataset).sizes
+    dim, width, activation, loss = (
+        one_value(dataset, name) for name in ("dim", "width", "activation", "loss")
+    )
     return (
-        f"d = {spec['dim']}, m = {spec['width']}, {spec['activation']}, {spec['loss']} loss, data "
+        f"d = {dim}, m = {width}, {activation}, {loss} loss, data "
         f"{spec['data']}; {sizes['network']} networks × {sizes['example']} inputs × "
         f"{sizes['start']} starts in each of {sizes['cell']} cells; {spec['step']} steps of "
         f"{spec['step_size']:g}, to a residual of {spec['tolerance']:g} or {spec['max_steps']} "
@@ -143,7 +146,7 @@ def _critical(datasets: Sequence[xr.Dataset]) -> str:
     ]  # fmt: skip
     rows = []
     for found in datasets:
-        dim = tomllib.loads(found.attrs["landscape"])["dim"]
+        dim = one_value(found, "dim")
         for row in range(found.sizes["cell"]):
             cell = found.isel(cell=row)
             holds = (cell.settled.values == 1) & (cell.euler.values == EULER[dim])
@@ -164,5 +167,6 @@ def caption_of(dataset: xr.Dataset, what: str) -> str:
     """The small line above a figure: what is drawn, of which networks."""
     spec = tomllib.loads(dataset.attrs["landscape"])
     ratios = ", ".join(f"{ratio:g}" for ratio in sorted(set(dataset.ratio.values.tolist())))
-    shape = f"{spec['activation']}, d = {spec['dim']}, m = {spec['width']}, ρ = {ratios}"
+    activation, dim, width = (one_value(dataset, name) for name in ("activation", "dim", "width"))
+    shape = f"{activation}, d = {dim}, m = {width}, ρ = {ratios}"
     return f"{what}; {shape}, {spec['data']}"

@@ -11,7 +11,7 @@ import xarray as xr
 from jaxadv.claims.training_rules import FasterAtSmallerScale
 from jaxadv.claims.verdicts import LEAST_NETWORKS, Verdict
 from jaxadv.reports.claims import Figure, markdown_table, show
-from jaxadv.stats.cells import finished_networks
+from jaxadv.stats.cells import finished_networks, one_value
 from jaxadv.stats.intervals import Estimate, median
 from jaxadv.stats.trainings import (
     COMPARISONS,
@@ -108,10 +108,13 @@ def as_markdown(
 def caption_of(dataset: xr.Dataset, text: str) -> str:
     """A line for figures: what was run, and how often."""
     spec = tomllib.loads(dataset.attrs["training"])
-    return (
-        f"{spec['data']}, d = {spec['dim']}, m = {spec['width']}, {spec['activation']}, "
-        f"{spec['loss']}; {text}, n = {dataset.sizes['network']} networks"
-    )
+    return f"{spec['data']}, {_group(dataset)}; {text}, n = {dataset.sizes['network']} networks"
+
+
+def _group(dataset: xr.Dataset) -> str:
+    names = ("dim", "width", "activation", "loss")
+    dim, width, activation, loss = (one_value(dataset, name) for name in names)
+    return f"d = {dim}, m = {width}, {activation}, {loss}"
 
 
 def _what_was_run(dataset: xr.Dataset) -> str:
@@ -119,12 +122,11 @@ def _what_was_run(dataset: xr.Dataset) -> str:
     diverged = float((dataset.diverged_step >= 0).mean())
     batch = f"batches of {spec['batch']}" if spec["batch"] else "all in every step"
     return (
-        f"Data {spec['data']}, d = {spec['dim']}, m = {spec['width']}, {spec['activation']}, "
-        f"{spec['loss']} loss, trained layers: {spec['layers']}; {sizes['network']} networks with "
-        f"{spec['examples']} training examples each ({batch}) in {sizes['cell']} cells, "
-        f"{spec['steps']} steps. Inner ascent: at most {spec['attack_steps']} "
-        f"{spec['attack_step']} steps of {spec['attack_step_size']:g} in the {spec['constraint']}; "
-        f"measured with "
+        f"Data {spec['data']}, {_group(dataset)} loss, trained layers: {spec['layers']}; "
+        f"{sizes['network']} networks with {spec['examples']} training examples each "
+        f"({batch}) in {sizes['cell']} cells, {spec['steps']} steps. Inner ascent: "
+        f"at most {spec['attack_steps']} {spec['attack_step']} steps of "
+        f"{spec['attack_step_size']:g} in the {spec['constraint']}; measured with "
         f"{spec['strong_steps']} steps from 0 and {spec['restarts']} random starts, and one ascent "
         f"on the margin. {diverged:.1%} of the runs diverged. All took "
         f"{dataset.attrs['seconds'] / 60:.0f} minutes; manifest.json has versions and machine."

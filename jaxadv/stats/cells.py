@@ -44,6 +44,23 @@ def settings_of(cell: xr.Dataset) -> dict[str, Any]:
     return {name: cell[name].item() for name in SETTINGS}
 
 
+def one_value(dataset: xr.Dataset, name: str) -> Any:
+    """The value of a coordinate that all cells share.
+
+    Raises:
+        ValueError: if there are several.
+
+    Example:
+        >>> one_value(xr.Dataset(coords={"width": ("cell", [8, 8])}), "width")
+        8
+    """
+    values = list(dict.fromkeys(np.ravel(dataset[name].values).tolist()))
+    if len(values) > 1:
+        several = ", ".join(map(str, values))
+        raise ValueError(f"{name}: {several} in one dataset; give the cells of one, by isel")
+    return values[0]
+
+
 def cells(dataset: xr.Dataset) -> Iterator[xr.Dataset]:
     """The cells, one by one."""
     return (dataset.isel(cell=index) for index in range(dataset.sizes["cell"]))
@@ -97,8 +114,7 @@ def kappa_0_of(cell: xr.Dataset) -> float:
     that of the networks as they are drawn, before any training.
     """
     spec = _specification(cell)
-    is_coordinate = "activation" in cell.coords
-    activation = cell.activation.item() if is_coordinate else spec["activation"]
+    activation = cell.activation.item()
     if spec["network"] != "two-layer":
         return math.nan
     try:

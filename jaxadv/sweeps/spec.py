@@ -1,29 +1,14 @@
 """What a sweep is: a frozen specification, and the cells of its grid."""
 
-import functools
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
-
-from jaxadv.experiments.fields import choice, count, descending, grid, joined, positive, whole
-from jaxadv.experiments.recipes import Recipe
+from jaxadv.experiments.fields import choice, count, descending, grid, positive, whole
+from jaxadv.experiments.groups import Group
 from jaxadv.experiments.specification import Specification
 from jaxadv.problems.names import Function
-
-DEFAULT_DIM = 64
-
-
-@dataclass(frozen=True)
-class Group:
-    """The cells that share one compiled program."""
-
-    dim: int
-    width: int
-    activation: Function
-    loss: Function
 
 
 @dataclass(frozen=True)
@@ -38,7 +23,7 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sweep(Specification):
+class Sweep(Specification[Cell]):
     """Projected gradient ascent from many starts, on many random networks, over a grid of settings.
 
     The grid is the product of scales, ratios, dims, widths, activations, losses and step sizes.
@@ -86,6 +71,8 @@ class Sweep(Specification):
     """
 
     experiment: ClassVar[str] = "sweep"
+    default_dim: ClassVar[int] = 64
+    least_dim: ClassVar[int] = 1
     functions: ClassVar[Mapping[str, str]] = {
         "network": "jaxadv.problems.networks:NETWORKS",
         "activations": "jaxadv.problems.activations:ACTIVATIONS",
@@ -114,60 +101,29 @@ class Sweep(Specification):
     precision: Literal["single", "double"] = "single"
 
     def __post_init__(self) -> None:
-        for field in ("scales", "ratios", "step_sizes"):
+        for field in ("ratios", "step_sizes"):
             self._set(field, grid(field, getattr(self, field), positive))
         self._set("tolerances", descending("tolerances", self.tolerances))
-        self._set("widths", grid("widths", self.widths, count))
-        for field in ("networks", "examples", "starts"):
-            self._set(field, count(field, getattr(self, field)))
-        choice("smooth", self.smooth, (False, True))
+        self._set("starts", count("starts", self.starts))
         self._set("max_steps", whole("max_steps", self.max_steps, least=0))
-        self._set("seed", whole("seed", self.seed, least=0, most=2**32 - 1))
-        self._settle_functions()
         choice("precision", self.precision, ("single", "double"))
-        self._check_data()
-        self._check_users()
+        self._settle()
+        self._check_functions()
 
-    def _check_users(self) -> None:
-        """Refuse users' functions that cannot do what they are for."""
+    def _check_functions(self) -> None:
         from jaxadv.experiments.functions import check_step  # noqa: PLC0415  needs JAX
 
-        recipes = tuple(
-            Recipe(self.network, *shape)
-            for shape in itertools.product(self.dims, self.widths, self.activations)
-        )
-        self._check_functions("activations", "losses", recipes)
-        check_step(
-            "step", self.step, recipes, loss=self.losses[0], step_size=None, dtype=self.dtype
-        )
-
-    def _check_data(self) -> None:
-        """Settle ``dims``, and refuse what the data cannot give."""
-        data = self._settle_data()
-        own = DEFAULT_DIM if data is None else data.dim
-        dims = self.dims if np.ndim(self.dims) == 0 or len(self.dims) else (own,)
-        self._set("dims", grid("dims", dims, count))
-        if data is not None and self.dims != (own,):
-            raise ValueError(
-                f"dims: {joined(self.dims)} does not fit data {self.data!r}, d = {own}"
-            )
-        self._check_examples(self.losses)
-
-    @functools.cached_property
-    def groups(self) -> tuple[Group, ...]:
-        """The groups of the grid, in the order of the cells."""
-        axes = (self.dims, self.widths, self.activations, self.losses)
-        return tuple(itertools.starmap(Group, itertools.product(*axes)))
-
-    @functools.cached_property
-    def cells(self) -> tuple[Cell, ...]:
-        """All cells, group by group; those of one scale stand together, for similar lengths."""
-        axes = (self.groups, (self.step,), self.scales, self.ratios, self.step_sizes)
-        return tuple(itertools.starmap(Cell, itertools.product(*axes)))
+        super()._check_functions()
+        for group in self.groups:
+            check_step(
+                "step", self.step, self.recipe_of(group), loss=group.loss, step_size=None,
+                dtype=self.dtype,
+            )  # fmt: skip
 
     def cells_of(self, group: Group) -> tuple[Cell, ...]:
-        """The cells of one group, in their order."""
-        return tuple(cell for cell in self.cells if cell.group == group)
+        """The cells of one group; those of one scale stand together, for similar lengths."""
+        axes = ((group,), (self.step,), self.scales, self.ratios, self.step_sizes)
+        return tuple(itertools.starmap(Cell, itertools.product(*axes)))
 
     @property
     def num_trials(self) -> int:

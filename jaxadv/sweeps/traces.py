@@ -10,8 +10,9 @@ import xarray as xr
 
 from jaxadv.ascent.trajectory import ascend_recorded
 from jaxadv.experiments.draws import Draws, IntLike, draw, given_of, key_of
+from jaxadv.experiments.groups import Group
 from jaxadv.experiments.variables import Known, filled, known_where
-from jaxadv.sweeps.spec import Group, Sweep
+from jaxadv.sweeps.spec import Sweep
 from jaxadv.sweeps.trials import Rules, Settings, rules_of, settings_of, source_of, trial_of
 
 MEANINGS = {

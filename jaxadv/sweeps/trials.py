@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, ScalarLike
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.steps import STEP_RULES, StepRule
 from jaxadv.experiments.draws import AnyArray, Draws, IntLike, Source
+from jaxadv.experiments.groups import Group
 from jaxadv.problems.constraints import L2Ball
 from jaxadv.problems.losses import LOSSES, Loss
 from jaxadv.problems.names import resolve
@@ -17,7 +18,7 @@ from jaxadv.problems.networks import Network
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import pytree
-from jaxadv.sweeps.spec import Cell, Group, Sweep
+from jaxadv.sweeps.spec import Cell, Sweep
 
 
 @pytree
@@ -58,16 +59,7 @@ class Rules(NamedTuple):
 
 def source_of(sweep: Sweep, group: Group) -> Source:
     """How a group's trials are drawn."""
-    return Source.of(
-        sweep,
-        group.activation,
-        dim=group.dim,
-        width=group.width,
-        signed=group.loss == "logistic",
-        examples=sweep.examples,
-        starts=sweep.starts,
-        dtype=sweep.dtype,
-    )
+    return Source.of(sweep, group, examples=sweep.examples, starts=sweep.starts)
 
 
 def rules_of(sweep: Sweep, group: Group) -> Rules:

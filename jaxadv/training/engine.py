@@ -1,4 +1,4 @@
-"""Many runs at once: one program for all optimisers, scales, ratios and rates of some networks."""
+"""Many runs at once: a program for all optimisers, scales, ratios and rates of a group."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -16,6 +16,7 @@ from jaxadv.ascent.steps import STEP_RULES, NormalizedStep
 from jaxadv.devices import Device, in_batches, on_devices
 from jaxadv.experiments.draws import Given, Source, Tag, draw, key_of
 from jaxadv.experiments.fields import SMALLEST
+from jaxadv.experiments.groups import Group
 from jaxadv.experiments.variables import filled
 from jaxadv.learning.optimizers import OPTIMIZERS, Optimizer
 from jaxadv.problems.constraints import CONSTRAINTS
@@ -26,7 +27,7 @@ from jaxadv.training.run import Rules, Settings, advance, begin
 from jaxadv.training.spec import Training
 
 Runs = Any
-"""A `run.Run` with axes (network, cell), for each optimiser in the order of the cells."""
+"""Of a group: a `run.Run` with axes (network, cell), for each optimiser in the cells' order."""
 ACCELERATOR_RUNS = 2**10
 """On an accelerator, cells of a network that are side by side on a device."""
 STRONG_STEP = 0.1
@@ -34,7 +35,7 @@ STRONG_STEP = 0.1
 
 
 class Shape(NamedTuple):
-    """What programs are compiled for, beside the numbers of networks and cells.
+    """What the programs of a group are compiled for, beside the numbers of networks and cells.
 
     It has functions themselves, not their names, which may come to mean others.
     """
@@ -46,7 +47,7 @@ class Shape(NamedTuple):
 
 
 class Engine:
-    """The programs of a specification.
+    """The programs of a specification, one of each for every group.
 
     Args:
         spec: the specification.
@@ -54,7 +55,7 @@ class Engine:
 
     Example:
         >>> from jaxadv.experiments.layout import mesh_of
-        >>> spec = Training(scales=1.0, ratios=0.0, optimizers="adam", width=8, networks=1, steps=1)
+        >>> spec = Training(scales=1, ratios=0, optimizers="adam", widths=8, networks=1, steps=1)
         >>> engine = Engine(spec, mesh_of(1))
         >>> _, records = engine.advance(engine.begin([0]), [0], 0)  # doctest: +SKIP
         >>> records["clean_loss"].shape  # (network, cell, split)  # doctest: +SKIP
@@ -63,27 +64,38 @@ class Engine:
 
     def __init__(self, spec: Training, mesh: Mesh) -> None:
         self.mesh = mesh
-        self._shape = shape_of(spec, mesh.devices.flat[0])
         with jax.enable_x64(True):
-            self._shared = key_of(spec), given_of(spec)
-            self._settings = tuple(settings_of(spec, optimizer) for optimizer in spec.optimizers)
+            self._of_groups = [self._of_group(spec, group) for group in spec.groups]
 
-    def begin(self, networks: Sequence[int]) -> Runs:
-        """All runs of some networks, before their first step."""
+    def begin(self, networks: Sequence[int]) -> tuple[Runs, ...]:
+        """All runs of some networks, before their first step, group by group."""
+        rows = self._rows(networks)
         with jax.enable_x64(True):
-            return _programs(self._shape, self.mesh).begin(
-                self._rows(networks), *self._shared, self._settings
+            return tuple(
+                programs.begin(rows, *arguments) for programs, *arguments in self._of_groups
             )
 
     def advance(
-        self, runs: Runs, networks: Sequence[int], num_steps: int
-    ) -> tuple[Runs, dict[str, np.ndarray]]:
+        self, runs: tuple[Runs, ...], networks: Sequence[int], num_steps: int
+    ) -> tuple[tuple[Runs, ...], dict[str, np.ndarray]]:
         """The runs after so many steps, and their records, with axes (network, cell, …)."""
+        rows, advanced, records = self._rows(networks), [], []
         with jax.enable_x64(True):
-            runs, records = _programs(self._shape, self.mesh).advance(
-                runs, self._rows(networks), *self._shared, self._settings, np.int32(num_steps)
-            )
-            return runs, {n: filled(value)[: len(networks)] for n, value in records.items()}
+            for of_group, (programs, *arguments) in zip(runs, self._of_groups, strict=True):
+                after, values = programs.advance(of_group, rows, *arguments, np.int32(num_steps))
+                advanced.append(after)
+                records.append({name: filled(value) for name, value in values.items()})
+        cells = {
+            name: np.concatenate([of_group[name] for of_group in records], axis=1)
+            for name in records[0]
+        }
+        return tuple(advanced), {name: value[: len(networks)] for name, value in cells.items()}
+
+    def _of_group(self, spec: Training, group: Group) -> tuple[Any, ...]:
+        """A group's programs, and what they are given."""
+        programs = _programs(shape_of(spec, group, self.mesh.devices.flat[0]), self.mesh)
+        settings = tuple(settings_of(spec, group, optimizer) for optimizer in spec.optimizers)
+        return programs, key_of(spec), given_of(spec, group), settings
 
     def _rows(self, networks: Sequence[int]) -> Int[np.ndarray, " row"]:
         """A last call with fewer networks repeats one: one shape, one compilation."""
@@ -149,27 +161,19 @@ def _programs(shape: Shape, mesh: Mesh) -> Programs:
     )
 
 
-def shape_of(spec: Training, device: Device) -> Shape:
-    """What the programs of a specification are compiled for."""
-    source = Source.of(
-        spec,
-        spec.activation,
-        dim=cast(int, spec.dim),
-        width=spec.width,
-        signed=spec.loss == "logistic",
-        examples=spec.examples + spec.test_examples,
-        starts=spec.restarts,
-        dtype=spec.dtype,
-        classes=spec.classes,
-    )
+def shape_of(spec: Training, group: Group, device: Device) -> Shape:
+    """What the programs of a group are compiled for."""
+    examples = spec.examples + spec.test_examples
+    source = Source.of(spec, group, examples=examples, starts=spec.restarts)
     rules = Rules(
-        loss=resolve("loss", spec.loss, EVERY_LOSS),
+        loss=resolve("losses", group.loss, EVERY_LOSS),
         layers=cast(Any, spec.layers),
         batch=spec.batch,
         examples=spec.examples,
         pga=attack_of(spec),
         strong=PGA(NormalizedStep(STRONG_STEP), (SMALLEST,), spec.strong_steps),
         constraint=resolve("constraint", spec.constraint, CONSTRAINTS),
+        has_answers=spec.has_answers(group.loss),
         smooth=spec.smooth,
     )
     # The products of one run keep a core busy: side by side, runs were no faster there.
@@ -184,19 +188,19 @@ def attack_of(spec: Training) -> PGA:
     return PGA(rule, (spec.attack_tolerance or SMALLEST,), spec.attack_steps)
 
 
-def given_of(spec: Training) -> Given:
+def given_of(spec: Training, group: Group) -> Given:
     """The real directions and labels, or classes; None where they are simulated."""
     real = spec.real_examples
     if real is None:
         return None
-    if spec.classes is None or real.classes is None:
+    if spec.classes_of(group.loss) is None or real.classes is None:
         return real.directions, real.labels
     return real.directions, real.classes.astype(np.float32)
 
 
-def settings_of(spec: Training, optimizer: Function) -> Settings:
-    """The settings of an optimiser's runs, in the order of the cells."""
-    cells = [cell for cell in spec.cells if cell.optimizer == optimizer]
+def settings_of(spec: Training, group: Group, optimizer: Function) -> Settings:
+    """The settings of the runs of an optimiser in a group, in the order of the cells."""
+    cells = [cell for cell in spec.cells_of(group) if cell.optimizer == optimizer]
     columns = ("scale", "ratio", "rate")
     return Settings(
         *(jnp.array([getattr(c, name) for c in cells], spec.dtype) for name in columns),

@@ -79,8 +79,8 @@ OF_EVALUATIONS: Mapping[str, Variable] = {
 }  # fmt: skip
 """The variables of each evaluation."""
 ACCURACIES = ("clean_accuracy", "robust_accuracy")
-WITHOUT_ANSWERS = "NaN: labels are neither -1 and 1 nor classes"
-"""What accuracies say of themselves where no output is right or wrong."""
+WITHOUT_ANSWERS = "NaN where labels are neither -1 and 1 nor classes"
+"""What accuracies say of themselves if there are cells where no output is right or wrong."""
 
 
 @pytree
@@ -164,7 +164,10 @@ def evaluate(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict[s
             if name == "train":
                 perturbations = found.perturbation
         return {
-            **{name: jnp.stack(values) for name, values in records.items()},
+            **{
+                name: known_where(jnp.bool_(name not in ACCURACIES or rules.has_answers), value)
+                for name, value in ((name, jnp.stack(of)) for name, of in records.items())
+            },
             **_of_weights(run, draws, inputs[:size] + perturbations, rules),
             **_of_probes(run, draws, settings, rules),
             "learning_rate": run.learning_rate,

@@ -35,6 +35,7 @@ class Rules(NamedTuple):
     pga: PGA
     strong: PGA
     constraint: Function
+    has_answers: bool = True
     smooth: bool = False
 
     def weights(self, network: Network) -> Weights:

@@ -36,9 +36,9 @@ OF_CELLS = {
     "rate": "learning rate, in that unit",
     "scale": "input scale s",
 }
-"""The coordinates on ``cell`` that tell cells apart."""
-OF_ALL = {"dim": "input dimension", "width": "width", "activation": "activation", "loss": "loss"}
-"""The coordinates on ``cell`` that all cells have in common."""
+"""The coordinates on ``cell`` that tell the cells of a group apart."""
+OF_GROUPS = {"dim": "input dimension", "width": "width", "activation": "activation", "loss": "loss"}
+"""The coordinates on ``cell`` that tell groups apart."""
 
 
 def run_training(
@@ -72,7 +72,7 @@ def run_training(
         OSError: if the store cannot be written to; what was complete is kept.
 
     Example:
-        >>> spec = Training(scales=1.0, optimizers="adam", width=8, networks=1, steps=5)
+        >>> spec = Training(scales=1.0, optimizers="adam", widths=8, networks=1, steps=5)
         >>> dict(run_training(spec, progress=False).robust_loss.sizes)  # doctest: +SKIP
         {'cell': 4, 'network': 1, 'evaluation': 6, 'split': 2}
     """
@@ -96,11 +96,14 @@ def open_training(store: str | Path) -> xr.Dataset:
 
 def grid_of(spec: Training) -> Grid:
     """What the dataset of an experiment holds."""
-    cells, values = spec.cells, spec.labelled()
+    cells = spec.cells
     columns = {
         name: Column(text, [getattr(cell, name) for cell in cells])
         for name, text in OF_CELLS.items()
-    } | {name: Column(text, [values[name]] * len(cells)) for name, text in OF_ALL.items()}
+    } | {
+        name: Column(text, [spec.labels_of(cell.group)[name] for cell in cells])
+        for name, text in OF_GROUPS.items()
+    }
     optimizers = [spec.label("optimizers", cell.optimizer) for cell in cells]
     columns["optimizer"] = Column(OF_CELLS["optimizer"], optimizers)
     points = {
@@ -108,7 +111,7 @@ def grid_of(spec: Training) -> Grid:
         "split": Column("which examples", SPLITS),
     }
     variables = {**OF_RUNS, **OF_EVALUATIONS}
-    for name in () if spec.has_answers else ACCURACIES:
+    for name in () if all(map(spec.has_answers, spec.losses)) else ACCURACIES:
         meaning = f"{variables[name].long_name}; {WITHOUT_ANSWERS}"
         variables[name] = dataclasses.replace(variables[name], long_name=meaning)
     return Grid(
@@ -155,8 +158,6 @@ def _run(
                 )
                 num_steps = evaluations[index] - evaluations[max(index - 1, 0)]
                 runs, records = engine.advance(runs, networks, num_steps)
-                for name in () if spec.has_answers else ACCURACIES:
-                    records[name] = np.full_like(records[name], np.nan)
                 for values, block in _blocks(records, networks, index):
                     stored.write(values, block)
                 # After the records: a run that goes on from here has all that came before.

@@ -1,18 +1,17 @@
 """What adversarial training at many scales is: a frozen specification, and its grid of runs."""
 
-import functools
 import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, cast
+from typing import ClassVar, Literal
 
 from jaxadv.experiments.fields import choice, count, grid, non_negative, positive, whole
-from jaxadv.experiments.recipes import Recipe
+from jaxadv.experiments.former_names import SINGULAR, takes_former_names
+from jaxadv.experiments.groups import Group
 from jaxadv.experiments.specification import Specification
-from jaxadv.problems.names import Function, table_of
+from jaxadv.problems.names import Function
 
-DEFAULT_DIM = 32
 UNITS = ("absolute", "sharpness")
 """Of learning rates: as they are, or over λ₁."""
 OF_SHARPNESS = "sgd"
@@ -32,6 +31,7 @@ class Cell:
     """One point of the grid.
 
     Attributes:
+        group: the shape, activation and loss.
         optimizer: its name, or the optimiser itself.
         ratio: ρ; 0 is clean training.
         unit: of the rate, one of `UNITS`.
@@ -39,6 +39,7 @@ class Cell:
         scale: s.
     """
 
+    group: Group
     optimizer: Function
     ratio: float
     unit: str
@@ -46,14 +47,16 @@ class Cell:
     scale: float
 
 
+@takes_former_names(SINGULAR)
 @dataclass(frozen=True, kw_only=True)
-class Training(Specification):
+class Training(Specification[Cell]):
     """Adversarial training of many networks, at several input scales, ratios and learning rates.
 
     min over the weights of the mean of max_{δ} ℓ(f(x + δ), y) over the training examples
-    (docs/theory.md, section 7.1). The grid is the product of optimizers, ratios, rates and scales.
-    Networks, examples, labels and batches are the same in every cell. A single value may stand for
-    a tuple of one.
+    (docs/theory.md, section 7). The grid is the product of dims, widths, activations, losses,
+    optimizers, ratios, rates and scales. Networks, examples, labels and batches are the same in
+    every cell of one dim and width, but for labels that a loss needs of another kind. A single
+    value may stand for a tuple of one.
 
     Attributes:
         scales: input scales s; the inputs have norm s·√dim.
@@ -78,17 +81,17 @@ class Training(Specification):
         strong_steps: steps, each a tenth of the circumradius, of the attack that robust losses and
             accuracies are measured with.
         restarts: its random starts, beside the one from 0.
-        dim: input dimension d; by default the data's own, or 32 where the data is simulated.
-        width: number m of hidden neurons.
+        dims: input dimensions d; empty for the data's own, or 32 where the data is simulated.
+        widths: numbers m of hidden neurons.
         networks: seeds, the independent units of every statistic: each has a random network and
             examples of its own.
         examples: training examples.
         test_examples: held-out examples; losses and accuracies are measured on these, and on as
             many of the training examples.
         network: two-layer, or a user's module:function(key, dim, width, activation[, classes]).
-        activation: identity, tanh, erf, sigmoid, softplus, gelu, silu, sin, relu, or a user's
+        activations: identity, tanh, erf, sigmoid, softplus, gelu, silu, sin, relu, or a user's
             module:function.
-        loss: quadratic or logistic (labels ±1), cross-entropy (classes), or a user's
+        losses: quadratic or logistic (labels ±1), cross-entropy (classes), or a user's
             module:function(output, label). Where labels are other numbers there are no accuracies.
         data: teacher (normal inputs, labels ±1 from a small random network), sphere or gaussian
             (random labels), digits, mnist, cifar10, or FILE.npz with arrays x (n, d) or images
@@ -111,10 +114,11 @@ class Training(Specification):
     """
 
     experiment: ClassVar[str] = "training"
+    former_names: ClassVar[Mapping[str, str]] = SINGULAR
     functions: ClassVar[Mapping[str, str]] = {
         "network": "jaxadv.problems.networks:NETWORKS",
-        "activation": "jaxadv.problems.activations:ACTIVATIONS",
-        "loss": "jaxadv.problems.losses:EVERY_LOSS",
+        "activations": "jaxadv.problems.activations:ACTIVATIONS",
+        "losses": "jaxadv.problems.losses:EVERY_LOSS",
         "optimizers": "jaxadv.learning.optimizers:OPTIMIZERS",
         "attack_step": "jaxadv.ascent.steps:STEP_RULES",
         "constraint": "jaxadv.problems.constraints:CONSTRAINTS",
@@ -135,14 +139,14 @@ class Training(Specification):
     constraint: Function = "l2-ball"
     strong_steps: int = 50
     restarts: int = 1
-    dim: int | None = None
-    width: int = 128
+    dims: tuple[int, ...] = ()
+    widths: tuple[int, ...] = (128,)
     networks: int = 4
     examples: int = 256
     test_examples: int = 128
     network: Function = "two-layer"
-    activation: Function = "tanh"
-    loss: Function = "quadratic"
+    activations: tuple[Function, ...] = ("tanh",)
+    losses: tuple[Function, ...] = ("quadratic",)
     data: str = "teacher"
     data_dir: str = ""
     smooth: bool = False
@@ -150,55 +154,31 @@ class Training(Specification):
     precision: Literal["single", "double"] = "single"
 
     def __post_init__(self) -> None:
-        self._set("scales", grid("scales", self.scales, positive))
         self._set("ratios", grid("ratios", self.ratios, non_negative))
-        self._set("rates", grid("rates", self.rates, positive, least=0))
-        self._set(
-            "sharpness_rates", grid("sharpness_rates", self.sharpness_rates, positive, least=0)
-        )
+        for field in ("rates", "sharpness_rates"):
+            self._set(field, grid(field, getattr(self, field), positive, least=0))
         self._set("attack_step_size", positive("attack_step_size", self.attack_step_size))
         self._set("attack_tolerance", non_negative("attack_tolerance", self.attack_tolerance))
-        for field in (
-            "steps", "attack_steps", "strong_steps", "width", "networks", "examples",
-            "test_examples",
-        ):  # fmt: skip
+        for field in ("steps", "attack_steps", "strong_steps", "test_examples"):
             self._set(field, count(field, getattr(self, field)))
         for field in ("batch", "restarts"):
             self._set(field, whole(field, getattr(self, field), least=0))
-        self._set("seed", whole("seed", self.seed, least=0, most=2**32 - 1))
-        self._settle_functions()
         choice("layers", self.layers, ("hidden", "both"))
-        choice("smooth", self.smooth, (False, True))
         choice("precision", self.precision, ("single", "double"))
-        self._check_data()
-        self._check_users()
-        if not self.cells:
-            raise ValueError(
-                f"rates: none, and sharpness_rates are for {OF_SHARPNESS} alone; give a rate"
-            )
-
-    def _check_data(self) -> None:
-        """Settle ``dim``, and refuse what the data cannot give."""
-        data = self._settle_data()
-        own = DEFAULT_DIM if data is None else data.dim
-        self._set("dim", own if self.dim is None else whole("dim", self.dim, least=2))
-        if data is not None and self.dim != own:
-            raise ValueError(f"dim: {self.dim} does not fit data {self.data!r}, d = {own}")
-        needed = self.examples + self.test_examples
+        self._settle()
+        needed, data = self.examples + self.test_examples, self.real_examples
         if data is not None and needed > len(data.labels):
             raise ValueError(
                 f"examples: {self.examples} and {self.test_examples} test_examples are {needed}, "
                 f"but data {self.data!r} has {len(data.labels)}"
             )
-        if self.loss in table_of(LOSSES_OF_CLASSES) and (data is None or data.classes is None):
+        self._check_functions()
+        if not self.cells:
             raise ValueError(
-                f"loss: {self.loss} needs data with classes (digits, mnist, cifar10, or an .npz "
-                f"file whose y are whole numbers from 0), not {self.data!r}"
+                f"rates: none, and sharpness_rates are for {OF_SHARPNESS} alone; give a rate"
             )
-        self._check_examples((self.loss,))
 
-    def _check_users(self) -> None:
-        """Refuse users' functions that cannot do what they are for."""
+    def _check_functions(self) -> None:
         from jaxadv.experiments.functions import (  # noqa: PLC0415  needs JAX
             check_constraint,
             check_hidden,
@@ -206,53 +186,42 @@ class Training(Specification):
             check_step,
         )
 
+        super()._check_functions()
         for name in self.optimizers:
             check_optimizer("optimizers", name, self.table("optimizers"))
-        recipe = Recipe(
-            self.network, cast(int, self.dim), self.width, self.activation, self.classes
-        )
-        self._check_functions("activation", "loss", (recipe,))
         step, step_size = self.attack_step, self.attack_step_size
-        check_step(
-            "attack_step", step, (recipe,), loss=self.loss, step_size=step_size, dtype=self.dtype
-        )
-        check_constraint(
-            "constraint", self.constraint, recipe, loss=self.loss, step=step, step_size=step_size,
-            dtype=self.dtype,
-        )  # fmt: skip
-        if self.layers == "hidden":
-            check_hidden("layers", recipe)
+        for group in self.groups:
+            recipe, loss = self.recipe_of(group), group.loss
+            check_step(
+                "attack_step", step, recipe, loss=loss, step_size=step_size, dtype=self.dtype
+            )
+            check_constraint(
+                "constraint", self.constraint, recipe, loss=loss, step=step, step_size=step_size,
+                dtype=self.dtype,
+            )  # fmt: skip
+            if self.layers == "hidden":
+                check_hidden("layers", recipe)
 
-    @property
-    def classes(self) -> int | None:
-        """How many outputs the networks have; None for one, a number."""
-        data = self.real_examples
-        if self.loss not in table_of(LOSSES_OF_CLASSES) or data is None or data.classes is None:
-            return None
-        return int(data.classes.max()) + 1
-
-    @property
-    def has_answers(self) -> bool:
+    def has_answers(self, loss: Function) -> bool:
         """Whether an output can be right or wrong: labels are ±1 or classes, no other numbers.
 
         Example:
-            >>> Training().has_answers, Training(data="gaussian").has_answers
-            (True, False)
+            >>> [Training(data=data).has_answers("quadratic") for data in ("teacher", "gaussian")]
+            [True, False]
         """
         data = self.real_examples
         if data is None:
-            return self.data == "teacher" or self.loss == "logistic"
-        return self.classes is not None or data.are_signs
+            return self.data == "teacher" or loss == "logistic"
+        return self.classes_of(loss) is not None or data.are_signs
 
-    @functools.cached_property
-    def cells(self) -> tuple[Cell, ...]:
-        """All cells, those of one optimiser together."""
+    def cells_of(self, group: Group) -> tuple[Cell, ...]:
+        """The cells of one group, those of one optimiser together."""
         absolute, relative = (
             [(unit, rate) for rate in rates]
             for unit, rates in zip(UNITS, (self.rates, self.sharpness_rates), strict=True)
         )
         return tuple(
-            Cell(optimizer, ratio, unit, rate, scale)
+            Cell(group, optimizer, ratio, unit, rate, scale)
             for optimizer, ratio in itertools.product(self.optimizers, self.ratios)
             for unit, rate in absolute + relative * (optimizer == OF_SHARPNESS)
             for scale in self.scales

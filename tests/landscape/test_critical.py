@@ -114,7 +114,7 @@ def test_a_linear_network_has_the_poles_of_the_closed_form(dim):
 @pytest.mark.parametrize("dim", [2, 3])
 def test_ascent_finds_the_large_maxima_and_certifies_nothing_else(dim):
     spec = ja.Landscape(
-        scales=(1.0, 30.0), dim=dim, width=64, networks=3, step_size=0.25, tolerance=1e-3
+        scales=(1.0, 30.0), dims=dim, widths=64, networks=3, step_size=0.25, tolerance=1e-3
     )
     found = ja.run_critical(spec, starts=300, devices=3, progress=False)
     assert (found.settled == 1).all()

@@ -7,7 +7,7 @@ import pytest
 
 import jaxadv as ja
 from jaxadv.experiments.variables import filled
-from jaxadv.landscape.maxima import climb, group, path_ratio, representatives
+from jaxadv.landscape.maxima import climb, path_ratio, representatives, same_maxima
 from tests.landscape.test_critical import random_problem
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -22,7 +22,7 @@ def climb_all(problem, starts, pga):
 
 
 def groups_of(ends, radius):
-    return np.asarray(group(ends.maximum, ends.certified, radius))
+    return np.asarray(same_maxima(ends.maximum, ends.certified, radius))
 
 
 @pytest.fixture(scope="module")
@@ -107,12 +107,12 @@ def test_groups_are_by_distance_and_never_by_loss(climbed):
 
 def test_what_is_not_certified_is_in_no_group():
     points = jnp.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1e-9]])
-    groups = group(points, jnp.array([False, True, True, True]), 1.0)
+    groups = same_maxima(points, jnp.array([False, True, True, True]), 1.0)
     assert groups.tolist() == [-1, 1, 2, 1]
     rows, exist = representatives(groups, 3)
     assert rows[exist].tolist() == [1, 2]
-    assert group(points, jnp.zeros(4, bool), 1.0).tolist() == [-1] * 4
-    assert group(points * jnp.nan, jnp.ones(4, bool), 1.0).tolist() == [-1] * 4
+    assert same_maxima(points, jnp.zeros(4, bool), 1.0).tolist() == [-1] * 4
+    assert same_maxima(points * jnp.nan, jnp.ones(4, bool), 1.0).tolist() == [-1] * 4
 
 
 def test_a_maximum_inside_has_no_curvature_ratio():

@@ -21,7 +21,7 @@ from jaxadv.landscape.views import scene_of
 from jaxadv.sweeps import trials
 
 SMALL = ja.Landscape(
-    scales=(1.0, 30.0), dim=6, width=32, networks=3, examples=2, starts=12, max_steps=1500
+    scales=(1.0, 30.0), dims=6, widths=32, networks=3, examples=2, starts=12, max_steps=1500
 )
 
 
@@ -48,7 +48,7 @@ def test_every_variable_says_what_it_is(small):
 @pytest.mark.parametrize("cell", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.usefixtures("float64")
 def test_the_numbers_of_an_input_are_those_of_its_parts(small, cell):
-    problem, starts = scene_of(SMALL, SMALL.cells[cell])
+    problem, starts, _ = scene_of(SMALL, SMALL.cells[cell])
     found = small.isel(cell=cell, network=0, example=0)
     ends = [ja.ascend(problem, start, pga_of(SMALL)) for start in starts]
     np.testing.assert_array_equal(found.num_steps, [int(end.steps) for end in ends])
@@ -97,7 +97,7 @@ def test_the_rough_scale_has_more_maxima_with_valleys_between(small):
 def test_networks_inputs_and_starts_are_those_of_a_sweep():
     sweep = ja.Sweep(dims=(6,), widths=(32,), examples=2, starts=12, precision="double")
     with jax.enable_x64(True):
-        ours = draw(survey.source_of(SMALL), 1, key_of(SMALL), None)
+        ours = draw(survey.source_of(SMALL, SMALL.groups[0]), 1, key_of(SMALL), None)
         theirs = draw(trials.source_of(sweep, sweep.groups[0]), 1, key_of(sweep), None)
     jax.tree.map(np.testing.assert_array_equal, ours, theirs)
 
@@ -106,11 +106,11 @@ def test_networks_inputs_and_starts_are_those_of_a_sweep():
 def test_a_function_without_a_name_is_looked_at_as_one_with_a_name():
     own = dataclasses.replace(
         SMALL,
-        activation=lambda z: jnp.tanh(z) + 0,
-        loss=lambda output, label: 0.5 * (output - label) ** 2,
+        activations=lambda z: jnp.tanh(z) + 0,
+        losses=lambda output, label: 0.5 * (output - label) ** 2,
         step=lambda size: ja.InverseCurvatureStep(step_size=size),
     )
-    (problem, starts), (own_problem, own_starts) = (
+    (problem, starts, _), (own_problem, own_starts, _) = (
         scene_of(spec, spec.cells[1]) for spec in (SMALL, own)
     )
     np.testing.assert_array_equal(starts, own_starts)
@@ -122,6 +122,21 @@ def test_a_function_without_a_name_is_looked_at_as_one_with_a_name():
         jax.tree.map(np.testing.assert_array_equal, *ends)
     columns = grid_of(own, RegularitySurvey(own, mesh_of(1))).columns
     assert [columns[name].values[0] for name in ("activation", "loss")] == ["<lambda>"] * 2
+
+
+def test_cells_of_several_groups_are_those_of_each_alone():
+    """Of four dimensions and of three, whose missing curvature is NaN."""
+    tiny = {"scales": 1.0, "widths": 8, "networks": 1, "examples": 1, "starts": 4, "max_steps": 60}
+    both = ja.run_landscape(ja.Landscape(dims=(4, 3), **tiny), devices=1, progress=False)
+    assert both.dim.values.tolist() == [4, 3]
+    assert both.spectrum.shape[-1] == 3
+    for row, dim in enumerate((4, 3)):
+        alone = ja.run_landscape(ja.Landscape(dims=dim, **tiny), devices=1, progress=False)
+        cell = both.isel(cell=[row])
+        assert bool(alone.spectrum.notnull().all())
+        assert bool(cell.spectrum[..., dim - 1 :].isnull().all())
+        cell = cell.isel(mode=slice(0, dim - 1))
+        xr.testing.assert_identical(cell.drop_attrs(deep=False), alone.drop_attrs(deep=False))
 
 
 @pytest.mark.slow
@@ -175,7 +190,7 @@ def test_stores_of_others_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"made with step_size 0.1, not 0.2"):
         ja.run_landscape(dataclasses.replace(few, step_size=0.2), tmp_path / "run")
     with pytest.raises(ValueError, match="made with survey"):
-        ja.run_critical(dataclasses.replace(few, dim=2), tmp_path / "run", starts=4)
+        ja.run_critical(dataclasses.replace(few, dims=2), tmp_path / "run", starts=4)
     with pytest.raises(ValueError, match="store: has no array"):
         ja.open_sweep(tmp_path / "run")
     Store.create(tmp_path / "other", {"seed": 0}, {"title": "another"})
@@ -190,10 +205,10 @@ def test_stores_of_others_are_refused(tmp_path):
         ({"ratios": -1.0}, "ratios: -1.0 must be a positive number"),
         ({"trainings": "robust"}, "trainings: unknown 'robust'"),
         ({"trainings": "clean"}, "trainings: clean needs data to train on, not 'sphere'"),
-        ({"dim": 1}, "dim: 1 must be a whole number from 2"),
+        ({"dims": 1}, "dims: 1 must be a whole number from 2"),
         ({"starts": 1}, "starts: 1 must be a whole number from 2"),
-        ({"data": "digits", "dim": 3}, "dim: 3 does not fit data 'digits', d = 64"),
-        ({"activation": "tahn"}, "activation: unknown 'tahn'; did you mean 'tanh'"),
+        ({"data": "digits", "dims": 3}, "dims: 3 does not fit data 'digits', d = 64"),
+        ({"activations": "tahn"}, "activations: unknown 'tahn'; did you mean 'tanh'"),
         ({"step": "newton"}, "step: unknown 'newton'"),
         ({"tolerance": 0.0}, "tolerance: 0.0 must be a positive number"),
     ],
@@ -204,10 +219,10 @@ def test_what_makes_no_sense_is_refused(fields, message):
 
 
 def test_critical_points_are_of_random_networks_in_few_dimensions():
-    with pytest.raises(ValueError, match="dim: 4 must be 2 or 3"):
-        ja.run_critical(dataclasses.replace(SMALL, dim=4), progress=False)
+    with pytest.raises(ValueError, match="dims: 4 must be 2 or 3"):
+        ja.run_critical(dataclasses.replace(SMALL, dims=4), progress=False)
     digits = ja.Landscape(data="digits", trainings=("none", "clean"))
-    object.__setattr__(digits, "dim", 2)
+    object.__setattr__(digits, "dims", (2,))
     with pytest.raises(ValueError, match="trainings: all critical points"):
         ja.run_critical(digits, progress=False)
 
@@ -222,7 +237,7 @@ def test_devices_are_asked_for_in_time():
 @pytest.mark.usefixtures("float64")
 def test_trained_networks_are_trained_at_their_own_scale():
     spec = ja.Landscape(
-        data="digits", trainings=("none", "clean", "adversarial"), scales=(0.3, 3.0), width=16,
+        data="digits", trainings=("none", "clean", "adversarial"), scales=(0.3, 3.0), widths=16,
         networks=1, examples=1, starts=2, training_steps=40,
     )  # fmt: skip
     scenes = [scene_of(spec, cell) for cell in spec.cells]

@@ -7,7 +7,7 @@ import pytest
 import jaxadv as ja
 from jaxadv.landscape import spheres, survey, views
 
-SETTINGS = {"dim": 3, "width": 8, "networks": 1, "starts": 4, "max_steps": 60}
+SETTINGS = {"dims": 3, "widths": 8, "networks": 1, "starts": 4, "max_steps": 60}
 """At scale 1 ascents converge; at 30 they are cut off, and no maximum is certified."""
 
 
@@ -29,7 +29,7 @@ def test_paths_are_nan_after_their_ends_which_nothing_computes():
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 def test_views_compute_no_nan_where_nothing_is_wrong(activation):
     """Networks with kinks have no certified maxima at all."""
-    spec = ja.Landscape(scales=1.0, activation=activation, **SETTINGS)
+    spec = ja.Landscape(scales=1.0, activations=activation, **SETTINGS)
     with jax.debug_nans(True):
         arcs = views.view_arcs(spec, num_points=4)
         assert bool(arcs.loss_best.isnull().all()) == (activation == "relu")
@@ -43,7 +43,7 @@ def test_views_compute_no_nan_where_nothing_is_wrong(activation):
 
 @pytest.mark.slow
 def test_an_ascent_without_a_maximum_has_no_top():
-    spec = ja.Landscape(scales=30.0, **SETTINGS | {"dim": 2, "max_steps": 5})
+    spec = ja.Landscape(scales=30.0, **SETTINGS | {"dims": 2, "max_steps": 5})
     with jax.debug_nans(True):
         circle = spheres.view_circle(spec, num_angles=8)
         row = ja.run_critical(spec, starts=8, devices=1, progress=False)

@@ -20,9 +20,10 @@ from jaxadv.stats.cells import kappa_0_of
 
 NETWORKS, EXAMPLES, STARTS = 40, 2, 12
 SCALES = (0.1, 1.0, 10.0, 30.0)
+GROUP = {"dim": 5, "width": 8, "activation": "tanh", "loss": "quadratic"}
 TOML = (
-    'network = "two-layer"\nactivation = "tanh"\ndim = 5\nwidth = 8\nloss = "quadratic"\n'
-    'data = "sphere"\nstep = "constant"\nstep_size = 0.1\ntolerance = 1e-4\nmax_steps = 9\n'
+    'network = "two-layer"\ndata = "sphere"\nstep = "constant"\nstep_size = 0.1\n'
+    "tolerance = 1e-4\nmax_steps = 9\n"
 )
 
 
@@ -66,6 +67,7 @@ def survey(scales=SCALES, trainings=("none",), seed=0):
             "scale": ("cell", [scale for _, scale, _ in cells]),
             "ratio": ("cell", [0.1] * len(cells)),
             "training": ("cell", [training for training, _, _ in cells]),
+            **{name: ("cell", [value] * len(cells)) for name, value in GROUP.items()},
         },
         attrs={"landscape": TOML, "seconds": 60.0, "identity": json.dumps({"ascents": 100})},
     )
@@ -138,8 +140,8 @@ def test_the_report_has_the_numbers_and_the_verdicts():
     counts |= {"euler": 2, "settled": 1, "certified": 99}
     critical = xr.Dataset(
         {name: (("cell", "network"), np.full((1, 5), number)) for name, number in counts.items()},
-        coords={"scale": ("cell", [30.0])},
-        attrs=dataset.attrs | {"landscape": TOML.replace("dim = 5", "dim = 3")},
+        coords={"scale": ("cell", [30.0]), "dim": ("cell", [3])},
+        attrs=dataset.attrs,
     )
     critical.euler[0, 0] = 0
     figures = [Figure("plane.png", "A plane.")]

@@ -101,7 +101,8 @@ def test_names_of_classes_are_not_regressed_on(tmp_path, of):
         with pytest.raises(ValueError, match=r"^data: y in .*own\.npz' are integers from 0, which"):
             of(data=path)
         if of is ja.Training:
-            assert of(data=path, loss="cross-entropy").classes == y.max() + 1
+            spec = of(data=path, losses="cross-entropy")
+            assert spec.classes_of("cross-entropy") == y.max() + 1
         # As floats they are numbers, counts for example.
         np.savez(path, x=rng.normal(size=(400, 3)), y=y.astype(float))
         of(data=path)

@@ -25,7 +25,7 @@ from jaxadv.training.run import Settings
 
 TINY = ja.Training(
     scales=(0.3, 3.0), ratios=(0.0, 0.2), optimizers=("sgd", "adam"), rates=(0.1,),
-    sharpness_rates=(0.5,), steps=3, dim=4, width=8, networks=2, examples=6, test_examples=4,
+    sharpness_rates=(0.5,), steps=3, dims=4, widths=8, networks=2, examples=6, test_examples=4,
     strong_steps=20, precision="double",
 )  # fmt: skip
 
@@ -79,8 +79,8 @@ def test_functions_without_a_name_give_the_curves_of_those_with_one(whole):
             sharpness_rates=(),
             constraint=lambda circumradius, dim: ja.L2Ball(circumradius),
             attack_step=lambda size: ja.NormalizedStep(step_size=size),
-            activation=lambda z: jnp.tanh(z) + 0,
-            loss=lambda output, label: 0.5 * (output - label) ** 2,
+            activations=lambda z: jnp.tanh(z) + 0,
+            losses=lambda output, label: 0.5 * (output - label) ** 2,
         ),
         devices=1,
         progress=False,
@@ -97,9 +97,7 @@ def test_functions_without_a_name_give_the_curves_of_those_with_one(whole):
 def test_runs_side_by_side_in_a_batch_are_those_alone(whole, monkeypatch):
     """Within 1e-9, in double precision: five at once under vmap, and one after the other."""
     usual = engines.shape_of
-    monkeypatch.setattr(
-        engines, "shape_of", lambda spec, device: usual(spec, device)._replace(at_once=5)
-    )
+    monkeypatch.setattr(engines, "shape_of", lambda *of: usual(*of)._replace(at_once=5))
     engine = engines.Engine(TINY, mesh_of(2))
     _, records = engine.advance(engine.begin([0, 1]), [0, 1], 3)
     for name in OF_EVALUATIONS:
@@ -217,7 +215,7 @@ def test_the_strong_attack_finds_more_than_a_sample():
     """No sampled perturbation is worse than what the evaluation found."""
     rng = np.random.default_rng(0)
     with jax.enable_x64(True):
-        shape = engines.shape_of(TINY, mesh_of(1).devices.flat[0])
+        shape = engines.shape_of(TINY, TINY.groups[0], mesh_of(1).devices.flat[0])
         network = ja.init_two_layer(jax.random.key(0), dim=4, width=8)
         network = jax.tree.map(lambda leaf: leaf.astype("float64"), network)
         numbers = (jnp.asarray(number) for number in (3.0, 0.2, 0.1))
@@ -250,23 +248,20 @@ def test_losses_are_those_of_the_network_and_robust_ones_are_larger(whole):
     np.testing.assert_allclose(whole.chance_loss, 0.5)
 
 
-@pytest.mark.parametrize(("data", "has_answers"), [("gaussian", False), ("teacher", True)])
-def test_labels_that_are_numbers_have_no_accuracies(monkeypatch, data, has_answers):
-    """Whatever the program says: here it says 1 of everything."""
-    spec = dataclasses.replace(TINY, data=data, networks=1)
-    sizes = {"split": 2, "probe": spec.examples}
-
-    def ones(engine, runs, networks, num_steps):
-        shapes = {
-            name: [sizes[dim] for dim in variable.dims if dim in sizes]
-            for name, variable in {**OF_RUNS, **OF_EVALUATIONS}.items()
-        }
-        return runs, {name: np.ones((1, len(spec.cells), *more)) for name, more in shapes.items()}
-
-    monkeypatch.setattr(engines.Engine, "begin", lambda engine, networks: ())
-    monkeypatch.setattr(engines.Engine, "advance", ones)
-    dataset = ja.run_training(spec, devices=1, progress=False)
-    for name in ACCURACIES:
-        assert dataset[name].notnull().all() == has_answers
-        assert dataset[name].attrs["long_name"].endswith(WITHOUT_ANSWERS) != has_answers
-    assert (dataset.robust_loss == 1).all()
+def test_each_loss_has_labels_and_accuracies_of_its_own():
+    """Accuracies of signs, and none of the numbers that the quadratic loss is trained on."""
+    tiny = {
+        "scales": 1.0, "ratios": 0.1, "optimizers": "adam", "rates": 0.05, "steps": 1, "widths": 4,
+        "dims": 3, "networks": 1, "examples": 4, "test_examples": 2, "data": "gaussian",
+        "attack_steps": 2, "strong_steps": 2,
+    }  # fmt: skip
+    losses = ("quadratic", "logistic")
+    both = ja.run_training(ja.Training(losses=losses, **tiny), devices=1, progress=False)
+    assert both.loss.values.tolist() == list(losses)
+    for row, loss in enumerate(losses):
+        alone = ja.run_training(ja.Training(losses=loss, **tiny), devices=1, progress=False)
+        for name in {**OF_RUNS, **OF_EVALUATIONS}:
+            np.testing.assert_array_equal(both[name][row], alone[name][0], err_msg=name)
+        for name in ACCURACIES:
+            assert bool(alone[name].notnull().all()) == (loss == "logistic")
+            assert alone[name].attrs["long_name"].endswith(WITHOUT_ANSWERS) == (loss == "quadratic")

@@ -44,7 +44,7 @@ def test_it_survives_its_file(tmp_path):
         ("optimizers", "lbfgs", "'lbfgs' must map a learning rate to an optimiser"),
         ("layers", "output", "layers: unknown 'output'. Known are hidden, both"),
         ("constraint", "l1", "constraint: unknown 'l1'"),
-        ("loss", "cross-entropy", "loss: cross-entropy needs data with classes"),
+        ("losses", "cross-entropy", "losses: cross-entropy needs data with classes"),
         ("data", "cifar10", "data_dir: cifar10 needs the folder with its files"),
         ("data", "digit", "data: unknown 'digit'; did you mean 'digits'?"),
         ("attack_steps", 0, "attack_steps: 0 must be a whole number from 1"),
@@ -64,7 +64,7 @@ def test_there_must_be_a_rate_and_enough_data():
         ja.Training(rates=(), optimizers="adam")
     with pytest.raises(ValueError, match="1700 and 128 test_examples are 1828, but data 'digits'"):
         ja.Training(data="digits", examples=1700)
-    assert ja.Training(data="digits", loss="cross-entropy").classes == 10
+    assert ja.Training(data="digits", losses="cross-entropy").classes_of("cross-entropy") == 10
 
 
 def test_outputs_are_right_or_wrong_where_labels_are_signs_or_classes(tmp_path):
@@ -77,6 +77,6 @@ def test_outputs_are_right_or_wrong_where_labels_are_signs_or_classes(tmp_path):
         (np.arange(400) % 2 * 2 - 1, "quadratic", True),
     ):
         np.savez(path, x=x, y=y)
-        assert ja.Training(data=path, loss=loss).has_answers == has_answers
-    assert ja.Training(data="digits").has_answers
-    assert ja.Training(data="gaussian", loss="logistic").has_answers
+        assert ja.Training(data=path, losses=loss).has_answers(loss) == has_answers
+    assert ja.Training(data="digits").has_answers("quadratic")
+    assert ja.Training(data="gaussian", losses="logistic").has_answers("logistic")

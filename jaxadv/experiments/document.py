@@ -1,0 +1,163 @@
+"""Frozen dataclasses of fields that can be written down, functions by name, and read back."""
+
+import dataclasses
+import functools
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Self, cast
+
+from jaxadv.experiments import fields as checks
+from jaxadv.experiments.former_names import with_names_of_now
+from jaxadv.problems.names import Function, label_of, labels, suggest, table_of
+
+
+class Document:
+    """A frozen dataclass with keyword fields, each with a default, as a TOML document.
+
+    Fields of functions take a built-in name, a reference "module:function", or the function itself,
+    which is kept by its name where it has one. One without is good for runs in memory.
+    """
+
+    experiment: ClassVar[str]
+    """The name under which a manifest has the document."""
+    functions: ClassVar[Mapping[str, str]]
+    """The fields of functions, with a reference to the table of what is built in for each."""
+    former_names: ClassVar[Mapping[str, str]] = {}
+    """Of fields: names that an earlier version gave them, with the names of now."""
+
+    def _set(self, field: str, value: Any) -> None:
+        """Settle a field, once, in ``__post_init__``."""
+        object.__setattr__(self, field, value)
+
+    def _settle_functions(self) -> None:
+        """Settle the fields of functions; those whose default is a tuple are axes of the grid."""
+        for field in dataclasses.fields(cast(Any, self)):
+            if field.name in self.functions:
+                check = functools.partial(checks.function, table=self.table(field.name))
+                settle = functools.partial(checks.grid, check=check)
+                is_axis = isinstance(field.default, tuple)
+                value = getattr(self, field.name)
+                self._set(field.name, (settle if is_axis else check)(field.name, value))
+
+    @classmethod
+    def table(cls, field: str) -> Mapping[str, Any]:
+        """What is built in for a field of functions, by name."""
+        return table_of(cls.functions[field])
+
+    def _axis(self, field: str) -> tuple[Function, ...]:
+        """The functions of a field."""
+        value = getattr(self, field)
+        return value if isinstance(value, tuple) else (value,)
+
+    @functools.cached_property
+    def _labels(self) -> dict[str, dict[Function, str]]:
+        """By field and function."""
+        return {
+            field: dict(zip(axis, labels(axis, self.table(field)), strict=True))
+            for field, axis in ((field, self._axis(field)) for field in self.functions)
+        }
+
+    def label(self, field: str, function: Function) -> str:
+        """What a function of a field is called in datasets."""
+        return self._labels[field][function]
+
+    def check_names(self) -> None:
+        """Refuse functions that no store and no file could name.
+
+        Raises:
+            ValueError: for the first one; names the field.
+        """
+        for field in self.functions:
+            for function in self._axis(field):
+                if not isinstance(function, str):
+                    raise ValueError(
+                        f"{field}: {label_of(function)} has no name under which a store could find "
+                        "it again; define it with def in a module, or run without a store"
+                    )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Field by field.
+
+        Raises:
+            ValueError: for a function without a name.
+        """
+        self.check_names()
+        return self.labelled()
+
+    def labelled(self) -> dict[str, Any]:
+        """Field by field, with labels of functions that have no name."""
+        values = {
+            field.name: getattr(self, field.name) for field in dataclasses.fields(cast(Any, self))
+        }
+        for field, given in self._labels.items():
+            many = tuple(given.values())
+            values[field] = many if isinstance(values[field], tuple) else many[0]
+        return values
+
+    def to_toml(self) -> str:
+        """The specification as a TOML document that `from_toml` reads back.
+
+        Raises:
+            ValueError: for a function without a name.
+        """
+        self.check_names()
+        return self.text
+
+    @property
+    def text(self) -> str:
+        """The specification as a TOML document, with labels of functions that have no name."""
+        lines = [
+            f"{name} = {json.dumps(value, ensure_ascii=False)}"
+            for name, value in self.labelled().items()
+        ]
+        return "\n".join(lines) + "\n"
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Self:
+        """The specification that a TOML file describes, or the manifest of a run.
+
+        Fields that are not given have their defaults.
+
+        Raises:
+            ValueError, TypeError: for a file that cannot be read, unknown keys, or bad values.
+        """
+        return cls(**cls._read(path))
+
+    @classmethod
+    def read_config(cls, path: str | Path) -> dict[str, Any]:
+        """The fields that a TOML file or a manifest (.json) gives.
+
+        Their names are checked, their values not.
+
+        Raises:
+            ValueError: if there is no such file, it cannot be read, or has keys that no field is
+                named.
+        """
+        return cls._read(path)
+
+    @classmethod
+    def _read(cls, path: str | Path) -> dict[str, Any]:
+        try:
+            place = Path(path).expanduser()
+            # Some editors put a mark before the text.
+            text = place.read_text(encoding="utf-8-sig")
+            if place.suffix == ".json":
+                text = json.loads(text)[cls.experiment]
+            fields = tomllib.loads(text)
+        except UnicodeDecodeError as error:
+            raise ValueError(f"config: {str(path)!r} must be text in UTF-8: {error}") from error
+        except KeyError as error:
+            raise ValueError(
+                f"config: {str(path)!r} is no manifest of a {cls.experiment}"
+            ) from error
+        except (OSError, ValueError, TypeError, RuntimeError, AttributeError) as error:
+            raise ValueError(f"config: cannot read {str(path)!r}: {error}") from error
+        fields = with_names_of_now(fields, cls.former_names, stacklevel=4)
+        known = tuple(field.name for field in dataclasses.fields(cast(Any, cls)))
+        for name in fields:
+            if name not in known:
+                hint = suggest(name, known)
+                raise ValueError(f"config: unknown key {name!r} in {str(path)!r}{hint}")
+        return fields

@@ -16,10 +16,10 @@ from .ascent.trajectory import Trajectory as Trajectory
 from .ascent.trajectory import ascend_recorded as ascend_recorded
 from .devices import use_devices as use_devices
 from .grid.opening import open as open  # noqa: A004
-from .landscape.runner import open_landscape as open_landscape
-from .landscape.runner import run_critical as run_critical
-from .landscape.runner import run_landscape as run_landscape
 from .landscape.spec import Landscape as Landscape
+from .landscape.work import open_landscape as open_landscape
+from .landscape.work import run_critical as run_critical
+from .landscape.work import run_landscape as run_landscape
 from .lanes import lane_map as lane_map
 from .problems.activations import ACTIVATIONS as ACTIVATIONS
 from .problems.constraints import CertifiableConstraint as CertifiableConstraint
@@ -40,9 +40,9 @@ from .problems.networks import TwoLayer as TwoLayer
 from .problems.networks import init_two_layer as init_two_layer
 from .problems.problem import Problem as Problem
 from .problems.smoothness import kinks as kinks
-from .sweeps.run import open_sweep as open_sweep
-from .sweeps.run import run_sweep as run_sweep
 from .sweeps.spec import Sweep as Sweep
-from .training.runner import open_training as open_training
-from .training.runner import run_training as run_training
+from .sweeps.work import open_sweep as open_sweep
+from .sweeps.work import run_sweep as run_sweep
 from .training.spec import Training as Training
+from .training.work import open_training as open_training
+from .training.work import run_training as run_training

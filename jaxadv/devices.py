@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ R = TypeVar("R")
 Device = Any
 """A `jax.Device`, which is no type to a type checker."""
 _config: Any = jax.config
+NAP = 0.002
+"""In seconds, between two looks whether the devices are done."""
 SHORTEST_COMPILATION = 0.2
 """In seconds: what compiles faster is not kept in the cache of programs."""
 
@@ -136,6 +139,18 @@ def on_devices(
     return jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=P("device"), check_vma=False)(
         rows, *shared
     )
+
+
+def wait_for(arrays: Any) -> None:
+    """Wait until devices have computed all arrays of a pytree.
+
+    In small naps, so that a signal is heard at once.
+
+    Example:
+        >>> wait_for({"one": jax.numpy.arange(3)})
+    """
+    while not all(leaf.is_ready() for leaf in jax.tree.leaves(arrays)):
+        time.sleep(NAP)
 
 
 def in_batches(function: Callable[[Any], R], rows: Any, at_once: int) -> R:

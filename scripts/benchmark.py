@@ -33,8 +33,8 @@ from training_speed import measure_training
 import jaxadv as ja
 from jaxadv import cli, devices
 from jaxadv.figures.style import STYLE
-from jaxadv.sweeps.engine import Engine
 from jaxadv.sweeps.plan import make_plan
+from jaxadv.sweeps.program import SweepProgram
 
 FLOP_PER_WEIGHT = 4
 """Of a step, for each weight: a multiplication and an addition in two matrix products."""
@@ -150,16 +150,16 @@ def prepare(sweep: ja.Sweep, chosen: list[Any]) -> Callable[[], Ours]:
     """All networks of a sweep in one call; the time of the certificates is taken apart."""
     plan = make_plan(sweep, sweep.cells, chosen, sweep.networks)
     plan = dataclasses.replace(plan, networks_per_device=-(-sweep.networks // plan.mesh.size))
-    engine = Engine(sweep, sweep.cells, plan)
+    program = SweepProgram(sweep, sweep.cells, plan)
 
     def run() -> Ours:
         clock = time.perf_counter()
-        running = engine.start(range(sweep.networks))
+        running = program.start(range(sweep.networks))
         jax.block_until_ready(running.solutions)
         ascended = time.perf_counter()
         jax.block_until_ready(running.certificates)
         certified = time.perf_counter()
-        totals = engine.finish(running).total
+        totals = program.finish(running).total
         return Ours(
             ascent=(totals["steps_run"], ascended - clock),
             certify_seconds=certified - ascended,

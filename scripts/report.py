@@ -29,16 +29,15 @@ from jaxadv.claims.judgements import judge
 from jaxadv.figures import growth, predictions
 from jaxadv.figures import sweeps as plots
 from jaxadv.figures.style import alone, save
+from jaxadv.grid.identity import experiment_of
 from jaxadv.grid.places import DATA
 from jaxadv.grid.store import Store
-from jaxadv.landscape.runner import KIND as OF_LANDSCAPES
 from jaxadv.reports import claims as report
 from jaxadv.reports import training_pictures
 from jaxadv.reports.claims import Figure
 from jaxadv.stats.cells import finished_networks, typical
 from jaxadv.stats.lines import Along
 from jaxadv.sweeps.traces import run_traces
-from jaxadv.training.runner import KIND as OF_TRAININGS
 
 DESCRIPTION = """Turn stored experiments, sweeps and trainings, into verdicts on the paper's
 claims: a report, its findings as JSON, and figures.
@@ -158,12 +157,11 @@ def open_experiments(folder: Path) -> dict[str, xr.Dataset]:
     places = [folder, *sorted(path for path in folder.glob("*") if path.is_dir())]
     datasets = {}
     for path in (path for path in places if (path / DATA).exists()):
-        identity, name = Store.open(path).attributes["identity"], path.resolve().name
-        if OF_LANDSCAPES in identity:
+        name = path.resolve().name
+        if experiment_of(Store.open(path).attributes) == "landscape":
             print(f"left out: {name}, a landscape, on which there are no claims")
         else:
-            opened = ja.open_training if OF_TRAININGS in identity else ja.open_sweep
-            datasets[name] = opened(path)
+            datasets[name] = ja.open(path)
     if not datasets:
         raise ValueError(f"folder: no sweep in {str(folder)!r}; --run scripts/configs runs some")
     begun = [name for name, dataset in datasets.items() if dataset.complete.all("cell").any()]

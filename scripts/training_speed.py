@@ -14,8 +14,9 @@ from jaxtyping import Array
 import jaxadv as ja
 from jaxadv.experiments.draws import draw
 from jaxadv.experiments.layout import mesh_of
+from jaxadv.grid.states import States
 from jaxadv.learning.attack import robust_loss
-from jaxadv.training.engine import Engine, given_of, settings_of, shape_of
+from jaxadv.training.program import TrainingProgram, given_of, settings_of, shape_of
 
 GRID = ja.Training(
     scales=(0.1, 0.3, 1.0, 3.0, 10.0), ratios=(0.1,), optimizers=("adam",), rates=(0.003, 0.01),
@@ -70,15 +71,16 @@ def one_by_one(spec: ja.Training) -> Callable[[int], Any]:
     return work
 
 
-def engine_at_once(spec: ja.Training) -> Callable[[int], Any]:
+def program_at_once(spec: ja.Training) -> Callable[[int], Any]:
     """The program of `run_training` from the first to the last step, with one evaluation."""
-    mesh = mesh_of(None)
-    engine, size = Engine(spec, mesh), mesh.size
+    program = TrainingProgram(spec, spec.cells, mesh_of(None))
+    size, nothing_kept = program.replicates_per_call, States(None, {})
 
     def work(networks: int) -> None:
         for first in range(0, networks, size):
             block = list(range(first, min(first + size, networks)))
-            engine.advance(engine.begin(block), block, spec.steps)
+            running = program.start(block, nothing_kept)
+            program.advance(running, [spec.steps] * len(block))
 
     return work
 
@@ -119,7 +121,7 @@ def compiled_steps(spec: ja.Training) -> Callable[[int], Any]:
 WAYS: dict[str, Callable[[ja.Training], Callable[[int], Any]]] = {
     "run_training, all at once": at_once,
     "run_training, one call for each run": one_by_one,
-    "training alone, all at once": engine_at_once,
+    "training alone, all at once": program_at_once,
     "training alone, a compiled run after the other": compiled_runs,
     "training alone, a loop over compiled steps": compiled_steps,
 }
@@ -128,8 +130,8 @@ WAYS: dict[str, Callable[[ja.Training], Callable[[int], Any]]] = {
 def plain(spec: ja.Training) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The start and the step of one run, with optax and nothing of the simulator but its attack."""
     group = spec.groups[0]
-    rules = shape_of(spec, group, jax.devices()[0]).rules
-    settings = settings_of(spec, group, "adam")
+    rules = shape_of(spec, group, spec.optimizers, jax.devices()[0]).rules
+    settings = settings_of(spec, spec.cells, "adam")
     attack = rules.attack(jax.tree.map(lambda column: column[0], settings))
 
     def begin(network: Any, rate: Array) -> Any:
@@ -150,7 +152,7 @@ def plain(spec: ja.Training) -> tuple[Callable[..., Any], Callable[..., Any]]:
 def every_run(spec: ja.Training, networks: int) -> list[tuple[Any, Array, Array, Array]]:
     """The network, inputs, labels and rate of each run of some networks."""
     group = spec.groups[0]
-    source = shape_of(spec, group, jax.devices()[0]).source
+    source = shape_of(spec, group, spec.optimizers, jax.devices()[0]).source
     key, given, runs = jax.random.key(spec.seed), given_of(spec, group), []
     for index in range(networks):
         draws = draw(source, np.int32(index), key, given)

@@ -14,7 +14,7 @@ import pytest
 import jaxadv as ja
 from jaxadv import cli
 from jaxadv.grid.store import Store
-from jaxadv.sweeps import run as sweep_run
+from jaxadv.sweeps import work as sweep_work
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "sweep.py"
 TINY = ["--dims", "4", "--widths", "8", "--networks", "2e0", "--examples", "2", "--starts", "1"]
@@ -189,7 +189,7 @@ def test_real_inputs_run_the_same_way(script, here, capsys, data):
 
 
 def test_a_shard_prints_the_table_only_when_all_are_done(script, here, capsys, monkeypatch):
-    monkeypatch.setattr(sweep_run, "BLOCK_TRIALS", 1)
+    monkeypatch.setattr(sweep_work, "BLOCK_TRIALS", 1)
     flags = [*TINY, "--scales", "0.1,0.2,0.3,0.4", "--max-steps", "500", "--store", "run"]
     script.main([*flags, "--shard", "0/2"])
     assert capsys.readouterr().out == "4 of 8 networks (cell by cell) are left to other shards\n"

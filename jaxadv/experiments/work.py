@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 from jaxadv.experiments.draws import random_mark
+from jaxadv.experiments.former_names import SINGULAR
 from jaxadv.experiments.specification import Specification
 from jaxadv.grid.identity import Identity
 from jaxadv.grid.schema import TEXT, Coordinate
@@ -29,13 +30,15 @@ class SpecifiedWork(Generic[S]):
     Attributes:
         columns: the coordinates on ``cell``, by name: fields of cells, and of their groups.
         labels: the columns of functions, with the fields that these are values of.
-        of_cells: the fields that cells are made of; older stores have them in their identity.
+        of_cells: the fields that cells are made of, under their names of now and before.
         spec: the specification.
     """
 
     columns: ClassVar[Mapping[str, Coordinate]]
-    labels: ClassVar[Mapping[str, str]]
-    of_cells: ClassVar[frozenset[str]]
+    labels: ClassVar[Mapping[str, str]] = {"activation": "activations", "loss": "losses"}
+    of_cells: ClassVar[frozenset[str]] = frozenset(
+        {"scales", "ratios", *SINGULAR, *SINGULAR.values()}
+    )
     spec: S
 
     @property

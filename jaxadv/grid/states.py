@@ -41,6 +41,11 @@ class States:
         text = json.dumps(depends_on, sort_keys=True)
         self._key = hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    @property
+    def are_kept(self) -> bool:
+        """Whether states are kept, which takes them from the devices."""
+        return self._folder is not None
+
     def save(self, replicate: int, arrays: Mapping[str, np.ndarray]) -> None:
         """Keep the state of a replicate, in place of an earlier one.
 

@@ -2,25 +2,24 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from jaxadv.ascent.pga import PGA
 from jaxadv.devices import on_devices
-from jaxadv.experiments.draws import Given, Source, Tag, draw, given_of, key_of
+from jaxadv.experiments.draws import Given, Source, Tag, draw
 from jaxadv.experiments.layout import usual_lanes
 from jaxadv.grid.schema import Variable
 from jaxadv.landscape.critical import Critical, find_critical_points
 from jaxadv.landscape.maxima import SAME, climb
 from jaxadv.landscape.meshes import EULER
 from jaxadv.landscape.spec import Cell, Landscape
-from jaxadv.landscape.survey import Drawn, loss_of, pga_of, source_of
+from jaxadv.landscape.survey import CellSurvey, Drawn, Running, loss_of, pga_of, source_of
 from jaxadv.problems.constraints import L2Sphere
 from jaxadv.problems.losses import Loss
 from jaxadv.problems.norms import l2_norm
@@ -41,60 +40,59 @@ MEANINGS = {
 }
 
 
-class CriticalSurvey:
-    """A `Survey` of all critical points on the sphere, of the first input of each network.
+VARIABLES: Mapping[str, Variable] = {
+    name: Variable(name, meaning, dtype="int32", dims=()) for name, meaning in MEANINGS.items()
+}
 
-    Args:
-        spec: in 2 or 3 dimensions, or both.
-        mesh: the devices.
-        starts: of ascents, on each problem.
+
+def check(spec: Landscape) -> None:
+    """Refuse a specification of which not all critical points can be found.
 
     Raises:
-        ValueError: if the dimension is not 2 or 3, or networks are to be trained.
+        ValueError: if a dimension is not 2 or 3, or networks are to be trained.
+    """
+    for dim in spec.dims:
+        if dim not in EULER:
+            raise ValueError(f"dims: {dim} must be 2 or 3, for all critical points to be found")
+    if spec.trainings != ("none",):
+        raise ValueError("trainings: all critical points are found of random networks alone")
+
+
+class CriticalSurvey(CellSurvey):
+    """The survey of all critical points on the sphere, at the first input of each network.
+
+    Args:
+        spec: in 2 or 3 dimensions.
+        cell: which cell.
+        mesh: the devices.
+        starts: of ascents, on each problem.
     """
 
     label = "critical points"
-    title = "All critical points of the adversarial loss on the sphere"
-    variables: Mapping[str, Variable] = {
-        name: Variable(name, meaning, dtype="int32", dims=()) for name, meaning in MEANINGS.items()
-    }
 
-    def __init__(self, spec: Landscape, mesh: Mesh, starts: int) -> None:
-        for dim in spec.dims:
-            if dim not in EULER:
-                raise ValueError(f"dims: {dim} must be 2 or 3, for all critical points to be found")
-        if spec.trainings != ("none",):
-            raise ValueError("trainings: all critical points are found of random networks alone")
-        self._spec, self.mesh, self._starts, self._pga = spec, mesh, starts, pga_of(spec)
-        self.settings: Mapping[str, Any] = {"ascents": starts}
-        self.sizes: Mapping[str, int] = {}
+    def __init__(self, spec: Landscape, cell: Cell, mesh: Mesh, starts: int) -> None:
+        super().__init__(spec, cell, mesh)
+        self._starts = starts
 
-    def __call__(self, cell: Cell, networks: Sequence[int]) -> dict[str, np.ndarray]:
-        """The records of some networks in one cell, with the axis (network,)."""
-        problems, maxima, certified = self._ascend(cell, networks)
+    def program(self) -> Callable[..., Any]:
+        """The first problem on each of some networks; ends of ascents, and which are certified."""
+        group = self.cell.group
+        lanes = usual_lanes(self.mesh.devices.flat[0], group.width, self._starts)
+        source, pga = source_of(self.spec, group), pga_of(self.spec)
+        return _compiled(source, loss_of(group), pga, self._starts, lanes, self.mesh)
+
+    def records(self, running: Running) -> dict[str, np.ndarray]:
+        """What the ascents found, held against all that there is."""
+        problems, *ends = running.values
+        maxima, certified = map(np.asarray, ends)
         rows = [
             _compare(
-                jax.tree.map(lambda leaf, at=place: leaf[at], problems),
-                maxima[place][certified[place]],
+                jax.tree.map(lambda leaf, at=row: leaf[at], problems),
+                maxima[row][certified[row]],
             )
-            for place in range(len(networks))
+            for row in range(running.num_networks)
         ]
         return dict(zip(MEANINGS, np.array(rows).T, strict=True))
-
-    def _ascend(
-        self, cell: Cell, networks: Sequence[int]
-    ) -> tuple[Problem, Float[np.ndarray, "network start dim"], Bool[np.ndarray, "network start"]]:
-        """The first problem on each of some networks; ends of ascents, and which are certified."""
-        spec, mesh, starts = self._spec, self.mesh, self._starts
-        lanes = usual_lanes(mesh.devices.flat[0], cell.group.width, starts)
-        with jax.enable_x64(True):
-            source, loss = source_of(spec, cell.group), loss_of(cell.group)
-            program = _compiled(source, loss, self._pga, starts, lanes, mesh)
-            settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
-            indices = np.resize(np.asarray(networks, np.int32), mesh.size)
-            problems, *ends = program(indices, key_of(spec), given_of(spec), *settings)
-            maxima, certified = map(np.asarray, ends)
-            return problems, maxima, certified
 
 
 def on_sphere(problem: Problem) -> Problem:

@@ -1,11 +1,11 @@
 """What is measured of a landscape: all inputs of one network in one cell, by one program.
 
-`maxima` and `regularity` have the parts, for one problem; `runner` goes through the cells.
+`maxima` and `regularity` have the parts, for one problem; `work` has the grid of cells.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,12 +17,14 @@ from jaxadv.ascent.kinds import Kind
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.solution import Status
 from jaxadv.ascent.steps import STEP_RULES
-from jaxadv.devices import Device, on_devices
+from jaxadv.devices import Device, on_devices, wait_for
 from jaxadv.experiments.draws import Draws, Given, IntLike, Source, Tag, draw, given_of, key_of
 from jaxadv.experiments.groups import Group
 from jaxadv.experiments.layout import usual_certify_lanes, usual_lanes
 from jaxadv.experiments.variables import Record, filled, known_where
 from jaxadv.grid.schema import Variable
+from jaxadv.grid.states import States
+from jaxadv.grid.work import Finished, Tick
 from jaxadv.landscape.maxima import Ends, climb, representatives, same_maxima
 from jaxadv.landscape.regularity import barrier, gradient_change, one_step, tangent_eigenvalues
 from jaxadv.landscape.spec import Cell, Landscape
@@ -139,42 +141,107 @@ class Drawn(NamedTuple):
         return self.ratio * l2_norm(x) * self.draws.start[example]
 
 
-class RegularitySurvey:
-    """A `Survey` of maxima, and of how regular the landscape is; see `VARIABLES`."""
+class Running(NamedTuple):
+    """Networks whose surveys devices may still be at.
 
-    label = "landscapes"
-    title = "The landscape of the adversarial loss of two-layer networks"
-    variables: Mapping[str, Variable] = VARIABLES
-    settings: Mapping[str, Any] = {}
+    Attributes:
+        num_networks: how many of the rows are asked for.
+        values: as the program returns them, a row for each network.
+    """
 
-    def __init__(self, spec: Landscape, mesh: Mesh) -> None:
-        self._spec, self.mesh = spec, mesh
-        self.sizes: Mapping[str, int] = {
-            "example": spec.examples,
-            "start": spec.starts,
-            "pair": NUM_BARRIERS,
-            "mode": max(spec.dims) - 1,
-        }
+    num_networks: int
+    values: Any
+
+
+class CellSurvey:
+    """A `jaxadv.grid.work.Program` for one cell: some networks in a call, one for each device.
+
+    A subclass starts the call and takes the records.
+
+    Args:
+        spec: the specification.
+        cell: which cell.
+        mesh: the devices.
+    """
+
+    label: ClassVar[str]
+
+    def __init__(self, spec: Landscape, cell: Cell, mesh: Mesh) -> None:
+        self.spec, self.cell, self.mesh = spec, cell, mesh
         with jax.enable_x64(True):
-            self._key, self._given = key_of(spec), given_of(spec)
+            self.shared = (
+                key_of(spec), given_of(spec), jnp.asarray(cell.scale), jnp.asarray(cell.ratio)
+            )  # fmt: skip
 
-    def __call__(self, cell: Cell, networks: Sequence[int]) -> dict[str, np.ndarray]:
-        """The records of some networks in one cell, with axes (network, …)."""
-        spec = self._spec
+    @property
+    def replicates_per_call(self) -> int:
+        """A network for each device."""
+        return self.mesh.size
+
+    @property
+    def layout(self) -> Mapping[str, Any]:
+        """The cell; there is nothing to choose."""
+        cell = self.cell
+        labels = self.spec.labels_of(cell.group)
+        return {**labels, "training": cell.training, "ratio": cell.ratio, "scale": cell.scale}
+
+    def start(self, networks: Sequence[int], states: States | None = None) -> Running:
+        """Begin the survey of some networks; does not wait. It is short, and keeps no state."""
+        del states
         # A last call with fewer networks repeats one: one shape, one compilation.
         indices = np.resize(np.asarray(networks, np.int32), self.mesh.size)
         with jax.enable_x64(True):
-            rules = rules_of(spec, cell.group, self.mesh.devices.flat[0])
-            source = source_of(spec, cell.group)
-            program = compiled(source, training_of(spec, cell), rules, self.mesh)
-            settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
-            records = program(indices, self._key, self._given, *settings)
-        values = {name: filled(records[name])[: len(networks)] for name in VARIABLES}
+            return Running(len(networks), self.program()(indices, *self.shared))
+
+    def finish(self, running: Running, tick: Tick | None = None) -> Finished:
+        """Wait for the survey to end, and take its records."""
+        if tick is not None:
+            cell = self.cell
+            trained = "random" if cell.training == "none" else f"{cell.training} training"
+            tick(0, f"{self.label}: {trained}, s = {cell.scale:g}")
+        wait_for(running.values)
+        records = self.records(running)
+        counts = {"networks_run": np.ones(running.num_networks, int)}
+        return Finished({name: value[None] for name, value in records.items()}, counts)
+
+    def program(self) -> Callable[..., Any]:
+        """The compiled program, of the networks' indices and what they share."""
+        raise NotImplementedError
+
+    def records(self, running: Running) -> dict[str, np.ndarray]:
+        """The records of a call that has ended, with axes (network, …)."""
+        raise NotImplementedError
+
+
+class RegularitySurvey(CellSurvey):
+    """The survey of maxima, and of how regular the landscape is; see `VARIABLES`."""
+
+    label = "landscapes"
+
+    def program(self) -> Callable[..., Any]:
+        """The program of the cell."""
+        group = self.cell.group
+        rules = rules_of(self.spec, group, self.mesh.devices.flat[0])
+        source = source_of(self.spec, group)
+        return compiled(source, training_of(self.spec, self.cell), rules, self.mesh)
+
+    def records(self, running: Running) -> dict[str, np.ndarray]:
+        """The values of all variables, for each network."""
+        values = {name: filled(running.values[name])[: running.num_networks] for name in VARIABLES}
         # Networks of fewer dimensions have fewer curvatures.
-        missing = self.sizes["mode"] - values["spectrum"].shape[-1]
+        missing = sizes_of(self.spec)["mode"] - values["spectrum"].shape[-1]
         widths = [(0, 0)] * (values["spectrum"].ndim - 1) + [(0, missing)]
-        spectrum = np.pad(values["spectrum"], widths, constant_values=np.nan)
-        return {**values, "spectrum": spectrum}
+        return {**values, "spectrum": np.pad(values["spectrum"], widths, constant_values=np.nan)}
+
+
+def sizes_of(spec: Landscape) -> dict[str, int]:
+    """The lengths of the variables' dimensions, but for cell and network."""
+    return {
+        "example": spec.examples,
+        "start": spec.starts,
+        "pair": NUM_BARRIERS,
+        "mode": max(spec.dims) - 1,
+    }
 
 
 @lru_cache(maxsize=32)

@@ -14,7 +14,7 @@ from jax import lax
 
 import jaxadv as ja
 from jaxadv.pytrees import pytree
-from jaxadv.training.engine import shape_of
+from jaxadv.training.program import shape_of
 
 SPECS = (ja.Sweep, ja.Landscape, ja.Training)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jaxadv.grid.store import Store
-from jaxadv.sweeps.run import SweepWork
+from jaxadv.sweeps.work import SweepWork
 
 WRITES = 5  # of a block's chunks, before the kill
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import jaxadv as ja
 from jaxadv.grid.blocks import Block, blocks_of, cost, deal, missing_parts
-from jaxadv.sweeps.run import SweepWork
+from jaxadv.sweeps.work import SweepWork
 
 SWEEP = ja.Sweep(scales=(0.1, 1.0, 10.0), dims=(4, 8), widths=(16,), networks=7)
 WORK = SweepWork(SWEEP)

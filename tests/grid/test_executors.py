@@ -13,8 +13,8 @@ from distributed import Client, LocalCluster
 
 import jaxadv as ja
 from jaxadv.grid.run import run_grid
-from jaxadv.sweeps import run as sweep_run
-from jaxadv.sweeps.run import SweepWork
+from jaxadv.sweeps import work as sweep_work
+from jaxadv.sweeps.work import SweepWork
 from tests.grid.dying import DyingSweep
 
 SWEEP = ja.Sweep(
@@ -26,7 +26,7 @@ SWEEP = ja.Sweep(
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     """Blocks of two networks; workers read that from the store."""
-    monkeypatch.setattr(sweep_run, "BLOCK_TRIALS", 8)
+    monkeypatch.setattr(sweep_work, "BLOCK_TRIALS", 8)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -112,7 +112,7 @@ def test_an_executor_needs_a_store_and_no_shards(tmp_path):
 
 
 def test_an_error_of_a_worker_is_the_error_of_the_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep_run, "free_bytes", lambda *_: 1000)
+    monkeypatch.setattr(sweep_work, "free_bytes", lambda *_: 1000)
     with (
         ThreadPoolExecutor(1) as executor,
         pytest.raises(ValueError, match="memory: one network of width 8"),

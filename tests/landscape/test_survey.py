@@ -12,12 +12,13 @@ import jaxadv as ja
 from jaxadv.ascent.kinds import MAXIMA
 from jaxadv.experiments.draws import draw, key_of
 from jaxadv.experiments.layout import mesh_of
+from jaxadv.grid.identity import Identity
 from jaxadv.grid.store import Store
 from jaxadv.landscape import survey
 from jaxadv.landscape.regularity import barrier, one_step, tangent_eigenvalues
-from jaxadv.landscape.runner import grid_of
 from jaxadv.landscape.survey import VARIABLES, RegularitySurvey, pga_of
 from jaxadv.landscape.views import scene_of
+from jaxadv.landscape.work import LandscapeWork
 from jaxadv.sweeps import trials
 
 SMALL = ja.Landscape(
@@ -120,8 +121,9 @@ def test_a_function_without_a_name_is_looked_at_as_one_with_a_name():
             ja.ascend(own_problem, start, pga_of(own)),
         )
         jax.tree.map(np.testing.assert_array_equal, *ends)
-    columns = grid_of(own, RegularitySurvey(own, mesh_of(1))).columns
-    assert [columns[name].values[0] for name in ("activation", "loss")] == ["<lambda>"] * 2
+    work = LandscapeWork(own)
+    settings = dict(zip(work.columns, work.values_of(own.cells[0]), strict=True))
+    assert [settings[name] for name in ("activation", "loss")] == ["<lambda>"] * 2
 
 
 def test_cells_of_several_groups_are_those_of_each_alone():
@@ -159,24 +161,24 @@ def test_a_survey_computes_no_nan_where_nothing_is_wrong(small):
 
 def test_a_store_is_resumed_and_grows(small, tmp_path, monkeypatch):
     few = dataclasses.replace(SMALL, networks=1)
-    calls, whole = [], RegularitySurvey.__call__
+    calls, whole = [], RegularitySurvey.finish
 
-    def stop_after_one(self, cell, networks):
+    def stop_after_one(self, running, tick):
         if calls:
             raise KeyboardInterrupt
-        calls.append(networks)
-        return whole(self, cell, networks)
+        calls.append(running)
+        return whole(self, running, tick)
 
-    monkeypatch.setattr(RegularitySurvey, "__call__", stop_after_one)
+    monkeypatch.setattr(RegularitySurvey, "finish", stop_after_one)
     with pytest.raises(KeyboardInterrupt):
         run(few, tmp_path / "run")
     monkeypatch.undo()
-    assert ja.open_landscape(tmp_path / "run").complete.values.tolist() == [[True], [False]]
+    assert ja.open_landscape(tmp_path / "run").complete.values.sum() == 1
     run(few, tmp_path / "run")
     grown = run(SMALL, tmp_path / "run")
     for name in VARIABLES:
         np.testing.assert_allclose(grown[name], small[name], rtol=1e-9, err_msg=name)
-    monkeypatch.setattr(RegularitySurvey, "__call__", stop_after_one)  # nothing is left to do
+    monkeypatch.setattr(RegularitySurvey, "finish", stop_after_one)  # nothing is left to do
     again = run(SMALL, tmp_path / "run")
     xr.testing.assert_identical(again.load(), grown.load())
     assert ja.Landscape.from_toml(tmp_path / "run" / "manifest.json") == SMALL
@@ -189,12 +191,12 @@ def test_stores_of_others_are_refused(tmp_path):
     run(few, tmp_path / "run")
     with pytest.raises(ValueError, match=r"made with step_size 0.1, not 0.2"):
         ja.run_landscape(dataclasses.replace(few, step_size=0.2), tmp_path / "run")
-    with pytest.raises(ValueError, match="made with survey"):
+    with pytest.raises(ValueError, match="made with survey The landscape"):
         ja.run_critical(dataclasses.replace(few, dims=2), tmp_path / "run", starts=4)
-    with pytest.raises(ValueError, match="store: has no array"):
+    with pytest.raises(ValueError, match="holds a landscape, not a sweep"):
         ja.open_sweep(tmp_path / "run")
-    Store.create(tmp_path / "other", {"seed": 0}, {"title": "another"})
-    with pytest.raises(ValueError, match="is no survey of landscapes"):
+    Store.create(tmp_path / "other", Identity("count", {"seed": 0}), {"title": "another"})
+    with pytest.raises(ValueError, match="holds a count, not a landscape"):
         ja.open_landscape(tmp_path / "other")
 
 

@@ -11,7 +11,7 @@ from zarr.storage import LocalStore
 
 import jaxadv as ja
 from jaxadv.sweeps import plan
-from jaxadv.sweeps import run as sweep_run
+from jaxadv.sweeps import work as sweep_work
 from tests.soak import programs
 
 pytestmark = pytest.mark.slow
@@ -69,7 +69,7 @@ def test_a_disk_that_cannot_be_written_to(disk):
 
 def test_a_write_that_fails_whichever_it_is_and_all_that_follow(tmp_path, monkeypatch):
     """Every file of a run is once the first that cannot be written, though its folder is there."""
-    monkeypatch.setattr(sweep_run, "BLOCK_TRIALS", 8)
+    monkeypatch.setattr(sweep_work, "BLOCK_TRIALS", 8)
     monkeypatch.setattr(plan, "TRIALS_PER_CALL", 1)
     sweep = ja.Sweep(
         scales=(0.1, 1.0), dims=4, widths=8, networks=3, examples=2, starts=1, max_steps=500

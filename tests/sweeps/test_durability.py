@@ -16,10 +16,10 @@ from jaxadv.grid.store import Store
 from jaxadv.grid.stored import StoredGrid
 from jaxadv.grid.workers import Worker
 from jaxadv.sweeps import plan
-from jaxadv.sweeps import run as sweep_run
-from jaxadv.sweeps.engine import Engine
+from jaxadv.sweeps import work as sweep_work
+from jaxadv.sweeps.program import SweepProgram
 from jaxadv.sweeps.records import VARIABLES
-from jaxadv.sweeps.run import SweepWork
+from jaxadv.sweeps.work import SweepWork
 from tests.comparison import assert_same_records
 
 SWEEP = ja.Sweep(
@@ -32,7 +32,7 @@ DATA = places.DATA
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     """Blocks of two networks, and calls of one, so that all has one shape."""
-    monkeypatch.setattr(sweep_run, "BLOCK_TRIALS", 8)
+    monkeypatch.setattr(sweep_work, "BLOCK_TRIALS", 8)
     monkeypatch.setattr(plan, "TRIALS_PER_CALL", 1)
 
 
@@ -56,7 +56,7 @@ def finished(tmp_path_factory, whole):
     """A complete store; to be copied before it is spoilt."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan, "TRIALS_PER_CALL", 1)
-        patch.setattr(sweep_run, "BLOCK_TRIALS", 8)
+        patch.setattr(sweep_work, "BLOCK_TRIALS", 8)
         path = tmp_path_factory.mktemp("finished") / "run"
         xr.testing.assert_equal(run(store=path), whole)
     return path
@@ -67,8 +67,8 @@ def store(finished, tmp_path):
     return shutil.copytree(finished, tmp_path / "run")
 
 
-class Stopped(Engine):
-    """An engine that is stopped at a call."""
+class Stopped(SweepProgram):
+    """An program that is stopped at a call."""
 
     stop_at = 0
     calls: list[list[int]] = []  # noqa: RUF012, set by each test
@@ -87,7 +87,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_blocks_that_are_not_complete(
 ):
     monkeypatch.setattr(Stopped, "stop_at", stop_at)
     monkeypatch.setattr(Stopped, "calls", [])
-    monkeypatch.setattr(sweep_run, "Engine", Stopped)
+    monkeypatch.setattr(sweep_work, "SweepProgram", Stopped)
     with pytest.raises(KeyboardInterrupt):
         run(store=tmp_path)
     # One call was under way; a block is complete with both of its networks.
@@ -212,7 +212,7 @@ def test_the_coordinates_are_written_again_or_missed(store, whole):
 
 def test_the_blocks_of_a_store_are_those_of_its_first_layout(store, whole, monkeypatch):
     shutil.rmtree(store / DATA / "complete")
-    monkeypatch.setattr(sweep_run, "BLOCK_TRIALS", 400)
+    monkeypatch.setattr(sweep_work, "BLOCK_TRIALS", 400)
     run(store=store)
     assert StoredGrid.create(store, SweepWork(SWEEP)).store.chunks("complete")["network"] == 2
     xr.testing.assert_equal(run(store=store), whole)

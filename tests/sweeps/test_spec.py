@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.sweeps.run import SweepWork
+from jaxadv.sweeps.work import SweepWork
 
 
 @pytest.mark.parametrize(

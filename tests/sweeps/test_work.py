@@ -14,13 +14,13 @@ import jaxadv as ja
 from jaxadv.experiments.draws import draw, key_of
 from jaxadv.reports import sweep as summary
 from jaxadv.stats import cells
-from jaxadv.sweeps import run as sweep_run
-from jaxadv.sweeps.engine import Engine, compile_programs
+from jaxadv.sweeps import work as sweep_work
 from jaxadv.sweeps.plan import make_plan
+from jaxadv.sweeps.program import SweepProgram, compile_programs
 from jaxadv.sweeps.records import VARIABLES
-from jaxadv.sweeps.run import SweepWork
 from jaxadv.sweeps.traces import run_traces
 from jaxadv.sweeps.trials import source_of
+from jaxadv.sweeps.work import SweepWork
 
 SMALL = ja.Sweep(
     scales=(0.1, 1.0), dims=(6,), widths=(24,), networks=2, examples=3, starts=2,
@@ -117,8 +117,8 @@ def test_networks_side_by_side_change_no_record(small, monkeypatch, networks_at_
         networks_at_once=networks_at_once,
         networks_per_device=networks_at_once,
     )
-    engine = Engine(SMALL, SMALL.cells_of(group), plan)
-    finished = engine.finish(engine.start(range(min(networks_at_once, 2))))
+    program = SweepProgram(SMALL, SMALL.cells_of(group), plan)
+    finished = program.finish(program.start(range(min(networks_at_once, 2))))
     cells = [index for index, cell in enumerate(SMALL.cells) if cell.group == group]
     found = small.isel(cell=cells, network=slice(0, networks_at_once))
     for name in ("num_steps", "reached", "status", "kind", "boundary_step"):
@@ -136,13 +136,13 @@ def test_single_precision_counts_hardly_depend_on_the_layout():
 
 
 def test_a_network_that_cannot_fit_is_refused_with_the_bytes_it_needs(monkeypatch):
-    monkeypatch.setattr(sweep_run, "free_bytes", lambda *_: 1000)
+    monkeypatch.setattr(sweep_work, "free_bytes", lambda *_: 1000)
     with pytest.raises(ValueError, match=r"memory: one network of width 24 .* needs .* bytes"):
         ja.run_sweep(SMALL, progress=False)
 
 
 def test_calls_shrink_until_they_fit(monkeypatch):
-    class Sized(Engine):
+    class Sized(SweepProgram):
         num_bytes = 0
 
         def __init__(self, sweep, cells, plan):
@@ -150,9 +150,9 @@ def test_calls_shrink_until_they_fit(monkeypatch):
             self.num_bytes = 100 * plan.networks_per_call
 
     sweep = ja.Sweep(networks=40, examples=1, starts=1)
-    monkeypatch.setattr(sweep_run, "Engine", Sized)
+    monkeypatch.setattr(sweep_work, "SweepProgram", Sized)
     for free, expected in ((4000, 40), (3999, 20), (1400, 10), (100, 1)):
-        monkeypatch.setattr(sweep_run, "free_bytes", lambda *_, free=free: free)
+        monkeypatch.setattr(sweep_work, "free_bytes", lambda *_, free=free: free)
         fitting = SweepWork(sweep).program(sweep.cells, jax.devices()[:1])
         assert fitting.replicates_per_call == expected
 
@@ -185,7 +185,7 @@ def test_a_stored_sweep_is_the_one_in_memory_and_xarray_opens_it(small, tmp_path
         xr.testing.assert_equal(dataset.load(), small)
     with xr.open_zarr(tmp_path / "run" / "data.zarr", consolidated=False, chunks=None) as plain:
         np.testing.assert_array_equal(plain.num_steps, small.num_steps)
-    monkeypatch.setattr(sweep_run, "Engine", None)  # a complete store is not run again
+    monkeypatch.setattr(sweep_work, "SweepProgram", None)  # a complete store is not run again
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     again = ja.run_sweep(SMALL, tmp_path / "run", progress=False)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before

@@ -16,8 +16,8 @@ from jaxadv.experiments.work import OF_GROUPS, SpecifiedWork
 from jaxadv.grid import opening
 from jaxadv.grid.run import run_grid
 from jaxadv.grid.schema import TEXT, Coordinate, Schema
-from jaxadv.sweeps.engine import Engine
 from jaxadv.sweeps.plan import free_bytes, make_plan
+from jaxadv.sweeps.program import SweepProgram
 from jaxadv.sweeps.records import VARIABLES
 from jaxadv.sweeps.spec import Cell, Sweep
 from jaxadv.sweeps.trials import expected_length, settings_of
@@ -120,14 +120,8 @@ class SweepWork(SpecifiedWork[Sweep]):
         "step_rule": Coordinate("step-size rule", TEXT),
         "step_size": Coordinate("parameter of the rule"),
     }
-    labels: ClassVar[Mapping[str, str]] = {
-        "activation": "activations",
-        "loss": "losses",
-        "step_rule": "step",
-    }
-    of_cells: ClassVar[frozenset[str]] = frozenset(
-        {"scales", "ratios", "dims", "widths", "activations", "losses", "step", "step_sizes"}
-    )
+    labels: ClassVar[Mapping[str, str]] = {**SpecifiedWork.labels, "step_rule": "step"}
+    of_cells: ClassVar[frozenset[str]] = SpecifiedWork.of_cells | {"step", "step_sizes"}
 
     @property
     def unit(self) -> str:
@@ -184,8 +178,8 @@ class SweepWork(SpecifiedWork[Sweep]):
         group = cells[0].group
         return group.dim * group.width * float(expected_length(settings_of(self.spec, cells)).sum())
 
-    def program(self, cells: tuple[Cell, ...], devices: Sequence[Device]) -> Engine:
-        """The engine for some cells, with as many networks in a call as the memory holds.
+    def program(self, cells: tuple[Cell, ...], devices: Sequence[Device]) -> SweepProgram:
+        """The program for some cells, with as many networks in a call as the memory holds.
 
         Raises:
             ValueError: if a single network needs more than a device has.
@@ -196,10 +190,10 @@ class SweepWork(SpecifiedWork[Sweep]):
             sweep, cells, devices, sweep.networks, lanes=self.lanes, check_every=self.check_every
         )
         while True:
-            engine = Engine(sweep, cells, plan)
-            needed, free = engine.num_bytes, free_bytes(devices[0], plan.mesh.size)
+            program = SweepProgram(sweep, cells, plan)
+            needed, free = program.num_bytes, free_bytes(devices[0], plan.mesh.size)
             if needed <= free:
-                return engine
+                return program
             if plan.networks_per_device == 1:
                 group = cells[0].group
                 raise ValueError(

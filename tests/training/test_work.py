@@ -11,9 +11,9 @@ import xarray as xr
 
 import jaxadv as ja
 from jaxadv.experiments.layout import mesh_of
+from jaxadv.grid.states import FOLDER, States
 from jaxadv.grid.store import Store
-from jaxadv.training import engine as engines
-from jaxadv.training.checkpoint import FILE
+from jaxadv.training import program as programs
 from jaxadv.training.evaluate import (
     ACCURACIES,
     OF_EVALUATIONS,
@@ -61,8 +61,8 @@ def test_a_run_among_many_is_the_run_of_a_specification_of_its_own(whole):
             rates=cell.rate if cell.unit == "absolute" else (),
             sharpness_rates=cell.rate if cell.unit == "sharpness" else (),
         )
-        engine = engines.Engine(spec, mesh_of(1))
-        _, records = engine.advance(engine.begin([1]), [1], 3)
+        program = programs.TrainingProgram(spec, spec.cells, mesh_of(1))
+        records = program.advance(program.start([1], States(None, {})), [3])
         for name in OF_EVALUATIONS:
             np.testing.assert_allclose(
                 records[name][0, 0].astype(float),
@@ -96,10 +96,10 @@ def test_functions_without_a_name_give_the_curves_of_those_with_one(whole):
 
 def test_runs_side_by_side_in_a_batch_are_those_alone(whole, monkeypatch):
     """Within 1e-9, in double precision: five at once under vmap, and one after the other."""
-    usual = engines.shape_of
-    monkeypatch.setattr(engines, "shape_of", lambda *of: usual(*of)._replace(at_once=5))
-    engine = engines.Engine(TINY, mesh_of(2))
-    _, records = engine.advance(engine.begin([0, 1]), [0, 1], 3)
+    usual = programs.shape_of
+    monkeypatch.setattr(programs, "shape_of", lambda *of: usual(*of)._replace(at_once=5))
+    program = programs.TrainingProgram(TINY, TINY.cells, mesh_of(2))
+    records = program.advance(program.start([0, 1], States(None, {})), [3, 3])
     for name in OF_EVALUATIONS:
         found = np.swapaxes(records[name], 0, 1).astype(float)
         np.testing.assert_allclose(
@@ -111,69 +111,79 @@ class Killed(BaseException):
     """What a kill is to the program."""
 
 
-@pytest.mark.parametrize("writes", [0, 5, 9])
-def test_a_run_that_was_killed_goes_on_to_the_same_curves(whole, tmp_path, monkeypatch, writes):
-    """Killed after some writes to the store, wherever that is."""
-    usual, left = Store.write, [writes + 2]
+@pytest.mark.parametrize("moment", [(Store, "write", 4), (Store, "write", 7), (States, "save", 2)])
+def test_a_run_that_was_killed_goes_on_to_the_same_curves(whole, tmp_path, monkeypatch, moment):
+    """Killed before one of the writes of records, or of states."""
+    owner, name, number = moment
+    usual, left = getattr(owner, name), [number]
 
-    def write(self, values, block):
+    def write(self, *args):
         if left[0] == 0:
             raise Killed
         left[0] -= 1
-        usual(self, values, block)
+        usual(self, *args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "write", write)
+        patch.setattr(owner, name, write)
         with pytest.raises(Killed):
             ja.run_training(TINY, tmp_path / "run", devices=1, progress=False)
-    found = ja.run_training(TINY, tmp_path / "run", devices=1, progress=False)
-    assert_same(found.load(), whole)
-    assert not (tmp_path / "run" / FILE).exists()
+    resumed = ja.run_training(TINY, tmp_path / "run", devices=1, progress=False)
+    assert_same(resumed.load(), whole)
+    assert not list((tmp_path / "run" / FOLDER).iterdir())
 
 
-def test_a_resumed_run_does_not_begin_anew(tmp_path, monkeypatch):
-    steps = []
-    usual = engines.Engine.advance
+def stop_at(monkeypatch, number):
+    """The steps that each network takes in each call; the call of this number is a kill."""
+    steps, usual = [], programs.TrainingProgram.advance
 
-    def advance(self, runs, networks, num_steps):
-        steps.append(num_steps)
-        if len(steps) == 3:
+    def advance(self, running, num_steps):
+        steps.append(list(num_steps))
+        if len(steps) == number:
             raise Killed
-        return usual(self, runs, networks, num_steps)
+        return usual(self, running, num_steps)
 
-    monkeypatch.setattr(engines.Engine, "advance", advance)
+    monkeypatch.setattr(programs.TrainingProgram, "advance", advance)
+    return steps
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 1), (2, 1), (1, 2)])
+def test_a_resumed_run_goes_on_from_its_states_on_any_number_of_devices(
+    whole, tmp_path, monkeypatch, before, after
+):
+    steps = stop_at(monkeypatch, 3)
+    with pytest.raises(Killed):
+        ja.run_training(TINY, tmp_path / "run", devices=before, progress=False)
+    assert len(list((tmp_path / "run" / FOLDER).iterdir())) == before
+    resumed = ja.run_training(TINY, tmp_path / "run", devices=after, progress=False)
+    assert_same(resumed.load(), whole)
+    evaluations = [0, 1, 1, 1]
+    expected = {
+        # The network that was under way, and then the other one.
+        (1, 1): [[n] for n in evaluations[2:] + evaluations],
+        # The states of both, one network after the other.
+        (2, 1): [[n] for n in evaluations[2:] * 2],
+        # The second network catches up with the first.
+        (1, 2): [[0, 0], [0, 1], [1, 1], [1, 1]],
+    }
+    assert steps[3:] == expected[before, after]
+
+
+@pytest.mark.parametrize("harm", ["fresh", "truncated", "empty", "others"])
+def test_a_state_that_does_not_fit_is_not_taken(whole, tmp_path, monkeypatch, harm):
+    stop_at(monkeypatch, 3)
     with pytest.raises(Killed):
         ja.run_training(TINY, tmp_path / "run", devices=1, progress=False)
-    assert (tmp_path / "run" / FILE).exists()
-    steps.append(None)
-    ja.run_training(TINY, tmp_path / "run", devices=1, progress=False)
-    # The network that was under way, and then the other one.
-    assert steps == [0, 1, 1, None, 1, 1, 0, 1, 1, 1]
-
-
-@pytest.mark.parametrize("harm", ["fresh", "damage", "foreign"])
-def test_a_checkpoint_that_does_not_fit_is_not_taken(whole, tmp_path, monkeypatch, harm):
-    usual, calls = engines.Engine.advance, []
-
-    def advance(self, runs, networks, num_steps):
-        calls.append(num_steps)
-        if len(calls) == 3:
-            raise Killed
-        return usual(self, runs, networks, num_steps)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(engines.Engine, "advance", advance)
-        with pytest.raises(Killed):
-            ja.run_training(TINY, tmp_path / "run", devices=1, progress=False)
-    file = tmp_path / "run" / FILE
-    if harm == "damage":
+    (file,) = (tmp_path / "run" / FOLDER).iterdir()
+    if harm == "truncated":
         file.write_bytes(file.read_bytes()[:100])
-    elif harm == "foreign":
+    elif harm == "empty":
         file.write_bytes(b"")
-    found = ja.run_training(
+    elif harm == "others":
+        np.savez(file, **{"leaf-0": np.zeros(3), "record-clean_loss": np.zeros((1, 12, 2))})
+    again = ja.run_training(
         TINY, tmp_path / "run", fresh=harm == "fresh", devices=1, progress=False
     )
-    assert_same(found.load(), whole)
+    assert_same(again.load(), whole)
 
 
 def test_training_computes_no_nan_where_nothing_is_wrong(whole):
@@ -207,7 +217,7 @@ def test_another_experiment_is_refused(tmp_path):
     ja.run_training(one, tmp_path / "run", devices=1, progress=False)
     with pytest.raises(ValueError, match="seed 0, not 1"):
         ja.run_training(dataclasses.replace(TINY, seed=1), tmp_path / "run", progress=False)
-    with pytest.raises(ValueError, match="no survey of landscapes"):
+    with pytest.raises(ValueError, match="holds a training, not a landscape"):
         ja.open_landscape(tmp_path / "run")
 
 
@@ -215,7 +225,7 @@ def test_the_strong_attack_finds_more_than_a_sample():
     """No sampled perturbation is worse than what the evaluation found."""
     rng = np.random.default_rng(0)
     with jax.enable_x64(True):
-        shape = engines.shape_of(TINY, TINY.groups[0], mesh_of(1).devices.flat[0])
+        shape = programs.shape_of(TINY, TINY.groups[0], TINY.optimizers, jax.devices()[0])
         network = ja.init_two_layer(jax.random.key(0), dim=4, width=8)
         network = jax.tree.map(lambda leaf: leaf.astype("float64"), network)
         numbers = (jnp.asarray(number) for number in (3.0, 0.2, 0.1))

@@ -4,7 +4,6 @@ Three programs, each compiled once for a group of cells: draw networks, inputs a
 certify. Every device works through networks of its own and shares nothing with the others.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
@@ -22,7 +21,7 @@ from jaxadv.ascent import pga as ascent
 from jaxadv.ascent.certificate import Certificate, certify
 from jaxadv.ascent.pga import State
 from jaxadv.ascent.solution import Solution
-from jaxadv.devices import on_devices
+from jaxadv.devices import on_devices, wait_for
 from jaxadv.experiments.draws import Draws, Given, Source, draw, given_of, key_of
 from jaxadv.grid.states import States
 from jaxadv.grid.work import Finished, Tick
@@ -43,8 +42,6 @@ from jaxadv.sweeps.trials import (
 
 Numbers = Int[Array, "trial 3"]
 """The (cell, example, start) of trials."""
-NAP = 0.002
-"""In seconds, between two looks whether the devices are done."""
 
 
 class Running(NamedTuple):
@@ -65,7 +62,7 @@ class Programs(NamedTuple):
     num_bytes: int
 
 
-class Engine:
+class SweepProgram:
     """Runs the trials of some cells of one group, on any networks."""
 
     def __init__(self, sweep: Sweep, cells: Sequence[Cell], plan: Plan) -> None:
@@ -127,9 +124,7 @@ class Engine:
     def finish(self, running: Running, tick: Tick | None = None) -> Finished:
         """Wait for the trials to end, and take their records."""
         del tick
-        # In small naps, so that a signal is heard at once.
-        while not all(leaf.is_ready() for leaf in jax.tree.leaves(running[1:])):
-            time.sleep(NAP)
+        wait_for(running[1:])
         place = np.argsort(np.ravel_multi_index(tuple(self._numbers.T), self._shape))
 
         def arrange(values: np.ndarray) -> np.ndarray:

@@ -1,0 +1,212 @@
+"""The grids of landscapes: surveys of maxima and regularity, and of all critical points."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import xarray as xr
+from jax.sharding import Mesh
+
+from jaxadv.devices import Device
+from jaxadv.experiments.work import OF_GROUPS, SpecifiedWork
+from jaxadv.grid import opening
+from jaxadv.grid.run import run_grid
+from jaxadv.grid.schema import TEXT, Coordinate, Schema, Variable
+from jaxadv.landscape import exhaustive, survey
+from jaxadv.landscape.exhaustive import CriticalSurvey
+from jaxadv.landscape.spec import Cell, Landscape
+from jaxadv.landscape.survey import CellSurvey, RegularitySurvey
+
+
+def run_landscape(
+    spec: Landscape,
+    store: str | Path | None = None,
+    *,
+    fresh: bool = False,
+    devices: int | None = None,
+    executor: Executor | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Survey the landscapes that a specification asks for: maxima, and how regular it is.
+
+    What the store has already is not surveyed again: the same specification goes on where a run
+    stopped, and one with more networks or other cells adds them.
+
+    Args:
+        spec: the specification.
+        store: a folder to write to, network by network, or an fsspec address. None keeps the
+            dataset in memory.
+        fresh: delete what the store holds, and begin anew.
+        devices: how many devices to use; by default all, on a CPU one for each core.
+        executor: as in `jaxadv.run_sweep`.
+        progress: whether to draw a progress bar.
+
+    Returns:
+        A dataset with dimensions (cell, network, example[, start | pair | mode]); the settings of
+        a cell are coordinates on ``cell``. Each variable says in its attributes what it is; the
+        dataset's own attributes are the manifest.
+
+    Raises:
+        ValueError: if the store is a file, is in use, or was made with other settings, if a
+            function has no name for it, or there are not so many devices.
+        OSError: if the store cannot be written to, or an executor lost its workers; what was
+            complete is kept.
+
+    Example:
+        >>> spec = Landscape(scales=(1.0,), dims=3, widths=8, networks=1, starts=4, max_steps=50)
+        >>> dict(run_landscape(spec, progress=False).maximum.sizes)  # doctest: +SKIP
+        {'cell': 1, 'network': 1, 'example': 2, 'start': 4}
+    """
+    return run_grid(
+        LandscapeWork(spec),
+        store,
+        fresh=fresh,
+        devices=devices,
+        executor=executor,
+        progress=progress,
+    )
+
+
+def run_critical(
+    spec: Landscape,
+    store: str | Path | None = None,
+    *,
+    starts: int = 10_000,
+    fresh: bool = False,
+    devices: int | None = None,
+    executor: Executor | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """All critical points on the sphere at one input of each network, and what ascent finds there.
+
+    Ascents run on the sphere (`L2Sphere`), from starts that are uniform on it. Stored and resumed
+    as `run_landscape`.
+
+    Args:
+        spec: the specification, in 2 or 3 dimensions, of random networks.
+        store: as in `run_landscape`; a folder of its own.
+        starts: of ascents, on each problem.
+        fresh: as in `run_landscape`.
+        devices: likewise.
+        executor: likewise.
+        progress: likewise.
+
+    Returns:
+        A dataset with dimensions (cell, network).
+
+    Raises:
+        ValueError, OSError: as `run_landscape`, and if the dimension is not 2 or 3, or
+            networks are to be trained.
+
+    Example:
+        >>> spec = Landscape(scales=(1.0,), dims=2, widths=8, networks=1)
+        >>> run_critical(spec, starts=16).strays.item()  # doctest: +SKIP
+        0
+    """
+    work = CriticalWork(spec, starts)
+    return run_grid(work, store, fresh=fresh, devices=devices, executor=executor, progress=progress)
+
+
+def open_landscape(store: str | Path) -> xr.Dataset:
+    """All that the store of a landscape holds; see `jaxadv.open`.
+
+    Raises:
+        ValueError: if there is no landscape, or it cannot be read.
+    """
+    return opening.open(store, Landscape.experiment)
+
+
+@dataclass(frozen=True)
+class LandscapeWork(SpecifiedWork[Landscape]):
+    """The grid of a landscape, whose cells are surveyed one by one."""
+
+    title: ClassVar[str] = "The landscape of the adversarial loss of two-layer networks"
+    variables: ClassVar[Mapping[str, Variable]] = survey.VARIABLES
+    columns: ClassVar[Mapping[str, Coordinate]] = {
+        "training": Coordinate("how the network was trained", TEXT),
+        "ratio": Coordinate("perturbation ratio"),
+        "scale": Coordinate("input scale s"),
+        **OF_GROUPS,
+    }
+    of_cells: ClassVar[frozenset[str]] = SpecifiedWork.of_cells | {"trainings"}
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What is surveyed."""
+        return {"survey": self.title}
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """The lengths of the variables' dimensions."""
+        return survey.sizes_of(self.spec)
+
+    @property
+    def schema(self) -> Schema:
+        """The dataset."""
+        return Schema(self.title, self.columns, self.variables, self.sizes)
+
+    @property
+    def groups(self) -> tuple[tuple[Cell, ...], ...]:
+        """Each cell by itself."""
+        return tuple((cell,) for cell in self.spec.cells)
+
+    @property
+    def replicates_per_block(self) -> int:
+        """A network: some seconds of work."""
+        return 1
+
+    @property
+    def unit(self) -> str:
+        """A network in a cell."""
+        return "network"
+
+    def units(self, cells: Sequence[Cell]) -> int:
+        """One network for each cell."""
+        return len(cells)
+
+    def cost(self, cells: Sequence[Cell]) -> float:
+        """Width times dim, for every radius that the ascents of a cell may travel."""
+        group = cells[0].group
+        return group.dim * group.width * sum(cell.scale * cell.ratio for cell in cells)
+
+    def program(self, cells: tuple[Cell, ...], devices: Sequence[Device]) -> CellSurvey:
+        """The survey of a cell."""
+        return RegularitySurvey(self.spec, cells[0], Mesh(np.array(devices), ("device",)))
+
+
+@dataclass(frozen=True)
+class CriticalWork(LandscapeWork):
+    """The grid of all critical points.
+
+    Attributes:
+        spec: the specification, in 2 or 3 dimensions, of random networks.
+        starts: of ascents, on each problem.
+    """
+
+    starts: int = 10_000
+
+    title: ClassVar[str] = "All critical points of the adversarial loss on the sphere"
+    variables: ClassVar[Mapping[str, Variable]] = exhaustive.VARIABLES
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What is surveyed, and how many ascents are held against it."""
+        return {**super().settings, "ascents": self.starts}
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """None: a number for each network."""
+        return {}
+
+    def program(self, cells: tuple[Cell, ...], devices: Sequence[Device]) -> CellSurvey:
+        """The survey of a cell."""
+        mesh = Mesh(np.array(devices), ("device",))
+        return CriticalSurvey(self.spec, cells[0], mesh, self.starts)
+
+    def check(self, *, stored: bool) -> None:
+        """Refuse dimensions of which not all critical points are found, and trained networks."""
+        exhaustive.check(self.spec)
+        super().check(stored=stored)

@@ -1,0 +1,168 @@
+"""The grid of a training experiment: runs of all optimisers, scales, ratios, rates and seeds."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import xarray as xr
+from jax.sharding import Mesh
+
+from jaxadv.devices import Device
+from jaxadv.experiments.work import OF_GROUPS, SpecifiedWork
+from jaxadv.grid import opening
+from jaxadv.grid.run import run_grid
+from jaxadv.grid.schema import TEXT, Coordinate, Schema
+from jaxadv.training.evaluate import (
+    ACCURACIES,
+    NUM_PROBES,
+    OF_EVALUATIONS,
+    OF_RUNS,
+    SPLITS,
+    WITHOUT_ANSWERS,
+)
+from jaxadv.training.program import TrainingProgram
+from jaxadv.training.spec import Cell, Training
+
+
+def run_training(
+    spec: Training,
+    store: str | Path | None = None,
+    *,
+    fresh: bool = False,
+    devices: int | None = None,
+    executor: Executor | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Train all networks that a specification asks for, and record how it goes.
+
+    What the store has already is not run again: the same specification goes on from the last
+    evaluation before it stopped, to the same curves, on any number of devices, and one with more
+    networks or other cells adds them.
+
+    Args:
+        spec: the specification.
+        store: a folder to write to, or an fsspec address. None keeps the dataset in memory.
+        fresh: delete what the store holds, and begin anew.
+        devices: how many devices to use; by default all, on a CPU one for each core.
+        executor: as in `jaxadv.run_sweep`; a network that is taken up by another worker goes on
+            from its last evaluation.
+        progress: whether to draw a progress bar.
+
+    Returns:
+        A dataset with dimensions (cell, network[, evaluation[, split | probe]]); the settings of a
+        cell are coordinates on ``cell``, ``evaluation`` has the steps. Each variable says in its
+        attributes what it is; the dataset's own attributes are the manifest.
+
+    Raises:
+        ValueError: if the store is a file, is in use, or was made with other settings, if a
+            function has no name for it, or there are not so many devices.
+        OSError: if the store cannot be written to, or an executor lost its workers; what was
+            complete is kept.
+
+    Example:
+        >>> spec = Training(scales=1.0, optimizers="adam", widths=8, networks=1, steps=5)
+        >>> dict(run_training(spec, progress=False).robust_loss.sizes)  # doctest: +SKIP
+        {'cell': 4, 'network': 1, 'evaluation': 6, 'split': 2}
+    """
+    return run_grid(
+        TrainingWork(spec),
+        store,
+        fresh=fresh,
+        devices=devices,
+        executor=executor,
+        progress=progress,
+    )
+
+
+def open_training(store: str | Path) -> xr.Dataset:
+    """All that the store of a training experiment holds; see `jaxadv.open`.
+
+    Raises:
+        ValueError: if there is no training, or it cannot be read.
+    """
+    return opening.open(store, Training.experiment)
+
+
+@dataclass(frozen=True)
+class TrainingWork(SpecifiedWork[Training]):
+    """The grid of a training experiment; all cells of a group are trained together."""
+
+    title: ClassVar[str] = "Adversarial training of two-layer networks at many input scales"
+    columns: ClassVar[Mapping[str, Coordinate]] = {
+        "optimizer": Coordinate("optimiser", TEXT),
+        "ratio": Coordinate("perturbation ratio, 0 for clean training"),
+        "unit": Coordinate("of the rate: absolute, or over the sharpness at initialisation", TEXT),
+        "rate": Coordinate("learning rate, in that unit"),
+        "scale": Coordinate("input scale s"),
+        **OF_GROUPS,
+    }
+    labels: ClassVar[Mapping[str, str]] = {**SpecifiedWork.labels, "optimizer": "optimizers"}
+    of_cells: ClassVar[frozenset[str]] = SpecifiedWork.of_cells | {
+        "optimizers",
+        "rates",
+        "sharpness_rates",
+    }
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What kind of experiment it is."""
+        return {"training": self.title}
+
+    @property
+    def schema(self) -> Schema:
+        """The dataset."""
+        spec = self.spec
+        variables = {**OF_RUNS, **OF_EVALUATIONS}
+        for name in () if all(map(spec.has_answers, spec.losses)) else ACCURACIES:
+            meaning = f"{variables[name].long_name}; {WITHOUT_ANSWERS}"
+            variables[name] = dataclasses.replace(variables[name], long_name=meaning)
+        return Schema(
+            title=self.title,
+            columns=self.columns,
+            variables=variables,
+            sizes={
+                "evaluation": len(spec.evaluations),
+                "split": len(SPLITS),
+                "probe": min(NUM_PROBES, spec.examples),
+            },
+            points={
+                "evaluation": Coordinate(
+                    "steps before the evaluation", "int64", "step", values=spec.evaluations
+                ),
+                "split": Coordinate("which examples", TEXT, values=SPLITS),
+            },
+            float_dtype=spec.dtype,
+        )
+
+    @property
+    def groups(self) -> tuple[tuple[Cell, ...], ...]:
+        """The cells of each group of the specification."""
+        return tuple(self.spec.cells_of(group) for group in self.spec.groups)
+
+    @property
+    def replicates_per_block(self) -> int:
+        """A network: minutes of work, with a state in between."""
+        return 1
+
+    @property
+    def unit(self) -> str:
+        """An evaluation of a network in all cells of its group."""
+        return "evaluation"
+
+    def units(self, cells: Sequence[Cell]) -> int:
+        """The evaluations of a network."""
+        del cells
+        return len(self.spec.evaluations)
+
+    def cost(self, cells: Sequence[Cell]) -> float:
+        """Width times dim, for each run."""
+        group = cells[0].group
+        return float(group.dim * group.width * len(cells))
+
+    def program(self, cells: tuple[Cell, ...], devices: Sequence[Device]) -> TrainingProgram:
+        """The program of some cells of a group."""
+        return TrainingProgram(self.spec, cells, Mesh(np.array(devices), ("device",)))

@@ -61,7 +61,7 @@ class Checkpoint:
 
         Args:
             begun: the networks' state at the beginning, returned with 0 if nothing was kept, or the
-                file is damaged.
+                file is damaged or of another version.
             networks: which.
         """
         path = None if self._path is None else self._path / FILE
@@ -79,6 +79,9 @@ class Checkpoint:
                 evaluations = int(kept["evaluations"])
         except Exception:  # noqa: BLE001  each kind of damage has errors of its own
             return begun, 0
+        if [_kind(value) for value in values] != [_kind(_plain(leaf)) for leaf in leaves]:
+            # Written by a version whose runs were made of other parts.
+            return begun, 0
         back = [_like(value, leaf) for value, leaf in zip(values, leaves, strict=True)]
         return jax.tree.unflatten(structure, back), evaluations
 
@@ -86,6 +89,10 @@ class Checkpoint:
         """Delete the file: its networks are complete."""
         if self._path is not None:
             (self._path / FILE).unlink(missing_ok=True)
+
+
+def _kind(array: np.ndarray) -> tuple[tuple[int, ...], np.dtype]:
+    return array.shape, array.dtype
 
 
 def _is_key(leaf: Array) -> bool:

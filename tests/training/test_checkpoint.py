@@ -48,3 +48,9 @@ def test_a_file_that_was_cut_off_is_as_good_as_none(checkpoint, tmp_path):
     for length in range(0, len(whole), 7):
         (tmp_path / FILE).write_bytes(whole[:length])
         assert checkpoint.load(BEGUN, [2, 3])[1] == 0
+
+
+def test_a_state_of_other_parts_is_as_good_as_none(checkpoint):
+    checkpoint.save({**KEPT, "steps": jnp.float32(5)}, [2, 3], 4)
+    state, evaluations = checkpoint.load(BEGUN, [2, 3])
+    assert (plain(state), evaluations) == (plain(BEGUN), 0)

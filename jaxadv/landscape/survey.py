@@ -5,36 +5,37 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Float, Int
 
 from jaxadv.ascent.kinds import Kind
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.solution import Status
-from jaxadv.ascent.steps import STEP_RULES
 from jaxadv.devices import Device, on_devices
-from jaxadv.experiments.draws import Draws, Given, IntLike, Source, Tag, draw, given_of, key_of
+from jaxadv.experiments.draws import Source, given_of, key_of
 from jaxadv.experiments.groups import Group
 from jaxadv.experiments.layout import usual_certify_lanes, usual_lanes
 from jaxadv.experiments.variables import Record, Variable, filled, known_where
+from jaxadv.landscape.drawn import (
+    Pretraining,
+    draw_trained,
+    loss_of,
+    pga_of,
+    source_of,
+    training_of,
+)
 from jaxadv.landscape.maxima import Ends, climb, representatives, same_maxima
 from jaxadv.landscape.regularity import barrier, gradient_change, one_step, tangent_eigenvalues
 from jaxadv.landscape.spec import Cell, Landscape
-from jaxadv.learning.attack import Attack
-from jaxadv.learning.fit import fit
-from jaxadv.problems.constraints import L2Ball
-from jaxadv.problems.losses import LOSSES, Loss
-from jaxadv.problems.names import resolve
-from jaxadv.problems.networks import Network
-from jaxadv.problems.norms import is_zero, l2_norm, over
+from jaxadv.problems.losses import Loss
+from jaxadv.problems.norms import is_zero, over
 from jaxadv.problems.problem import Problem
 
-N = TypeVar("N", bound=Network)
 NUM_BARRIERS = 16
 """Maxima, in the order in which they are found, from which valleys to the best one are measured."""
 NUM_CIRCLES = 16
@@ -89,55 +90,6 @@ class Rules(NamedTuple):
     certify_lanes: int
 
 
-class Pretraining(NamedTuple):
-    """How networks are trained before they are looked at; ``attacked`` tells clean from robust."""
-
-    attacked: bool
-    num_steps: int
-    learning_rate: float
-    loss: Loss
-
-    def __call__(
-        self, network: N, given: Given, key: Key[Array, ""], scale: Array, ratio: Array
-    ) -> N:
-        """The trained network; trained in single precision, as random draws are."""
-        assert given is not None
-        directions, labels = (jnp.asarray(array, jnp.float32) for array in given)
-        single = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), network)
-        trained, _ = fit(
-            single,
-            scale.astype(jnp.float32) * directions,
-            labels,
-            key,
-            loss=self.loss,
-            attack=Attack(ratio.astype(jnp.float32)) if self.attacked else None,
-            num_steps=self.num_steps,
-            learning_rate=self.learning_rate,
-        )
-        return jax.tree.map(lambda new, old: new.astype(old.dtype), trained, network)
-
-
-class Drawn(NamedTuple):
-    """One network of a cell, trained or not, with the problems on it."""
-
-    network: Network
-    draws: Draws
-    scale: Float[Array, ""]
-    ratio: Float[Array, ""]
-    smooth: bool
-
-    def problem(self, example: IntLike, loss: Loss) -> Problem:
-        """The problem of one input."""
-        x = self.scale * self.draws.direction[example]
-        ball, label = L2Ball(self.ratio * l2_norm(x)), self.draws.label[example]
-        return Problem(self.network, x, label, ball, loss, smooth=self.smooth)
-
-    def starts(self, example: IntLike) -> Float[Array, "start dim"]:
-        """The starts at one input, in its ball."""
-        x = self.scale * self.draws.direction[example]
-        return self.ratio * l2_norm(x) * self.draws.start[example]
-
-
 class RegularitySurvey:
     """A `Survey` of maxima, and of how regular the landscape is; see `VARIABLES`."""
 
@@ -188,11 +140,6 @@ def compiled(
     return jax.jit(program)
 
 
-def source_of(spec: Landscape, group: Group) -> Source:
-    """How networks, inputs and starts are drawn: as those of a sweep are."""
-    return Source.of(spec, group, examples=spec.examples, starts=spec.starts)
-
-
 def rules_of(spec: Landscape, group: Group, device: Device) -> Rules:
     """The rules of a group's problems."""
     trials = spec.examples * spec.starts
@@ -202,43 +149,6 @@ def rules_of(spec: Landscape, group: Group, device: Device) -> Rules:
         usual_lanes(device, group.width, trials),
         usual_certify_lanes(group.dim, group.width, trials),
     )
-
-
-def loss_of(group: Group) -> Loss:
-    """The loss itself."""
-    return resolve("losses", group.loss, LOSSES)
-
-
-def pga_of(spec: Landscape) -> PGA:
-    """The settings of all ascents."""
-    rule = resolve("step", spec.step, STEP_RULES)(spec.step_size)
-    return PGA(rule, (spec.tolerance,), spec.max_steps)
-
-
-def training_of(spec: Landscape, cell: Cell) -> Pretraining | None:
-    """How a cell's networks are trained; None if they are not."""
-    if cell.training == "none":
-        return None
-    attacked = cell.training == "adversarial"
-    return Pretraining(attacked, spec.training_steps, spec.learning_rate, loss_of(cell.group))
-
-
-def draw_trained(  # noqa: PLR0917  shared rows of `on_devices` are positional
-    source: Source,
-    training: Pretraining | None,
-    index: IntLike,
-    key: Key[Array, ""],
-    given: Given,
-    scale: Float[Array, ""],
-    ratio: Float[Array, ""],
-) -> Drawn:
-    """One network with its inputs and starts, trained if the cell says so."""
-    draws = draw(source, index, key, given)
-    network = draws.network
-    if training is not None:
-        batches = source.key_for(key, Tag.BATCH, index)
-        network = training(network, given, batches, scale, ratio)
-    return Drawn(network, draws, scale, ratio, source.smooth)
 
 
 def _one_network(

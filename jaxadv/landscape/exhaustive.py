@@ -16,10 +16,11 @@ from jaxadv.experiments.draws import Given, Source, Tag, draw
 from jaxadv.experiments.layout import usual_lanes
 from jaxadv.grid.schema import Variable
 from jaxadv.landscape.critical import Critical, find_critical_points
+from jaxadv.landscape.drawn import Drawn, loss_of, pga_of, source_of
 from jaxadv.landscape.maxima import SAME, climb
 from jaxadv.landscape.meshes import EULER
+from jaxadv.landscape.program import CellSurvey, Running
 from jaxadv.landscape.spec import Cell, Landscape
-from jaxadv.landscape.survey import CellSurvey, Drawn, Running, loss_of, pga_of, source_of
 from jaxadv.problems.constraints import L2Sphere
 from jaxadv.problems.losses import Loss
 from jaxadv.problems.norms import l2_norm

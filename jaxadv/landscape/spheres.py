@@ -13,11 +13,11 @@ from jaxtyping import Array, Bool, Float
 from jaxadv.ascent.pga import PGA
 from jaxadv.experiments.variables import Known
 from jaxadv.landscape.critical import Critical, CriticalPoints, find_critical_points
+from jaxadv.landscape.drawn import Scene, pga_of
 from jaxadv.landscape.exhaustive import on_sphere
 from jaxadv.landscape.maxima import climb
 from jaxadv.landscape.spec import Landscape
-from jaxadv.landscape.survey import pga_of
-from jaxadv.landscape.views import Scene, each_cell, record_paths, thinned
+from jaxadv.landscape.views import each_cell, record_paths, thinned
 from jaxadv.problems.problem import Problem
 
 NUM_STARTS = 24

@@ -7,7 +7,7 @@ circles and spheres. (Examples that compile for long run among the slow tests.)
 
 import functools
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -20,54 +20,19 @@ from tqdm.auto import tqdm
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.trajectory import ascend_recorded
 from jaxadv.devices import on_devices, use_devices
-from jaxadv.experiments.draws import IntLike, Source, Tag, given_of, key_of, uniform_in_ball
+from jaxadv.experiments.draws import uniform_in_ball
 from jaxadv.experiments.layout import usual_lanes
 from jaxadv.experiments.variables import Known, filled, known_where
+from jaxadv.landscape.drawn import Scene, pga_of, scene_of
 from jaxadv.landscape.maxima import climb, representatives, same_maxima
 from jaxadv.landscape.regularity import angle_between, great_circle
-from jaxadv.landscape.spec import Cell, Landscape
-from jaxadv.landscape.survey import (
-    Pretraining,
-    draw_trained,
-    loss_of,
-    pga_of,
-    source_of,
-    training_of,
-)
-from jaxadv.problems.losses import Loss
+from jaxadv.landscape.spec import Landscape
 from jaxadv.problems.problem import Problem
 
 Directions = Literal["pca", "gradient"]
 NUM_PATHS = 20
 NUM_ARCS = 8
 POINTS_PER_PATH = 64
-
-
-class Scene(NamedTuple):
-    """The first problem on the first network of a cell, with its starts, and a key for others."""
-
-    problem: Problem
-    starts: Float[Array, "start dim"]
-    key: Key[Array, ""]
-
-
-def scene_of(spec: Landscape, cell: Cell) -> Scene:
-    """What is looked at in one cell, in double precision."""
-    with jax.enable_x64(True):
-        settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
-        source, loss = source_of(spec, cell.group), loss_of(cell.group)
-        program = _scene(source, training_of(spec, cell), loss)
-        return program(0, key_of(spec), given_of(spec), *settings)
-
-
-@functools.lru_cache(maxsize=8)
-def _scene(source: Source, training: Pretraining | None, loss: Loss) -> Callable[..., Scene]:
-    def program(index: IntLike, key: Key[Array, ""], *shared: Any) -> Scene:
-        drawn = draw_trained(source, training, index, key, *shared)
-        others = source.key_for(key, Tag.SPHERE, index)
-        return Scene(drawn.problem(0, loss), drawn.starts(0), others)
-
-    return jax.jit(program)
 
 
 def record_paths(scene: Scene, pga: PGA, number: int) -> tuple[np.ndarray, np.ndarray]:

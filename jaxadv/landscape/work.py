@@ -17,8 +17,9 @@ from jaxadv.grid.run import run_grid
 from jaxadv.grid.schema import TEXT, Coordinate, Schema, Variable
 from jaxadv.landscape import exhaustive, survey
 from jaxadv.landscape.exhaustive import CriticalSurvey
+from jaxadv.landscape.program import CellSurvey
 from jaxadv.landscape.spec import Cell, Landscape
-from jaxadv.landscape.survey import CellSurvey, RegularitySurvey
+from jaxadv.landscape.survey import RegularitySurvey
 
 
 def run_landscape(

@@ -1,12 +1,13 @@
 """Fitting one network: min over the weights of the mean of max_{‖δ‖ ≤ ε} ℓ(f(x + δ), y)."""
 
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import jax
-import optax
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from jaxadv.learning.attack import Attack, robust_loss
+from jaxadv.learning.attack import Attack
+from jaxadv.learning.loop import Objective, Run, begin, step, without_replacement
 from jaxadv.problems.losses import Loss
 from jaxadv.problems.networks import Network
 
@@ -39,7 +40,8 @@ def fit(
         batch_size: examples in a batch; all, where there are fewer.
 
     Returns:
-        The fitted network, and the loss of each batch before its step.
+        The fitted network, and the loss of each batch before its step. A step that is not finite
+        is undone, and ends the fit.
 
     Example:
         >>> import jaxadv as ja
@@ -51,21 +53,16 @@ def fit(
         >>> bool(losses[-1] < losses[0])
         True
     """
-    optimizer: Any = optax.adam(learning_rate)
-    size = min(batch_size, len(labels))
+    size, examples = min(batch_size, len(labels)), len(labels)
+    objective = Objective(loss)
+    rate = jnp.asarray(learning_rate, inputs.dtype)
 
-    def step(
-        carry: tuple[N, optax.OptState], key: Key[Array, ""]
-    ) -> tuple[tuple[N, optax.OptState], Float[Array, ""]]:
-        network, state = carry
-        rows = jax.random.permutation(key, len(labels))[:size]
-        value, gradient = jax.value_and_grad(robust_loss)(
-            network, inputs[rows], labels[rows], attack, loss=loss
-        )
-        updates, state = optimizer.update(gradient, state, network)
-        return (cast(N, optax.apply_updates(cast(Any, network), updates)), state), value
+    def following(run: Run, _: None) -> tuple[Run, Float[Array, ""]]:
+        rows = without_replacement(key, run.steps, examples, size)
+        batch = inputs[rows], labels[rows]
+        return step(run, batch, attack, optimizer="adam", objective=objective)
 
     with jax.default_matmul_precision("highest"):
-        carry = (network, optimizer.init(network))
-        (network, _), losses = jax.lax.scan(step, carry, jax.random.split(key, num_steps))
-    return network, losses
+        run = begin(network, rate, optimizer="adam", objective=objective)
+        run, losses = jax.lax.scan(following, run, length=num_steps)
+    return cast(N, run.network), losses

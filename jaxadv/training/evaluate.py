@@ -185,15 +185,15 @@ def _of_weights(
     run: Run, draws: Draws, attacked: Float[Array, "example dim"], rules: Rules
 ) -> dict[str, Array]:
     """The gradient in the weights, and how far they have come."""
-    weights = rules.weights(run.network)
+    weights = rules.objective.weights(run.network)
 
     def loss_of(weights: object) -> Float[Array, ""]:
-        network = rules.network(run.network, weights)
+        network = rules.objective.network(run.network, weights)
         return mean_loss(network, attacked, draws.label[: len(attacked)], loss=rules.loss)
 
     gradient, now, start = (
         ravel_pytree(tree)[0]
-        for tree in (jax.grad(loss_of)(weights), weights, rules.weights(draws.network))
+        for tree in (jax.grad(loss_of)(weights), weights, rules.objective.weights(draws.network))
     )
     return {
         "gradient_norm": l2_norm(gradient),

@@ -3,33 +3,28 @@
 Written for one network at one scale, ratio and learning rate; `engine` has many at once.
 """
 
-import dataclasses
-from typing import Any, Literal, NamedTuple, cast
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
-from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from jaxadv.ascent.pga import PGA
 from jaxadv.experiments.draws import Draws, IntLike
-from jaxadv.learning.attack import Attack, robust_loss
-from jaxadv.learning.optimizers import optimizer_of
+from jaxadv.learning import loop
+from jaxadv.learning.attack import Attack
 from jaxadv.learning.sharpness import sharpness
 from jaxadv.problems.losses import Loss
 from jaxadv.problems.names import Function
-from jaxadv.problems.networks import Network
 from jaxadv.problems.norms import over
 from jaxadv.pytrees import pytree
-
-Weights = PyTree[Float[Array, "..."]]
 
 
 class Rules(NamedTuple):
     """What all runs have in common, and what a program is compiled for."""
 
     loss: Loss
-    layers: Literal["hidden", "both"]
+    layers: loop.Layers
     batch: int
     examples: int
     pga: PGA
@@ -38,15 +33,10 @@ class Rules(NamedTuple):
     has_answers: bool = True
     smooth: bool = False
 
-    def weights(self, network: Network) -> Weights:
-        """What is trained of a network."""
-        return cast(Any, network).hidden if self.layers == "hidden" else network
-
-    def network(self, network: Network, weights: Weights) -> Network:
-        """The network with its trained part replaced."""
-        if self.layers == "both":
-            return cast(Network, weights)
-        return dataclasses.replace(cast(Any, network), hidden=weights)
+    @property
+    def objective(self) -> loop.Objective:
+        """What is minimised, and over which weights."""
+        return loop.Objective(self.loss, self.layers)
 
     def attack(self, settings: "Settings", pga: PGA | None = None) -> Attack:
         """The adversary of a run; by default the one that it is trained with."""
@@ -72,106 +62,30 @@ class Settings:
 
 
 @pytree
-class Run:
+class Run(loop.Run):
     """The state of a run.
 
     Attributes:
-        network: with the weights after so many steps.
-        optimizer: the optimiser's state.
-        learning_rate: lr.
         sharpness: λ₁ at initialisation.
-        steps: how many were taken.
-        diverged_step: the step that gave a loss, a gradient or a weight that is not finite and was
-            undone; −1 if there was none. A run that diverged stays where it was.
     """
 
-    network: Network
-    optimizer: Any
-    learning_rate: Float[Array, "*cell"]
     sharpness: Float[Array, "*cell"]
-    steps: Int[Array, "*cell"]
-    diverged_step: Int[Array, "*cell"]
 
 
 def begin(draws: Draws, settings: Settings, *, optimizer: Function, rules: Rules) -> Run:
     """The run before its first step."""
     network, inputs = draws.network, settings.scale * draws.direction[: rules.examples]
-    weights = rules.weights(network)
+    objective = rules.objective
+    weights = objective.weights(network)
     found = sharpness(
-        lambda weights: jax.vmap(rules.network(network, weights))(inputs),
+        lambda weights: jax.vmap(objective.network(network, weights))(inputs),
         weights,
         draws.label[: rules.examples],
         loss=rules.loss,
     )
     learning_rate = jnp.where(settings.relative, over(settings.rate, found), settings.rate)
-    return Run(
-        network=network,
-        optimizer=optimizer_of(optimizer, learning_rate).init(cast(Any, weights)),
-        learning_rate=learning_rate,
-        sharpness=found,
-        steps=jnp.int32(0),
-        diverged_step=jnp.int32(-1),
-    )
-
-
-def step(
-    run: Run,
-    draws: Draws,
-    key: Key[Array, ""],
-    settings: Settings,
-    *,
-    optimizer: Function,
-    rules: Rules,
-) -> Run:
-    """One step of the optimiser on the robust loss of a batch.
-
-    Args:
-        run: the state before.
-        draws: the examples; the first `Rules.examples` are those that are trained on.
-        key: of the network's batches.
-        settings: of the run.
-        optimizer: itself, or its name.
-        rules: of all runs.
-    """
-    directions, labels = draws.direction[: rules.examples], draws.label[: rules.examples]
-    if rules.batch:
-        rows = batch_rows(key, run.steps, rules)
-        directions, labels = directions[rows], labels[rows]
-    weights = rules.weights(run.network)
-    value, gradient = jax.value_and_grad(
-        lambda weights: robust_loss(
-            rules.network(run.network, weights),
-            settings.scale * directions,
-            labels,
-            rules.attack(settings),
-            loss=rules.loss,
-        )
-    )(weights)
-    updates, state = optimizer_of(optimizer, run.learning_rate).update(
-        gradient, run.optimizer, cast(Any, weights)
-    )
-    stepped = optax.apply_updates(cast(Any, weights), updates)
-    # Some optimisers make a finite step of a gradient that is not, for instance by its sign.
-    is_finite = jnp.isfinite(value)
-    for leaf in jax.tree.leaves((gradient, stepped)):
-        is_finite &= jnp.isfinite(leaf).all()
-    runs = run.diverged_step < 0
-    steps = run.steps + 1
-    new = dataclasses.replace(
-        run, network=rules.network(run.network, stepped), optimizer=state, steps=steps
-    )
-    # A run that diverged counts steps like all others, but takes none.
-    old = dataclasses.replace(
-        run, steps=steps, diverged_step=jnp.where(runs & ~is_finite, steps, run.diverged_step)
-    )
-    return jax.tree.map(lambda new, old: jnp.where(runs & is_finite, new, old), new, old)
-
-
-def batch_rows(key: Key[Array, ""], step: IntLike, rules: Rules) -> Int[Array, " batch"]:
-    """The examples of one step's batch, drawn with replacement: the same in all cells."""
-    return jax.random.randint(
-        jax.random.fold_in(key, step), (rules.batch,), 0, rules.examples, jnp.int32
-    )
+    begun = loop.begin(network, learning_rate, optimizer=optimizer, objective=objective)
+    return Run(**vars(begun), sharpness=found)
 
 
 def advance(
@@ -184,10 +98,27 @@ def advance(
     optimizer: Function,
     rules: Rules,
 ) -> Run:
-    """The run after so many more steps, with matrix products in full precision."""
+    """The run after so many more steps on batches that are the same in all cells.
 
-    def following(_: Array, run: Run) -> Run:
-        return step(run, draws, key, settings, optimizer=optimizer, rules=rules)
+    Args:
+        run: the state before.
+        draws: the examples; the first `Rules.examples` are those that are trained on.
+        key: of the network's batches.
+        settings: of the run.
+        num_steps: how many more.
+        optimizer: itself, or its name.
+        rules: of all runs.
+    """
+    directions, labels = draws.direction[: rules.examples], draws.label[: rules.examples]
 
-    with jax.default_matmul_precision("highest"):
-        return jax.lax.fori_loop(0, num_steps, following, run)
+    def batch_of(step: Int[Array, ""]) -> loop.Batch:
+        if not rules.batch:
+            return settings.scale * directions, labels
+        rows = loop.with_replacement(key, step, rules.examples, rules.batch)
+        # Of the batch alone: all examples at every scale would be many.
+        return settings.scale * directions[rows], labels[rows]
+
+    return loop.advance(
+        run, batch_of, rules.attack(settings), num_steps, optimizer=optimizer,
+        objective=rules.objective,
+    )  # fmt: skip

@@ -14,10 +14,9 @@ from jaxadv.experiments.draws import draw, key_of
 from jaxadv.experiments.layout import mesh_of
 from jaxadv.grid.identity import Identity
 from jaxadv.grid.store import Store
-from jaxadv.landscape import survey
+from jaxadv.landscape.drawn import pga_of, scene_of, source_of
 from jaxadv.landscape.regularity import barrier, one_step, tangent_eigenvalues
-from jaxadv.landscape.survey import VARIABLES, RegularitySurvey, pga_of
-from jaxadv.landscape.views import scene_of
+from jaxadv.landscape.survey import VARIABLES, RegularitySurvey
 from jaxadv.landscape.work import LandscapeWork
 from jaxadv.sweeps import trials
 
@@ -98,7 +97,7 @@ def test_the_rough_scale_has_more_maxima_with_valleys_between(small):
 def test_networks_inputs_and_starts_are_those_of_a_sweep():
     sweep = ja.Sweep(dims=(6,), widths=(32,), examples=2, starts=12, precision="double")
     with jax.enable_x64(True):
-        ours = draw(survey.source_of(SMALL, SMALL.groups[0]), 1, key_of(SMALL), None)
+        ours = draw(source_of(SMALL, SMALL.groups[0]), 1, key_of(SMALL), None)
         theirs = draw(trials.source_of(sweep, sweep.groups[0]), 1, key_of(sweep), None)
     jax.tree.map(np.testing.assert_array_equal, ours, theirs)
 

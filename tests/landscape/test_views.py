@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.landscape import spheres, survey, views
+from jaxadv.landscape import drawn, spheres, views
 
 SETTINGS = {"dims": 3, "widths": 8, "networks": 1, "starts": 4, "max_steps": 60}
 """At scale 1 ascents converge; at 30 they are cut off, and no maximum is certified."""
@@ -16,7 +16,7 @@ def test_paths_are_nan_after_their_ends_which_nothing_computes():
     spec = ja.Landscape(scales=1.0, **SETTINGS)
     with jax.debug_nans(True):
         losses = views.view_ascents(spec).loss_path.values[0]
-        pictured = views.record_paths(views.scene_of(spec, spec.cells[0]), survey.pga_of(spec), 2)
+        pictured = views.record_paths(drawn.scene_of(spec, spec.cells[0]), drawn.pga_of(spec), 2)
     ends = np.isfinite(losses).sum(axis=1)
     assert (ends < losses.shape[1]).all()
     for path, end in zip(losses, ends, strict=True):
@@ -49,3 +49,12 @@ def test_an_ascent_without_a_maximum_has_no_top():
         row = ja.run_critical(spec, starts=8, devices=1, progress=False)
     assert np.isnan(circle.top).sum() > 0
     assert row.certified.item() < 8
+
+
+def test_every_cell_is_seen_in_its_own_group():
+    tiny = {"scales": 1.0, "networks": 1, "starts": 2, "max_steps": 60}
+    both = views.view_losses(ja.Landscape(dims=(2, 3), widths=(4, 8), **tiny), starts=8)
+    assert both.dim.values.tolist() == [2, 2, 3, 3]
+    assert both.width.values.tolist() == [4, 8, 4, 8]
+    alone = views.view_losses(ja.Landscape(dims=3, widths=4, **tiny), starts=8)
+    np.testing.assert_allclose(both.loss_end[2], alone.loss_end[0], rtol=1e-9)

@@ -93,6 +93,14 @@ def test_adversarial_training_lowers_the_robust_loss_more():
     assert robust[2] < robust[1]
 
 
+def test_a_step_that_is_not_finite_is_undone():
+    network, inputs, labels = small()
+    settings = {"loss": ja.quadratic, "learning_rate": 1e200, "attack": None}
+    fitted, losses = fit(network, inputs, labels, jax.random.key(0), num_steps=5, **settings)
+    assert not bool(jnp.isfinite(losses).all())
+    assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(fitted))
+
+
 def test_batches_are_drawn_by_the_key_alone():
     network, inputs, labels = small(examples=30)
     settings = {"attack": Attack(0.1), "num_steps": 4, "batch_size": 8, **SETTINGS}

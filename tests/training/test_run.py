@@ -11,9 +11,10 @@ import pytest
 import jaxadv as ja
 from jaxadv.experiments.draws import Draws
 from jaxadv.learning.attack import Attack
+from jaxadv.learning.loop import with_replacement
 from jaxadv.learning.sharpness import sharpness
 from jaxadv.problems.losses import cross_entropy
-from jaxadv.training.run import Rules, Settings, advance, batch_rows, begin
+from jaxadv.training.run import Rules, Settings, advance, begin
 from tests import reference
 
 DIM, WIDTH, EXAMPLES, STEPS = 3, 6, 5, 4
@@ -174,11 +175,10 @@ def test_a_gradient_that_is_nan_ends_a_run_whatever_the_optimiser_makes_of_it():
 
 
 def test_batches_are_those_of_their_step_and_network_alone():
-    rules = rules_of(batch=8, examples=100)
-    rows = [batch_rows(KEY, step, rules) for step in range(3)]
+    rows = [with_replacement(KEY, step, 100, 8) for step in range(3)]
     assert all(0 <= int(row.min()) <= int(row.max()) < 100 for row in rows)
     assert len({tuple(row.tolist()) for row in rows}) == 3
-    other = batch_rows(jax.random.key(4), 0, rules)
+    other = with_replacement(jax.random.key(4), 0, 100, 8)
     assert other.tolist() != rows[0].tolist()
 
 
@@ -186,7 +186,7 @@ def test_batches_are_those_of_their_step_and_network_alone():
 def test_a_batch_is_what_its_rows_alone_would_be():
     draws, settings = draws_of(), settings_of()
     found = run(draws, settings, steps=1, batch=3)
-    rows = batch_rows(KEY, 0, rules_of(batch=3))
+    rows = with_replacement(KEY, 0, EXAMPLES, 3)
     few = dataclasses.replace(
         draws,
         direction=draws.direction[rows],

@@ -1,0 +1,143 @@
+"""What is looked at in a cell: a network as it is drawn or trained, and the problems on it."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
+
+from jaxadv.ascent.pga import PGA
+from jaxadv.ascent.steps import STEP_RULES
+from jaxadv.experiments.draws import Draws, Given, IntLike, Source, Tag, draw, given_of, key_of
+from jaxadv.experiments.groups import Group
+from jaxadv.landscape.spec import Cell, Landscape
+from jaxadv.learning.attack import Attack
+from jaxadv.learning.fit import fit
+from jaxadv.problems.constraints import L2Ball
+from jaxadv.problems.losses import LOSSES, Loss
+from jaxadv.problems.names import resolve
+from jaxadv.problems.networks import Network
+from jaxadv.problems.norms import l2_norm
+from jaxadv.problems.problem import Problem
+
+N = TypeVar("N", bound=Network)
+
+
+class Pretraining(NamedTuple):
+    """How networks are trained before they are looked at; ``attacked`` tells clean from robust."""
+
+    attacked: bool
+    num_steps: int
+    learning_rate: float
+    loss: Loss
+
+    def __call__(
+        self, network: N, given: Given, key: Key[Array, ""], scale: Array, ratio: Array
+    ) -> N:
+        """The trained network; trained in single precision, as random draws are."""
+        assert given is not None
+        directions, labels = (jnp.asarray(array, jnp.float32) for array in given)
+        single = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), network)
+        trained, _ = fit(
+            single,
+            scale.astype(jnp.float32) * directions,
+            labels,
+            key,
+            loss=self.loss,
+            attack=Attack(ratio.astype(jnp.float32)) if self.attacked else None,
+            num_steps=self.num_steps,
+            learning_rate=self.learning_rate,
+        )
+        return jax.tree.map(lambda new, old: new.astype(old.dtype), trained, network)
+
+
+class Drawn(NamedTuple):
+    """One network of a cell, trained or not, with the problems on it."""
+
+    network: Network
+    draws: Draws
+    scale: Float[Array, ""]
+    ratio: Float[Array, ""]
+    smooth: bool
+
+    def problem(self, example: IntLike, loss: Loss) -> Problem:
+        """The problem of one input."""
+        x = self.scale * self.draws.direction[example]
+        ball, label = L2Ball(self.ratio * l2_norm(x)), self.draws.label[example]
+        return Problem(self.network, x, label, ball, loss, smooth=self.smooth)
+
+    def starts(self, example: IntLike) -> Float[Array, "start dim"]:
+        """The starts at one input, in its ball."""
+        x = self.scale * self.draws.direction[example]
+        return self.ratio * l2_norm(x) * self.draws.start[example]
+
+
+def source_of(spec: Landscape, group: Group) -> Source:
+    """How networks, inputs and starts are drawn: as those of a sweep are."""
+    return Source.of(spec, group, examples=spec.examples, starts=spec.starts)
+
+
+def loss_of(group: Group) -> Loss:
+    """The loss itself."""
+    return resolve("losses", group.loss, LOSSES)
+
+
+def pga_of(spec: Landscape) -> PGA:
+    """The settings of all ascents."""
+    rule = resolve("step", spec.step, STEP_RULES)(spec.step_size)
+    return PGA(rule, (spec.tolerance,), spec.max_steps)
+
+
+def training_of(spec: Landscape, cell: Cell) -> Pretraining | None:
+    """How a cell's networks are trained; None if they are not."""
+    if cell.training == "none":
+        return None
+    attacked = cell.training == "adversarial"
+    return Pretraining(attacked, spec.training_steps, spec.learning_rate, loss_of(cell.group))
+
+
+def draw_trained(  # noqa: PLR0917  shared rows of `on_devices` are positional
+    source: Source,
+    training: Pretraining | None,
+    index: IntLike,
+    key: Key[Array, ""],
+    given: Given,
+    scale: Float[Array, ""],
+    ratio: Float[Array, ""],
+) -> Drawn:
+    """One network with its inputs and starts, trained if the cell says so."""
+    draws = draw(source, index, key, given)
+    network = draws.network
+    if training is not None:
+        batches = source.key_for(key, Tag.BATCH, index)
+        network = training(network, given, batches, scale, ratio)
+    return Drawn(network, draws, scale, ratio, source.smooth)
+
+
+class Scene(NamedTuple):
+    """The first problem on the first network of a cell, with its starts, and a key for others."""
+
+    problem: Problem
+    starts: Float[Array, "start dim"]
+    key: Key[Array, ""]
+
+
+def scene_of(spec: Landscape, cell: Cell) -> Scene:
+    """What is looked at in one cell, in double precision."""
+    with jax.enable_x64(True):
+        settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
+        source, loss = source_of(spec, cell.group), loss_of(cell.group)
+        program = _scene(source, training_of(spec, cell), loss)
+        return program(0, key_of(spec), given_of(spec), *settings)
+
+
+@functools.lru_cache(maxsize=8)
+def _scene(source: Source, training: Pretraining | None, loss: Loss) -> Callable[..., Scene]:
+    def program(index: IntLike, key: Key[Array, ""], *shared: Any) -> Scene:
+        drawn = draw_trained(source, training, index, key, *shared)
+        others = source.key_for(key, Tag.SPHERE, index)
+        return Scene(drawn.problem(0, loss), drawn.starts(0), others)
+
+    return jax.jit(program)

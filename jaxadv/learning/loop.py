@@ -1,0 +1,177 @@
+"""One run of training: a network with its optimiser, one step on a batch, and many.
+
+Written for one network, one adversary and one learning rate; `fit` and the training experiment are
+made of it. Source: docs/theory.md, section 7.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, TypeVar, cast
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+
+from jaxadv.learning.attack import Attack, robust_loss
+from jaxadv.learning.optimizers import optimizer_of
+from jaxadv.problems.losses import Loss
+from jaxadv.problems.names import Function
+from jaxadv.problems.networks import Network
+from jaxadv.pytrees import pytree
+
+Layers = Literal["hidden", "both"]
+Weights = PyTree[Float[Array, "..."]]
+Batch = tuple[Float[Array, "example dim"], Float[Array, " example"]]
+"""Inputs and labels."""
+R = TypeVar("R", bound="Run")
+
+
+class Objective(NamedTuple):
+    """What is minimised: the mean loss on a batch as the adversary leaves it, over some weights.
+
+    Attributes:
+        loss: ℓ.
+        layers: whether the hidden weights are trained, or all.
+    """
+
+    loss: Loss
+    layers: Layers = "both"
+
+    def weights(self, network: Network) -> Weights:
+        """What is trained of a network."""
+        return cast(Any, network).hidden if self.layers == "hidden" else network
+
+    def network(self, network: Network, weights: Weights) -> Network:
+        """The network with its trained part replaced."""
+        if self.layers == "both":
+            return cast(Network, weights)
+        return dataclasses.replace(cast(Any, network), hidden=weights)
+
+
+@pytree
+class Run:
+    """The state of a run.
+
+    Attributes:
+        network: with the weights after so many steps.
+        optimizer: the optimiser's state.
+        learning_rate: lr.
+        steps: how many were taken.
+        diverged_step: the step that gave a loss, a gradient or a weight that is not finite and was
+            undone; −1 if there was none. A run that diverged stays where it was.
+    """
+
+    network: Network
+    optimizer: Any
+    learning_rate: Float[Array, "*cell"]
+    steps: Int[Array, "*cell"]
+    diverged_step: Int[Array, "*cell"]
+
+
+def begin(
+    network: Network,
+    learning_rate: Float[Array, ""],
+    *,
+    optimizer: Function,
+    objective: Objective,
+) -> Run:
+    """The run before its first step."""
+    weights = cast(Any, objective.weights(network))
+    state = optimizer_of(optimizer, learning_rate).init(weights)
+    return Run(network, state, learning_rate, jnp.int32(0), jnp.int32(-1))
+
+
+def step(
+    run: R, batch: Batch, attack: Attack | None, *, optimizer: Function, objective: Objective
+) -> tuple[R, Float[Array, ""]]:
+    """One step of the optimiser on the robust loss of a batch.
+
+    Args:
+        run: the state before.
+        batch: inputs and labels.
+        attack: of each input; None for clean training.
+        optimizer: itself, or its name; as in `begin`.
+        objective: likewise.
+
+    Returns:
+        The state after, and the robust loss before.
+    """
+    weights = objective.weights(run.network)
+    value, gradient = jax.value_and_grad(
+        lambda weights: robust_loss(
+            objective.network(run.network, weights), *batch, attack, loss=objective.loss
+        )
+    )(weights)
+    updates, state = optimizer_of(optimizer, run.learning_rate).update(
+        gradient, run.optimizer, cast(Any, weights)
+    )
+    stepped = optax.apply_updates(cast(Any, weights), updates)
+    # Some optimisers make a finite step of a gradient that is not, for instance by its sign.
+    is_finite = jnp.isfinite(value)
+    for leaf in jax.tree.leaves((gradient, stepped)):
+        is_finite &= jnp.isfinite(leaf).all()
+    return _accept(run, objective.network(run.network, stepped), state, is_finite), value
+
+
+def advance(
+    run: R,
+    batch_of: Callable[[Int[Array, ""]], Batch],
+    attack: Attack | None,
+    num_steps: int | Int[Array, ""],
+    *,
+    optimizer: Function,
+    objective: Objective,
+) -> R:
+    """The run after so many more steps, with matrix products in full precision.
+
+    Args:
+        run: the state before.
+        batch_of: from the number of steps that were taken to the next step's batch.
+        attack: as in `step`.
+        num_steps: how many more.
+        optimizer: as in `begin`.
+        objective: likewise.
+    """
+
+    def following(_: Array, run: R) -> R:
+        batch = batch_of(run.steps)
+        return step(run, batch, attack, optimizer=optimizer, objective=objective)[0]
+
+    with jax.default_matmul_precision("highest"):
+        return jax.lax.fori_loop(0, num_steps, following, run)
+
+
+def with_replacement(
+    key: Key[Array, ""], step: int | Int[Array, ""], examples: int, size: int
+) -> Int[Array, " batch"]:
+    """The rows of a step's batch, each drawn from all examples.
+
+    Example:
+        >>> with_replacement(jax.random.key(0), 3, examples=4, size=6).shape
+        (6,)
+    """
+    return jax.random.randint(jax.random.fold_in(key, step), (size,), 0, examples, jnp.int32)
+
+
+def without_replacement(
+    key: Key[Array, ""], step: int | Int[Array, ""], examples: int, size: int
+) -> Int[Array, " batch"]:
+    """The rows of a step's batch, all different, in random order.
+
+    Example:
+        >>> sorted(without_replacement(jax.random.key(0), 3, examples=4, size=4).tolist())
+        [0, 1, 2, 3]
+    """
+    return jax.random.permutation(jax.random.fold_in(key, step), examples)[:size]
+
+
+def _accept(run: R, network: Network, state: Any, is_finite: Bool[Array, ""]) -> R:
+    """The run after a step, which is undone where it is not finite."""
+    runs, steps = run.diverged_step < 0, run.steps + 1
+    new = dataclasses.replace(run, network=network, optimizer=state, steps=steps)
+    # A run that diverged counts steps like all others, but takes none.
+    old = dataclasses.replace(
+        run, steps=steps, diverged_step=jnp.where(runs & ~is_finite, steps, run.diverged_step)
+    )
+    return jax.tree.map(lambda new, old: jnp.where(runs & is_finite, new, old), new, old)

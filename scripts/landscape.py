@@ -19,7 +19,6 @@ import xarray as xr
 
 import jaxadv as ja
 from jaxadv import cli
-from jaxadv.claims import landscapes
 from jaxadv.cli import Option
 from jaxadv.figures import landscapes as plots
 from jaxadv.figures import spheres as sphere_plots
@@ -30,6 +29,7 @@ from jaxadv.problems.names import suggest
 from jaxadv.reports import landscape as landscape_report
 from jaxadv.reports.claims import Figure
 from jaxadv.reports.landscape import caption_of
+from jaxadv.stats import landscapes
 from jaxadv.stores.places import Place, place
 
 DESCRIPTION = """The landscape of the adversarial loss around inputs of two-layer networks, side by

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 import jaxadv as ja
 from jaxadv import cli
-from jaxadv.claims.claims import claims_on
+from jaxadv.claims.catalogue import claims_on
 from jaxadv.claims.judgements import judge
 from jaxadv.figures import growth, predictions
 from jaxadv.figures import sweeps as plots

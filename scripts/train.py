@@ -14,7 +14,7 @@ import xarray as xr
 
 import jaxadv as ja
 from jaxadv import cli
-from jaxadv.claims.claims import claims_on
+from jaxadv.claims.catalogue import claims_on
 from jaxadv.claims.judgements import judge
 from jaxadv.cli import Option
 from jaxadv.figures.style import save

@@ -7,8 +7,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from jaxadv.claims.agreement import gains
-from jaxadv.claims.rules import fails_on, fit_for_growth
+from jaxadv.claims.growth import fit_for_growth
+from jaxadv.claims.maxima import fails_on
+from jaxadv.claims.mean_field import gains
 from jaxadv.figures.style import LABELS, caption, colour, empty, points, ticks_at
 from jaxadv.stats.cells import (
     SETTINGS,

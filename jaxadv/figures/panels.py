@@ -9,9 +9,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jaxadv.claims.landscapes import NETWORKS
 from jaxadv.figures.style import WIDTH
 from jaxadv.stats.cells import cells, kappa_0_of
+from jaxadv.stats.landscapes import NETWORKS
 
 # Okabe and Ito's colours for κ₀ below 1, κ₀ above 1, and cells without a prediction.
 REGULAR, ROUGH, UNKNOWN = "#0072B2", "#D55E00", "0.45"

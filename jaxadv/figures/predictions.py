@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from jaxadv.ascent.kinds import Kind
-from jaxadv.claims.agreement import (
+from jaxadv.claims.mean_field import (
     LEAST_CONVERGED,
     TIGHT,
     gains,

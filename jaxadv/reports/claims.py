@@ -64,7 +64,7 @@ def as_markdown(
         command: what wrote it.
 
     Example:
-        >>> from jaxadv.claims.claims import judge_all
+        >>> from jaxadv.claims.catalogue import judge_all
         >>> as_markdown(judge_all({}), {}, {}, "python report.py").splitlines()[0]
         '# The claims, and what the simulation says'
     """

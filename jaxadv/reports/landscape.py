@@ -2,18 +2,19 @@
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 import xarray as xr
 
-from jaxadv.claims.landscapes import NETWORKS, QUANTITIES, Direction, directions
-from jaxadv.claims.verdicts import LEAST_NETWORKS, Verdict
+from jaxadv.claims.landscapes import MoreRegularAtSmallerScale
+from jaxadv.claims.verdicts import LEAST_NETWORKS, Finding, Verdict
 from jaxadv.landscape.meshes import EULER
 from jaxadv.reports.claims import Figure, markdown_table, show
 from jaxadv.stats.cells import finished_networks
 from jaxadv.stats.intervals import Estimate, share
+from jaxadv.stats.landscapes import MEASURES, NETWORKS
 
 ONE_SCALE = ("training", "ratio")
 INTRODUCTION = """\
@@ -52,7 +53,7 @@ def as_markdown(
 
     Args:
         dataset: a survey's.
-        table: its `landscapes.tabulate`.
+        table: its `stats.landscapes.tabulate`.
         critical: what `run_critical` found, in some dimensions.
         figures: in their order.
         command: what wrote it.
@@ -62,8 +63,7 @@ def as_markdown(
     for settings, part in table.groupby(list(ONE_SCALE), sort=False):
         parts += [_heading(table, settings), _numbers(part)]
     parts += ["## Is a smaller scale more regular?", DIRECTIONS]
-    found = {name: list(directions(dataset, name)) for name in QUANTITIES}
-    parts += list(_directions(found))
+    parts += list(_verdicts(dataset))
     if critical:
         parts += ["## All critical points", CRITICAL, _critical(critical)]
     parts.append("## Figures")
@@ -90,50 +90,55 @@ def _heading(table: pd.DataFrame, settings: Any) -> str:
 
 
 def _numbers(part: pd.DataFrame) -> str:
-    """Quantities by scale."""
+    """Measures by scale."""
     scales = list(dict.fromkeys(zip(part.scale, part.kappa_0, strict=True)))
     head = ["", *(f"s = {s:g} (κ₀ {show(float(k))})" for s, k in scales)]
     rows = []
-    for name, quantity in QUANTITIES.items():
+    for name, measure in MEASURES.items():
         lines = part[part.quantity == name]
         columns = (lines[column] for column in ("value", "low", "high"))
         texts = [show(Estimate(*row)) for row in zip(*columns, strict=True)]
         if name == "maxima":
             means = lines["mean"]
             texts = [f"{text}, mean {show(mean)}" for text, mean in zip(texts, means, strict=True)]
-        rows.append([quantity.title, *texts])
+        rows.append([measure.title, *texts])
     return markdown_table(head, rows)
 
 
-def _directions(found: Mapping[str, Sequence[Direction]]) -> Iterator[str]:
-    """A table for each training and ratio, and what speaks against the claim."""
-    every = [direction for some in found.values() for direction in some]
-    settings = list(dict.fromkeys((d.training, d.ratio) for d in every))
-    for training, ratio in settings:
-        pairs = list(
-            dict.fromkeys(
-                (d.smaller, d.larger) for d in every if (d.training, d.ratio) == (training, ratio)
-            )
-        )
-        rows = []
-        for name, some in found.items():
-            own = [d for d in some if (d.training, d.ratio) == (training, ratio)]
-            rows.append([QUANTITIES[name].title, *(_verdict(d) for d in own)])
-        if len(settings) > 1:
+def _verdicts(dataset: xr.Dataset) -> Iterator[str]:
+    """A table for each training and ratio, and how many findings speak for the claim."""
+    findings = {name: list(MoreRegularAtSmallerScale(name).findings(dataset)) for name in MEASURES}
+    every = [finding for some in findings.values() for finding in some]
+    tables = list(dict.fromkeys(map(_table_of, every)))
+    for training, ratio in tables:
+        rows = {
+            MEASURES[name].title: {
+                finding.settings["scale"]: _tally(finding)
+                for finding in some
+                if _table_of(finding) == (training, ratio)
+            }
+            for name, some in findings.items()
+        }
+        if len(tables) > 1:
             yield f"**{NETWORKS[training].capitalize()}, ρ = {ratio:g}**"
-        yield markdown_table(["", *(f"{one:g} → {other:g}" for one, other in pairs)], rows)
-    counts = [sum(d.verdict == verdict for d in every) for verdict in Verdict]
+        head = next(iter(rows.values()))
+        yield markdown_table(["", *head], [[title, *row.values()] for title, row in rows.items()])
+    counts = [sum(finding.verdict == verdict for finding in every) for verdict in Verdict]
     yield (
         f"In all {counts[0]} of {len(every)} comparisons support the claim, {counts[1]} speak "
         f"against it, {counts[2]} are inconclusive."
     )
 
 
-def _verdict(direction: Direction) -> str:
-    counts = f"{direction.less_regular}:{direction.more_regular}"
-    if direction.verdict == Verdict.INCONCLUSIVE:
-        return counts
-    return f"**{'yes' if direction.verdict == Verdict.SUPPORTED else 'no'}** {counts}"
+def _table_of(finding: Finding) -> tuple[str, float]:
+    return finding.settings["training"], finding.settings["ratio"]
+
+
+def _tally(finding: Finding) -> str:
+    larger, smaller = list(finding.numbers.values())[:2]
+    if finding.verdict == Verdict.INCONCLUSIVE:
+        return f"{larger}:{smaller}"
+    return f"**{'yes' if finding.verdict == Verdict.SUPPORTED else 'no'}** {larger}:{smaller}"
 
 
 def _critical(datasets: Sequence[xr.Dataset]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from jaxadv.claims.training_rules import FasterAtSmallerScale
+from jaxadv.claims.training import FasterAtSmallerScale
 from jaxadv.claims.verdicts import LEAST_NETWORKS, Verdict
 from jaxadv.reports.claims import Figure, markdown_table, show
 from jaxadv.stats.cells import finished_networks

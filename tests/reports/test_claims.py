@@ -3,7 +3,7 @@
 import json
 import math
 
-from jaxadv.claims.claims import judge_all
+from jaxadv.claims.catalogue import judge_all
 from jaxadv.reports.claims import Figure, as_json, as_markdown
 from jaxadv.stats.intervals import Estimate
 from tests.synthetic import along, synthetic

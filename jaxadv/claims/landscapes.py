@@ -12,6 +12,9 @@ from jaxadv.stats.cells import cells, finished_networks
 from jaxadv.stats.intervals import network_medians
 from jaxadv.stats.landscapes import MEASURES
 
+# What a finding counts.
+COUNTS = ("networks with less regularity at the larger", "with more")
+
 
 @dataclass(frozen=True)
 class MoreRegularAtSmallerScale:
@@ -48,15 +51,10 @@ class MoreRegularAtSmallerScale:
             for comparison in compare_neighbours(
                 np.array(scales), np.array(values), rises=measure.rises
             ):
-                larger, smaller = comparison.test.larger, comparison.test.smaller
+                test = comparison.test
+                counts = (test.larger, test.smaller)[:: 1 if measure.rises else -1]
                 yield Finding(
                     {"training": training, "ratio": ratio, "scale": comparison.scales},
-                    {
-                        "networks with less regularity at the larger": (
-                            larger if measure.rises else smaller
-                        ),
-                        "with more": smaller if measure.rises else larger,
-                        "median difference": comparison.test.difference,
-                    },
+                    dict(zip(COUNTS, counts, strict=True)) | {"median difference": test.difference},
                     comparison.verdict,
                 )

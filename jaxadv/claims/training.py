@@ -30,6 +30,9 @@ THE_RATE_DECIDES = (
     "leave that out."
 )
 
+# What a finding counts.
+COUNTS = ("networks slower at the larger", "faster")
+
 
 @dataclass(frozen=True)
 class FasterAtSmallerScale:
@@ -70,10 +73,10 @@ class FasterAtSmallerScale:
             if (each.settings["ratio"] > 0) != self.attacked:
                 continue
             for comparison in compare_neighbours(each.scales, each.values):
+                test = comparison.test
                 numbers: dict[str, Number] = {
-                    "networks slower at the larger": comparison.test.larger,
-                    "faster": comparison.test.smaller,
-                    "median ratio": comparison.test.ratio,
+                    **dict(zip(COUNTS, (test.larger, test.smaller), strict=True)),
+                    "median ratio": test.ratio,
                 }
                 settings = {**each.settings, "scale": comparison.scales}
                 yield Finding(settings, numbers, comparison.verdict)

@@ -87,10 +87,10 @@ def plot_curvature(axes: Axes, dataset: xr.Dataset) -> Axes:
     return axes
 
 
-def plot_residuals(axes: Axes, traces: xr.Dataset) -> Axes:
+def plot_residuals(axes: Axes, dataset: xr.Dataset) -> Axes:
     """The residual against the step, a line per trial, coloured by scale; dots where trials end."""
-    for index, cell in enumerate(cells(traces)):
-        hue = colour(index, traces.sizes["cell"])
+    for index, cell in enumerate(cells(dataset)):
+        hue = colour(index, dataset.sizes["cell"])
         for line, residual in enumerate(cell.residual.values):
             length = int(np.isfinite(residual).sum())
             label = f"{cell.scale.item():g}" if line == 0 else None
@@ -99,7 +99,7 @@ def plot_residuals(axes: Axes, traces: xr.Dataset) -> Axes:
             axes.plot(steps[-1:], residual[length - 1 : length], "o", color=hue, ms=4)
     axes.set(xscale="log", yscale="log", xlabel="step", ylabel="residual")
     axes.legend(title="input scale", loc="lower left")
-    number = traces.sizes["network"]
+    number = dataset.sizes["network"]
     text = f"one trial on each of {number} random networks; the same networks at every scale"
     caption(axes, text)
     return axes

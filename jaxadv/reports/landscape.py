@@ -8,10 +8,19 @@ from typing import Any
 import pandas as pd
 import xarray as xr
 
-from jaxadv.claims.landscapes import MoreRegularAtSmallerScale
+from jaxadv.claims.landscapes import COUNTS, MoreRegularAtSmallerScale
 from jaxadv.claims.verdicts import LEAST_NETWORKS, Finding, Verdict
 from jaxadv.landscape.meshes import EULER
-from jaxadv.reports.claims import Figure, markdown_table, show
+from jaxadv.reports.markdown import (
+    document,
+    minutes,
+    show,
+    show_counts,
+    show_picture,
+    show_table,
+)
+from jaxadv.reports.notes import note_on_own_functions
+from jaxadv.reports.pictures import Picture
 from jaxadv.stats.cells import finished_networks
 from jaxadv.stats.intervals import Estimate, share
 from jaxadv.stats.landscapes import MEASURES, NETWORKS
@@ -46,7 +55,7 @@ def as_markdown(
     dataset: xr.Dataset,
     table: pd.DataFrame,
     critical: Sequence[xr.Dataset],
-    figures: Sequence[Figure],
+    pictures: Sequence[Picture],
     command: str,
 ) -> str:
     """The report.
@@ -55,20 +64,23 @@ def as_markdown(
         dataset: a survey's.
         table: its `stats.landscapes.tabulate`.
         critical: what `run_critical` found, in some dimensions.
-        figures: in their order.
+        pictures: in their order.
         command: what wrote it.
     """
-    parts = [f"# The landscape at each input scale\n\nWritten by `{command}`.", INTRODUCTION]
-    parts += [_what_was_run(dataset), "## Numbers", NUMBERS]
+    parts = [
+        INTRODUCTION,
+        _what_was_run(dataset),
+        note_on_own_functions(dataset, "The survey"),
+        "## Numbers",
+        NUMBERS,
+    ]
     for settings, part in table.groupby(list(ONE_SCALE), sort=False):
         parts += [_heading(table, settings), _numbers(part)]
-    parts += ["## Is a smaller scale more regular?", DIRECTIONS]
-    parts += list(_verdicts(dataset))
+    parts += ["## Is a smaller scale more regular?", DIRECTIONS, *_verdicts(dataset)]
     if critical:
         parts += ["## All critical points", CRITICAL, _critical(critical)]
-    parts.append("## Figures")
-    parts += [f"![{figure.caption}]({figure.file})\n\n*{figure.caption}*" for figure in figures]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    parts += ["## Figures", *map(show_picture, pictures)]
+    return document("The landscape at each input scale", command, parts)
 
 
 def _what_was_run(dataset: xr.Dataset) -> str:
@@ -78,7 +90,7 @@ def _what_was_run(dataset: xr.Dataset) -> str:
         f"{spec['data']}; {sizes['network']} networks × {sizes['example']} inputs × "
         f"{sizes['start']} starts in each of {sizes['cell']} cells; {spec['step']} steps of "
         f"{spec['step_size']:g}, to a residual of {spec['tolerance']:g} or {spec['max_steps']} "
-        f"steps. The survey took {dataset.attrs['seconds'] / 60:.1f} minutes; manifest.json has "
+        f"steps. The survey took {minutes([dataset]):.1f} minutes; manifest.json has "
         f"versions and machine."
     )
 
@@ -90,7 +102,7 @@ def _heading(table: pd.DataFrame, settings: Any) -> str:
 
 
 def _numbers(part: pd.DataFrame) -> str:
-    """Measures by scale."""
+    """A table of the measures by scale."""
     scales = list(dict.fromkeys(zip(part.scale, part.kappa_0, strict=True)))
     head = ["", *(f"s = {s:g} (κ₀ {show(float(k))})" for s, k in scales)]
     rows = []
@@ -102,7 +114,7 @@ def _numbers(part: pd.DataFrame) -> str:
             means = lines["mean"]
             texts = [f"{text}, mean {show(mean)}" for text, mean in zip(texts, means, strict=True)]
         rows.append([measure.title, *texts])
-    return markdown_table(head, rows)
+    return show_table(head, rows)
 
 
 def _verdicts(dataset: xr.Dataset) -> Iterator[str]:
@@ -113,7 +125,7 @@ def _verdicts(dataset: xr.Dataset) -> Iterator[str]:
     for training, ratio in tables:
         rows = {
             MEASURES[name].title: {
-                finding.settings["scale"]: _tally(finding)
+                finding.settings["scale"]: show_counts(finding, COUNTS)
                 for finding in some
                 if _table_of(finding) == (training, ratio)
             }
@@ -122,7 +134,7 @@ def _verdicts(dataset: xr.Dataset) -> Iterator[str]:
         if len(tables) > 1:
             yield f"**{NETWORKS[training].capitalize()}, ρ = {ratio:g}**"
         head = next(iter(rows.values()))
-        yield markdown_table(["", *head], [[title, *row.values()] for title, row in rows.items()])
+        yield show_table(["", *head], [[title, *row.values()] for title, row in rows.items()])
     counts = [sum(finding.verdict == verdict for finding in every) for verdict in Verdict]
     yield (
         f"In all {counts[0]} of {len(every)} comparisons support the claim, {counts[1]} speak "
@@ -132,13 +144,6 @@ def _verdicts(dataset: xr.Dataset) -> Iterator[str]:
 
 def _table_of(finding: Finding) -> tuple[str, float]:
     return finding.settings["training"], finding.settings["ratio"]
-
-
-def _tally(finding: Finding) -> str:
-    larger, smaller = list(finding.numbers.values())[:2]
-    if finding.verdict == Verdict.INCONCLUSIVE:
-        return f"{larger}:{smaller}"
-    return f"**{'yes' if finding.verdict == Verdict.SUPPORTED else 'no'}** {larger}:{smaller}"
 
 
 def _critical(datasets: Sequence[xr.Dataset]) -> str:
@@ -162,7 +167,7 @@ def _critical(datasets: Sequence[xr.Dataset]) -> str:
                     str(int(cell.missed.sum())), str(int(cell.strays.sum())),
                 ]
             )  # fmt: skip
-    return markdown_table(head, rows)
+    return show_table(head, rows)
 
 
 def caption_of(dataset: xr.Dataset, what: str) -> str:

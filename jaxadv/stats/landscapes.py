@@ -1,8 +1,8 @@
 """From a survey of landscapes to numbers with intervals."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ NETWORKS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Measure:
     """A number for each network and input.
 
@@ -157,10 +157,9 @@ def tabulate(dataset: xr.Dataset) -> pd.DataFrame:
         settings = {name: cell[name].item() for name in SURVEYED} | {"kappa_0": kappa_0_of(cell)}
         for name, measure in MEASURES.items():
             values = measure.of(cell)
-            middle = median(values)
             rows.append(
                 settings
-                | {"quantity": name, "value": middle.value, "low": middle.low, "high": middle.high}
+                | {"quantity": name, **dataclasses.asdict(median(values))}
                 | {"mean": float(np.nanmean(values)) if not np.isnan(values).all() else math.nan}
             )
     return pd.DataFrame(rows)

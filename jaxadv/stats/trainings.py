@@ -4,16 +4,19 @@ How fast training converges at two scales depends on how their learning rates ar
 (THEORY 7): one common rate, each scale's best one, or the same in units of the sharpness.
 """
 
+import dataclasses
+import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from jaxtyping import Float, Int
 
-from jaxadv.stats.intervals import network_medians
+from jaxadv.stats.cells import finished_networks
+from jaxadv.stats.intervals import median, network_medians
 
 Quantity = Literal["loss", "steps", "share"]
 Comparison = Literal["common", "best", "sharpness"]
@@ -27,19 +30,19 @@ COMPARISONS: dict[Comparison, str] = {
     "best": "each scale's best rate",
     "sharpness": "one rate in units of 1/λ₁",
 }
+# Robust losses, in units of the loss of the output 0, which knows nothing.
 TARGETS = (0.9, 0.7, 0.5)
-"""Robust losses over the loss of the output 0, which knows nothing."""
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Phase:
     """A part of training, from its start.
 
     Attributes:
-        name: in a word.
-        text: in some.
-        steps: after which it ends; None for the end of training.
-        target: the robust loss that steps are counted to, over the loss of the output 0.
+        name: one word, for the names of claims.
+        text: the phase in words, as rules and reports have it.
+        steps: the number of steps after which the phase ends; None for the end of training.
+        target: steps are counted until the robust loss is this many times the loss of the output 0.
     """
 
     name: str
@@ -48,7 +51,7 @@ class Phase:
     target: float
 
     def end(self, dataset: xr.Dataset) -> int | None:
-        """The step at which it ends; None where training was not that long."""
+        """The step at which the phase ends; None where training was shorter."""
         evaluations = dataset.evaluation.values
         if self.steps is None:
             return int(evaluations[-1])
@@ -105,7 +108,7 @@ def named(comparison: Comparison, rate: float | None) -> str:
     }[comparison]
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Series:
     """A quantity at each scale, for the same networks, with learning rates that are comparable.
 
@@ -170,6 +173,32 @@ def best_cells(dataset: xr.Dataset, own: np.ndarray, end: int) -> Int[np.ndarray
         ]
         chosen.append(np.array(best)[half])
     return np.array(chosen)
+
+
+def tabulate(dataset: xr.Dataset) -> pd.DataFrame:
+    """Every quantity in every phase and series, at each scale: medians with intervals.
+
+    Columns: comparison, optimizer, ratio, rate (NaN for the best), scale, phase, quantity, value,
+    low, high.
+
+    Raises:
+        ValueError: as `cells.finished_networks`.
+    """
+    finished, rows = finished_networks(dataset), []
+    for phase in PHASES:
+        end = phase.end(finished)
+        if end is None:
+            continue
+        for quantity, comparison in itertools.product(QUANTITIES, COMPARISONS):
+            values = measured(finished, quantity, phase, end)
+            for each in series(finished, values, comparison, end):
+                for scale, row in zip(each.scales, each.values, strict=True):
+                    rows.append(
+                        {"comparison": comparison, "rate": np.nan, **each.settings}
+                        | {"scale": float(scale), "phase": phase.name, "quantity": quantity}
+                        | dataclasses.asdict(median(row[:, None]))
+                    )
+    return pd.DataFrame(rows)
 
 
 def _pairs(dataset: xr.Dataset) -> Sequence[tuple[str, float]]:

@@ -1,10 +1,11 @@
 """The report on a survey has its numbers and its verdicts."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 
 from jaxadv.reports import landscape as landscape_report
-from jaxadv.reports.claims import Figure
+from jaxadv.reports.pictures import Picture
 from jaxadv.stats.landscapes import tabulate
 from tests.synthetic_survey import TOML, survey
 
@@ -19,8 +20,10 @@ def test_the_report_has_the_numbers_and_the_verdicts():
         attrs=dataset.attrs | {"landscape": TOML.replace("dim = 5", "dim = 3")},
     )
     critical.euler[0, 0] = 0
-    figures = [Figure("plane.png", "A plane.")]
-    text = landscape_report.as_markdown(dataset, tabulate(dataset), [critical], figures, "python x")
+    pictures = [Picture("plane.png", "A plane.", plt.figure)]
+    text = landscape_report.as_markdown(
+        dataset, tabulate(dataset), [critical], pictures, "python x"
+    )
     assert "**Adversarial training, ρ = 0.1**" in text
     assert "| distinct maxima found | 1 [1, 1], mean 1 | 2 [2, 2], mean 2 |" in text
     assert "| distinct maxima found | **yes** 40:0 | **yes** 40:0 | **yes** 40:0 |" in text

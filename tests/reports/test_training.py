@@ -7,7 +7,7 @@ import numpy as np
 from jaxadv.claims.catalogue import judge_all
 from jaxadv.reports import training as training_report
 from jaxadv.reports.claims import as_markdown
-from jaxadv.stats.trainings import PHASES, QUANTITIES
+from jaxadv.stats.trainings import PHASES, QUANTITIES, tabulate
 from jaxadv.training.evaluate import ACCURACIES
 from tests.synthetic import along, synthetic
 from tests.synthetic_training import decay, synthetic_training
@@ -32,7 +32,7 @@ def test_the_claims_report_has_the_kinds_that_there_are():
 
 def test_the_table_has_every_number_and_the_report_says_what_it_found():
     dataset = synthetic_training(FASTER, optimizers=("sgd", "adam"))
-    table = training_report.tabulate(dataset)
+    table = tabulate(dataset)
     # Per scale: phases × quantities × (sgd: 2 rates, best, 1 of sharpness; adam: 2, best) × ratios.
     assert len(table) == 3 * len(PHASES) * len(QUANTITIES) * (4 + 3) * 2
     text = training_report.as_markdown(dataset, table, [], "python scripts/train.py")
@@ -46,7 +46,7 @@ def test_the_table_has_every_number_and_the_report_says_what_it_found():
 def test_the_report_has_accuracies_only_where_there_are_any():
     dataset = synthetic_training(FASTER)
     without = dataset.assign({name: np.nan * dataset[name] for name in ACCURACIES})
-    table = training_report.tabulate(dataset)
+    table = tabulate(dataset)
     texts = [training_report.as_markdown(part, table, [], "") for part in (dataset, without)]
     assert ["| robust loss | clean accuracy |" in text for text in texts] == [True, False]
     assert "accuracy" not in texts[1]

@@ -80,10 +80,10 @@ class PolynomialGrowth:
                 "power law better in": law.power_wins,
             }
             slow = law.power_wins >= LEVEL or law.exponent.high < self.flat
-            found = verdict(
+            outcome = verdict(
                 supported=slow and not censored, against=law.power_wins <= 1 - LEVEL and not slow
             )
-            yield Finding(line.settings, numbers, found)
+            yield Finding(line.settings, numbers, outcome)
 
 
 def fit_for_growth(line: Line) -> Bool[np.ndarray, " size"]:
@@ -126,8 +126,8 @@ class Exponent:
                 continue
             sizes = np.log(fitted.sizes) if self.along == "tolerance" else fitted.sizes
             exponent = growth(sizes, fitted.values).exponent
-            found = verdict_near(exponent, self.expected, self.margin)
-            yield Finding(line.settings, {"exponent": exponent}, found)
+            outcome = verdict_near(exponent, self.expected, self.margin)
+            yield Finding(line.settings, {"exponent": exponent}, outcome)
 
 
 CLAIMS = (

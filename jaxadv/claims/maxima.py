@@ -61,15 +61,15 @@ class FailuresAreRare:
             del settings["width"]
             grows = rises < 1 - LEVEL
             enough = dataset.sizes["network"] >= LEAST_NETWORKS
-            found = verdict(
+            outcome = verdict(
                 supported=enough and wide.high < self.most and not grows,
                 against=enough and (wide.low > self.most or grows),
             )
-            yield Finding(settings, numbers, found)
+            yield Finding(settings, numbers, outcome)
 
 
 def has_kinks(dataset: xr.Dataset) -> bool:
-    """Whether certificates say nothing of any end, for the network has kinks there."""
+    """Whether some end has no certificate because the network has kinks there."""
     return bool((dataset.kind == Kind.NOT_SMOOTH).any())
 
 
@@ -109,16 +109,16 @@ class EndsAreMaxima:
                 yield Finding(settings_of(cell), converged, Verdict.INCONCLUSIVE)
                 continue
             all_maxima = (is_maximum(cell) | ~cell.reached).all(TRIALS).values
-            found = share(all_maxima[any_reached])
+            certified = share(all_maxima[any_reached])
             numbers = {
-                "networks with all ends certified": found,
+                "networks with all ends certified": certified,
                 "median distance": median(by_network(cell.distance)),
                 "converged trials": float(cell.reached.mean()),
             }
             yield Finding(
                 settings_of(cell),
                 numbers,
-                verdict(supported=found.low > self.least, against=found.high < self.least),
+                verdict(supported=certified.low > self.least, against=certified.high < self.least),
             )
 
 

@@ -151,8 +151,8 @@ class Agreement:
                 "converged trials": converged,
             }
             is_enough = converged >= LEAST_CONVERGED and known.any(axis=1).sum() >= LEAST_NETWORKS
-            found = verdict_near(ratio, 1.0, self.margin) if is_enough else Verdict.INCONCLUSIVE
-            yield Finding(settings_of(cell), numbers, found)
+            outcome = verdict_near(ratio, 1.0, self.margin) if is_enough else Verdict.INCONCLUSIVE
+            yield Finding(settings_of(cell), numbers, outcome)
 
 
 CLAIMS = (

@@ -62,8 +62,10 @@ def compare(
     p_for, p_against = (test.p_larger, test.p_smaller)[:: 1 if rises else -1]
     is_enough = test.larger + test.smaller >= LEAST_NETWORKS
     level = (1 - LEVEL) / 2
-    found = verdict(supported=is_enough and p_for < level, against=is_enough and p_against < level)
-    return Comparison(*scales, test, found)
+    outcome = verdict(
+        supported=is_enough and p_for < level, against=is_enough and p_against < level
+    )
+    return Comparison(*scales, test, outcome)
 
 
 def compare_neighbours(

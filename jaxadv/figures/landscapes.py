@@ -11,7 +11,7 @@ from matplotlib.patches import Circle, Patch
 
 from jaxadv.figures.panels import REGULAR, ROUGH, colour_of
 from jaxadv.figures.spheres import OUTLINED
-from jaxadv.figures.style import WIDTH, colour, points
+from jaxadv.figures.style import WIDTH, colour, headline, points
 from jaxadv.stats.cells import kappa_0_of
 from jaxadv.stats.intervals import Estimate
 from jaxadv.stats.landscapes import MEASURES, NETWORKS
@@ -150,10 +150,18 @@ def plot_measure(axes: Axes, table: pd.DataFrame, name: str) -> Axes:
     trainings = list(dict.fromkeys(part.training))
     for index, training in enumerate(trainings):
         line = part.query("training == @training and value == value").sort_values("kappa_0")
-        found = [Estimate(*row) for row in line[["value", "low", "high"]].itertuples(index=False)]
+        columns = line[["value", "low", "high"]]
+        estimates = [Estimate(*row) for row in columns.itertuples(index=False)]
         hue = "black" if len(trainings) == 1 else colour(index, len(trainings))
         points(
-            axes, line.kappa_0, found, color=hue, marker="o", ms=4, ls="-", label=NETWORKS[training]
+            axes,
+            line.kappa_0,
+            estimates,
+            color=hue,
+            marker="o",
+            ms=4,
+            ls="-",
+            label=NETWORKS[training],
         )
     axes.set(xscale="log")
     if name in COUNTED:
@@ -180,7 +188,7 @@ def plot_overview(table: pd.DataFrame, caption: str) -> Figure:
     if len(trainings) > 1:
         handles, names = [*handles, *lines], [*names, *trainings]
     figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize=9)
-    figure.suptitle(caption, fontsize=9, x=0.01, ha="left", color="0.35")
+    headline(figure, caption)
     return figure
 
 

@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jaxadv.figures.style import WIDTH
+from jaxadv.figures.style import WIDTH, headline
 from jaxadv.stats.cells import cells, kappa_0_of
 from jaxadv.stats.landscapes import NETWORKS
 
@@ -87,7 +87,7 @@ def panels(
                 xycoords="axes fraction", textcoords="offset points", rotation=90, ha="right",
                 va="center", ma="center", fontsize=9, weight="bold",
             )  # fmt: skip
-    figure.suptitle(caption, fontsize=9, x=0.01, ha="left", color="0.35")
+    headline(figure, caption)
     return figure
 
 

@@ -152,12 +152,12 @@ def _critical(datasets: Sequence[xr.Dataset]) -> str:
         "starts", "certified", "missed", "strays",
     ]  # fmt: skip
     rows = []
-    for found in datasets:
-        dim = tomllib.loads(found.attrs["landscape"])["dim"]
-        for row in range(found.sizes["cell"]):
-            cell = found.isel(cell=row)
+    for dataset in datasets:
+        dim = tomllib.loads(dataset.attrs["landscape"])["dim"]
+        for row in range(dataset.sizes["cell"]):
+            cell = dataset.isel(cell=row)
             holds = (cell.settled.values == 1) & (cell.euler.values == EULER[dim])
-            starts = json.loads(found.attrs["identity"])["ascents"]
+            starts = json.loads(dataset.attrs["identity"])["ascents"]
             counts = [str(int(cell[name].sum())) for name in ("maxima", "saddles", "minima")]
             rows.append(
                 [

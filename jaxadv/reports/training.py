@@ -154,13 +154,13 @@ def _numbers(table: pd.DataFrame, dataset: xr.Dataset) -> Iterator[str]:
         for settings in part[keys].drop_duplicates().itertuples(index=False):
             comparison, optimizer, rate, ratio = settings
             same_rate = part.rate.isna() if np.isnan(rate) else part.rate == rate
-            own = part[same_rate].query(
+            line = part[same_rate].query(
                 "comparison == @comparison and optimizer == @optimizer and ratio == @ratio"
             )
-            lines = own.set_index("scale")
-            cells = [Estimate(*lines.loc[scale, ["value", "low", "high"]]) for scale in scales]
+            by_scale = line.set_index("scale")[["value", "low", "high"]]
+            estimates = [Estimate(*by_scale.loc[scale]) for scale in scales]
             name = f"{optimizer}, {named(comparison, rate)}"
-            rows.append([name, f"{ratio:g}", *(show(cell) for cell in cells)])
+            rows.append([name, f"{ratio:g}", *map(show, estimates)])
         yield f"**Robust loss after {phase.end(dataset)} steps**"
         yield show_table(["", "ρ", *(f"s = {scale:g}" for scale in scales)], rows)
 
@@ -175,12 +175,12 @@ def _ends(dataset: xr.Dataset) -> Iterator[str]:
     columns = ["clean_loss", "robust_loss", *accuracies]
     pairs = dict.fromkeys(zip(dataset.optimizer.values, dataset.ratio.values, strict=True))
     for optimizer, ratio in pairs:
-        own = (dataset.optimizer.values == optimizer) & (dataset.ratio.values == ratio)
-        for cells in best_cells(dataset, own, end):
+        chosen = (dataset.optimizer.values == optimizer) & (dataset.ratio.values == ratio)
+        for cells in best_cells(dataset, chosen, end):
 
             def middle(values: xr.DataArray, cells: np.ndarray = cells) -> str:
-                own = values.transpose("cell", "network", ...).values[cells, networks]
-                return show(median(own.reshape(len(cells), -1).astype(float)).value)
+                best = values.transpose("cell", "network", ...).values[cells, networks]
+                return show(median(best.reshape(len(best), -1).astype(float)).value)
 
             rows.append([
                 str(optimizer), f"{ratio:g}", f"{dataset.scale.values[cells[0]]:g}",

@@ -77,10 +77,10 @@ def loss_spread(cell: xr.Dataset) -> Values:
         groups: Int[np.ndarray, " start"], losses: Float[np.ndarray, " start"], centre: float
     ) -> float:
         # Of the first start in each maximum, so that one maximum has no spread at all.
-        found = losses[groups[groups >= 0]]
-        if not found.size:
+        ends = losses[groups[groups >= 0]]
+        if not ends.size:
             return math.nan
-        return float((found - found.max()).std() / (found.max() - centre))
+        return float((ends - ends.max()).std() / (ends.max() - centre))
 
     return _over_starts((cell.maximum, cell.loss_maximum, cell.loss_centre), spread)
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import xarray as xr
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from jaxadv.stats.cells import finished_networks
 from jaxadv.stats.intervals import median, network_medians
@@ -95,7 +95,7 @@ def measured(
 
 
 def named(comparison: Comparison, rate: float | None) -> str:
-    """A comparison, with its rate if it is of one.
+    """A comparison in words, with its rate where it has one.
 
     Example:
         >>> named("sharpness", 0.3)
@@ -113,7 +113,7 @@ class Series:
     """A quantity at each scale, for the same networks, with learning rates that are comparable.
 
     Attributes:
-        settings: optimiser, ratio, and the rate, if it is one.
+        settings: optimiser, ratio, and the rate where there is one for all scales.
         scales: ascending.
         values: of each network.
         cells: which cell of the dataset each value is from.
@@ -137,21 +137,23 @@ def series(
         end: the step at which a best rate is the best.
     """
     for optimizer, ratio in _pairs(dataset):
-        own = (dataset.optimizer.values == optimizer) & (dataset.ratio.values == ratio)
+        chosen = (dataset.optimizer.values == optimizer) & (dataset.ratio.values == ratio)
         settings = {"optimizer": optimizer, "ratio": ratio}
         if comparison == "best":
-            yield _series(dataset, values, settings, best_cells(dataset, own, end))
+            yield _series(dataset, values, settings, best_cells(dataset, chosen, end))
             continue
         unit = "absolute" if comparison == "common" else "sharpness"
-        own &= dataset.unit.values == unit
-        for rate in np.unique(dataset.rate.values[own]).tolist():
-            rows = np.flatnonzero(own & (dataset.rate.values == rate))
+        chosen &= dataset.unit.values == unit
+        for rate in np.unique(dataset.rate.values[chosen]).tolist():
+            rows = np.flatnonzero(chosen & (dataset.rate.values == rate))
             rows = rows[np.argsort(dataset.scale.values[rows])]
             every = np.repeat(rows[:, None], dataset.sizes["network"], axis=1)
             yield _series(dataset, values, {**settings, "rate": rate}, every)
 
 
-def best_cells(dataset: xr.Dataset, own: np.ndarray, end: int) -> Int[np.ndarray, "scale network"]:
+def best_cells(
+    dataset: xr.Dataset, chosen: Bool[np.ndarray, " cell"], end: int
+) -> Int[np.ndarray, "scale network"]:
     """The cell with each scale's best rate, chosen on other networks than it is used for.
 
     Networks of even number take the rate with the lowest median robust loss on those of odd
@@ -159,20 +161,20 @@ def best_cells(dataset: xr.Dataset, own: np.ndarray, end: int) -> Int[np.ndarray
 
     Args:
         dataset: a finished experiment.
-        own: which cells to choose from.
+        chosen: which cells to choose from.
         end: the step at which the loss is looked at.
     """
     losses = robust_losses(dataset).sel(evaluation=end).values
     half = np.arange(dataset.sizes["network"]) % 2
-    chosen = []
-    for scale in np.unique(dataset.scale.values[own]):
-        rows = np.flatnonzero(own & (dataset.scale.values == scale))
+    every = []
+    for scale in np.unique(dataset.scale.values[chosen]):
+        rows = np.flatnonzero(chosen & (dataset.scale.values == scale))
         best = [
             rows[np.nan_to_num(network_medians(losses[rows][:, half != side]), nan=np.inf).argmin()]
             for side in (0, 1)
         ]
-        chosen.append(np.array(best)[half])
-    return np.array(chosen)
+        every.append(np.array(best)[half])
+    return np.array(every)
 
 
 def tabulate(dataset: xr.Dataset) -> pd.DataFrame:

@@ -48,13 +48,11 @@ class MoreRegularAtSmallerScale:
             rows.setdefault(key, []).append((cell.scale.item(), network_medians(measure.of(cell))))
         for (training, ratio), medians in sorted(rows.items()):
             scales, values = zip(*sorted(medians, key=lambda row: row[0]), strict=True)
-            for comparison in compare_neighbours(
-                np.array(scales), np.array(values), rises=measure.rises
-            ):
-                test = comparison.test
+            for pair in compare_neighbours(np.array(scales), np.array(values), rises=measure.rises):
+                test = pair.test
                 counts = (test.larger, test.smaller)[:: 1 if measure.rises else -1]
                 yield Finding(
-                    {"training": training, "ratio": ratio, "scale": comparison.scales},
+                    {"training": training, "ratio": ratio, "scale": pair.scales},
                     dict(zip(COUNTS, counts, strict=True)) | {"median difference": test.difference},
-                    comparison.verdict,
+                    pair.verdict,
                 )

@@ -16,8 +16,8 @@ ENOUGH = f"at least {LEAST_NETWORKS} networks that differ"
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Two scales and what the networks say about them.
+class Neighbours:
+    """Two neighbouring scales, and what the networks say about them.
 
     Attributes:
         smaller: the smaller scale.
@@ -43,7 +43,7 @@ def compare(
     at_larger: Float[np.ndarray, " network"],
     *,
     rises: bool = True,
-) -> Comparison:
+) -> Neighbours:
     """Are the networks' values larger at the larger scale? By `TEST`, on `ENOUGH` networks.
 
     Args:
@@ -65,7 +65,7 @@ def compare(
     outcome = verdict(
         supported=is_enough and p_for < level, against=is_enough and p_against < level
     )
-    return Comparison(*scales, test, outcome)
+    return Neighbours(*scales, test, outcome)
 
 
 def compare_neighbours(
@@ -73,7 +73,7 @@ def compare_neighbours(
     values: Float[np.ndarray, "scale network"],
     *,
     rises: bool = True,
-) -> Iterator[Comparison]:
+) -> Iterator[Neighbours]:
     """Compare every scale with the next one.
 
     Args:

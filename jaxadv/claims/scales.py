@@ -74,20 +74,20 @@ class RisesWithScale:
             first, second = (
                 np.where(r, x, np.inf) for r, x in zip(reached, (first, second), strict=True)
             )
-        comparison = compare(
+        pair = compare(
             (left.scale.item(), right.scale.item()),
             network_medians(first),
             network_medians(second),
         )
-        test = comparison.test
+        test = pair.test
         numbers: dict[str, Number] = {
             "κ₀ at the larger": kappa_0,
             "networks with more": test.larger,
             "with less": test.smaller,
             **({"median difference": test.difference} if ends else {"median ratio": test.ratio}),
         }
-        settings = settings_of(left) | {"scale": comparison.scales}
-        return Finding(settings, numbers, comparison.verdict)
+        settings = settings_of(left) | {"scale": pair.scales}
+        return Finding(settings, numbers, pair.verdict)
 
 
 CLAIMS = (

@@ -39,10 +39,11 @@ class FasterAtSmallerScale:
     """Does adversarial training converge faster at the smaller of two scales, in a phase?
 
     Attributes:
-        quantity: what is smaller where it does.
-        comparison: of the learning rates.
-        phase: of training.
-        attacked: whether training is adversarial; the claim is on that, the other is the control.
+        quantity: what is compared; less of it is faster.
+        comparison: how learning rates are compared.
+        phase: the part of training that is looked at.
+        attacked: whether to look at adversarial training, which the claim is about, or at clean
+            training, the control.
     """
 
     quantity: Quantity
@@ -64,7 +65,7 @@ class FasterAtSmallerScale:
         )
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
-        """A finding for each two neighbouring scales of each series of adversarial training."""
+        """A finding for each two neighbouring scales of each series."""
         end = self.phase.end(dataset)
         if end is None:
             return
@@ -72,14 +73,14 @@ class FasterAtSmallerScale:
         for each in series(dataset, values, self.comparison, end):
             if (each.settings["ratio"] > 0) != self.attacked:
                 continue
-            for comparison in compare_neighbours(each.scales, each.values):
-                test = comparison.test
+            for pair in compare_neighbours(each.scales, each.values):
+                test = pair.test
                 numbers: dict[str, Number] = {
                     **dict(zip(COUNTS, (test.larger, test.smaller), strict=True)),
                     "median ratio": test.ratio,
                 }
-                settings = {**each.settings, "scale": comparison.scales}
-                yield Finding(settings, numbers, comparison.verdict)
+                settings = {**each.settings, "scale": pair.scales}
+                yield Finding(settings, numbers, pair.verdict)
 
 
 def _claims(name: str, title: str, reading: str, quantities: Sequence[Quantity]) -> list[Claim]:

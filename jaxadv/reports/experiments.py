@@ -36,7 +36,10 @@ def open_experiments(folder: Path) -> tuple[dict[str, xr.Dataset], list[str]]:
             opened = open_training if OF_TRAININGS in identity else open_sweep
             datasets[name] = opened(path)
     if not datasets:
-        raise ValueError(f"folder: no sweep in {str(folder)!r}; --run scripts/configs runs some")
+        others = f" ({'; '.join(left_out)})" if left_out else ""
+        raise ValueError(
+            f"folder: no sweep in {str(folder)!r}{others}; --run scripts/configs runs some"
+        )
     begun = [name for name, dataset in datasets.items() if dataset.complete.all("cell").any()]
     left_out += [
         f"{name}, of which no network was run in every cell yet"

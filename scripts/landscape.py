@@ -9,28 +9,26 @@ import matplotlib as mpl
 mpl.use("Agg")
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-import matplotlib.figure
-import pandas as pd
 import xarray as xr
 
 import jaxadv as ja
 from jaxadv import cli
-from jaxadv.claims import landscapes
 from jaxadv.cli import Option
-from jaxadv.figures import landscapes as plots
-from jaxadv.figures import spheres as sphere_plots
-from jaxadv.figures.panels import panels
-from jaxadv.figures.style import save
 from jaxadv.grid.places import Place, place
-from jaxadv.landscape import spheres, views
+from jaxadv.landscape import views
 from jaxadv.problems.names import suggest
 from jaxadv.reports import landscape as landscape_report
-from jaxadv.reports.claims import Figure
-from jaxadv.reports.landscape import caption_of
+from jaxadv.reports.landscape_pictures import (
+    NUM_ASCENTS,
+    PLANES,
+    find_critical,
+    landscape_pictures,
+)
+from jaxadv.reports.pictures import save_pictures
+from jaxadv.stats import landscapes
 
 DESCRIPTION = """The landscape of the adversarial loss around inputs of two-layer networks, side by
 side at several input scales: is it more regular at the smaller ones?
@@ -53,21 +51,6 @@ OPTIONS = {
     "ascents": Option("ascents in the histogram of final losses; 10000 by default", "N"),
     "plane": Option("directions of the plane: pca (of ascents, the default) or gradient", "NAME"),
 }
-SPHERE = "The loss on the whole sphere of perturbations in three dimensions."
-CIRCLE = "The loss around the circle of perturbations in two dimensions."
-PLANES = {
-    "pca": "The loss in the plane through the best maximum in which ascents spread most; their "
-    "paths are projected on it.",
-    "gradient": "The loss in the plane through the best maximum along the first gradient and a "
-    "random direction; the paths of ascents are projected on it.",
-}
-ASCENTS = "The loss along ascents from random starts at one input."
-ARCS = "The loss along great circles between maxima."
-LOSSES = "The losses in which ascents end."
-SPECTRUM = (
-    "Curvatures along the sphere at the best maximum (grey), and the mean field's semicircle. At a "
-    "maximum all are left of the dotted line; those further down than the axis are left out."
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +64,7 @@ class Extent:
     """
 
     critical: int = 2
-    ascents: int = 10_000
+    ascents: int = NUM_ASCENTS
     plane: views.Directions = "pca"
 
 
@@ -119,13 +102,13 @@ def report(spec: ja.Landscape, extent: Extent, dataset: xr.Dataset, folder: Plac
     table = landscapes.tabulate(dataset)
     critical = list(find_critical(spec, extent.critical, folder))
     write(folder / "numbers.csv", table.to_csv(index=False))
-    figures = []
-    for name, caption, draw in drawings(spec, extent, dataset, table):
-        save(folder / f"{name}.png", draw)
-        figures.append(Figure(f"{name}.png", caption))
-        print(folder / f"{name}.png", flush=True)
+    drawn = landscape_pictures(spec, dataset, table, plane=extent.plane, num_ascents=extent.ascents)
+    pictures = []
+    for picture in save_pictures(drawn, folder):
+        pictures.append(picture)
+        print(folder / picture.file, flush=True)
     again = cli.command(without=["--fresh"])
-    text = landscape_report.as_markdown(dataset, table, critical, figures, again)
+    text = landscape_report.as_markdown(dataset, table, critical, pictures, again)
     write(folder / "landscape.md", text)
 
 
@@ -133,72 +116,6 @@ def write(path: Place, text: str) -> None:
     """Write a text, and say where."""
     path.write_text(text, encoding="utf-8")
     print(path, flush=True)
-
-
-def find_critical(spec: ja.Landscape, networks: int, folder: Place) -> Iterator[xr.Dataset]:
-    """All critical points on circles and spheres, of random networks at the same scales."""
-    if networks and is_random(spec):
-        for dim in (2, 3):
-            smaller = dataclasses.replace(spec, dims=dim, networks=networks)
-            yield ja.run_critical(smaller, str(folder / f"critical-{dim}d")).load()
-
-
-def is_random(spec: ja.Landscape) -> bool:
-    """Whether there is nothing but random networks on simulated inputs, in any dimension."""
-    return spec.real_examples is None
-
-
-def drawings(
-    spec: ja.Landscape, extent: Extent, dataset: xr.Dataset, table: pd.DataFrame
-) -> Iterator[tuple[str, str, Callable[[], matplotlib.figure.Figure]]]:
-    """The figures: file, caption, and what draws it."""
-    sizes = dataset.sizes
-    numbers = (
-        f"medians with 95% intervals over n = {sizes['network']} networks, "
-        f"{sizes['example']} inputs × {sizes['start']} starts each"
-    )
-    text = "What tells of regularity, against κ₀."
-    line = caption_of(dataset, numbers)
-    yield "overview", text, lambda: plots.plot_overview(table, line)
-    if is_random(spec):
-        ball = spheres.view_sphere(dataclasses.replace(spec, dims=3))
-        line = caption_of(ball, "the whole sphere; △ maxima, × saddles, ▼ minima, lines: ascents")
-        yield (
-            "sphere",
-            SPHERE,
-            partial(
-                panels, ball, sphere_plots.draw_sphere, line, aspect=0.6, projection="mollweide"
-            ),
-        )
-        ring = spheres.view_circle(dataclasses.replace(spec, dims=2))
-        line = caption_of(ring, "the whole circle; colours: in which maximum ascent ends")
-        yield (
-            "circle",
-            CIRCLE,
-            partial(panels, ring, sphere_plots.draw_circle, line, aspect=0.55, share=True),
-        )
-    view = views.view_plane(spec, extent.plane)
-    line = caption_of(
-        view, f"{views.NUM_PATHS} ascents; ☆ the best maximum; black: the ball's edge"
-    )
-    yield "plane", PLANES[extent.plane], partial(panels, view, plots.draw_plane, line, aspect=0.95)
-    view = views.view_ascents(spec)
-    line = caption_of(view, f"{views.NUM_PATHS} ascents at one input of one network")
-    yield (
-        "ascents",
-        ASCENTS,
-        partial(panels, view, plots.draw_ascents, line, aspect=0.55, share=True),
-    )
-    view = views.view_arcs(spec)
-    line = caption_of(view, f"from the best maximum to the first {views.NUM_ARCS} others found")
-    yield "arcs", ARCS, partial(panels, view, plots.draw_arcs, line, aspect=0.55, share=True)
-    view = views.view_losses(spec, extent.ascents)
-    line = caption_of(view, f"{extent.ascents:,} ascents at one input; hollow: not certified")
-    yield "losses", LOSSES, partial(panels, view, plots.draw_losses, line, aspect=0.55, share=True)
-    line = caption_of(
-        dataset, f"at the best maximum of {sizes['network']} × {sizes['example']} inputs"
-    )
-    yield "spectrum", SPECTRUM, partial(panels, dataset, plots.draw_spectrum, line, aspect=0.5)
 
 
 if __name__ == "__main__":

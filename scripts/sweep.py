@@ -18,12 +18,10 @@ import xarray as xr
 import jaxadv as ja
 from jaxadv import cli
 from jaxadv.cli import Option
-from jaxadv.figures import sweeps as plots
-from jaxadv.figures.style import alone, save
 from jaxadv.grid.places import Place, place
 from jaxadv.reports import sweep as summary
-from jaxadv.stats import cells
-from jaxadv.sweeps.traces import run_traces
+from jaxadv.reports.pictures import save_pictures
+from jaxadv.reports.sweep_pictures import sweep_pictures
 
 DESCRIPTION = """Projected gradient ascent on random two-layer networks, over a grid of settings:
 how many steps until a local maximum is found, and is it one?
@@ -99,27 +97,9 @@ def report(dataset: xr.Dataset, sweep: ja.Sweep, folder: Place) -> None:
     for note in summary.notes(dataset):
         print(note, flush=True)
     (folder / "summary.csv").write_text(table.to_csv(index=False), encoding="utf-8")
-    for path in [folder / "summary.csv", folder / "manifest.json", *draw(dataset, sweep, folder)]:
-        print(path)
-
-
-def draw(dataset: xr.Dataset, sweep: ja.Sweep, folder: Place) -> list[Place]:
-    """Three figures for each family of cells that differ in scale alone."""
-    # No further than the longest trial: recording takes every step of the budget it is given.
-    longest = int(dataset.num_steps.max())
-    traces = run_traces(sweep, max_steps=longest).assign_coords(dataset.coords)
-    drawings = {
-        "steps": (plots.plot_steps, dataset),
-        "curvature": (plots.plot_curvature, dataset),
-        "residuals": (plots.plot_residuals, traces),
-    }
-    paths = []
-    for name, (plot, source) in drawings.items():
-        for settings, family in cells.families(source):
-            label = "".join(f"-{key}-{value}" for key, value in settings.items()).replace(":", ".")
-            paths.append(folder / f"{name}{label}.png")
-            save(paths[-1], alone(lambda axes, plot=plot, family=family: plot(axes, family)))
-    return paths
+    pictures = save_pictures(sweep_pictures(sweep, dataset), folder)
+    for file in ["summary.csv", "manifest.json", *(picture.file for picture in pictures)]:
+        print(folder / file)
 
 
 if __name__ == "__main__":

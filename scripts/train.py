@@ -14,15 +14,15 @@ import xarray as xr
 
 import jaxadv as ja
 from jaxadv import cli
-from jaxadv.claims.claims import claims_on
+from jaxadv.claims.catalogue import claims_on
 from jaxadv.claims.judgements import judge
 from jaxadv.cli import Option
-from jaxadv.figures.style import save
 from jaxadv.grid.places import Place, place
 from jaxadv.reports import training as training_report
-from jaxadv.reports.claims import Figure
-from jaxadv.reports.training_pictures import drawings
+from jaxadv.reports.pictures import save_pictures
+from jaxadv.reports.training_pictures import training_pictures
 from jaxadv.stats.cells import finished_networks
+from jaxadv.stats.trainings import tabulate
 
 DESCRIPTION = """Adversarial training of two-layer networks at several input scales, learning rates
 and seeds at once: does a smaller scale converge faster, and for how long?
@@ -54,15 +54,14 @@ def main(args: Sequence[str] | None = None) -> None:
 
 def report(dataset: xr.Dataset, folder: Place) -> None:
     """Write the table, the figures and the report; print the verdicts."""
-    table = training_report.tabulate(dataset)
+    table = tabulate(dataset)
     write(folder / "numbers.csv", table.to_csv(index=False))
-    figures = []
-    for name, caption, draw in drawings(dataset):
-        save(folder / f"{name}.png", draw)
-        figures.append(Figure(f"{name}.png", caption))
-        print(folder / f"{name}.png", flush=True)
+    pictures = []
+    for picture in save_pictures(training_pictures(dataset), folder):
+        pictures.append(picture)
+        print(folder / picture.file, flush=True)
     again = cli.command(without=["--fresh"])
-    write(folder / "training.md", training_report.as_markdown(dataset, table, figures, again))
+    write(folder / "training.md", training_report.as_markdown(dataset, table, pictures, again))
     datasets = {"training": dataset}
     for claim in claims_on(datasets):
         print(f"{claim.name:<16}{judge(claim, datasets).verdict:<16}{claim.title}")

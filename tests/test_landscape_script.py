@@ -32,12 +32,12 @@ def here(tmp_path, monkeypatch):
 
 
 def test_it_writes_tables_and_a_report(script, here, capsys, monkeypatch):
-    whole = script.drawings
+    whole = script.landscape_pictures
 
-    def first(*args):
-        yield next(whole(*args))
+    def first(*args, **settings):
+        yield next(whole(*args, **settings))
 
-    monkeypatch.setattr(script, "drawings", first)
+    monkeypatch.setattr(script, "landscape_pictures", first)
     script.main([*TINY, "--critical", "0", "--store", "run"])
     assert (here / "run" / "overview.png").read_bytes().startswith(b"\x89PNG")
     text = (here / "run" / "landscape.md").read_text()

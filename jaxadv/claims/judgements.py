@@ -8,16 +8,16 @@ import xarray as xr
 from jaxadv.claims.verdicts import Finding, Rule, Verdict, verdict
 from jaxadv.stats.cells import finished_networks
 
+# A rule holds with at most this share of its decided findings against it,
 MOST_AGAINST = 0.05
-"""Of the decided findings: so many exceptions a claim may have."""
+# and with at least this share of all findings decided.
 LEAST_DECIDED = 0.5
-"""Of all findings."""
+# How findings become one verdict.
 OVERALL = (
     f"A rule holds if at least {LEAST_DECIDED:.0%} of its findings are decided, and at most "
     f"{MOST_AGAINST:.0%} of those speak against it; it fails if more do. A claim is supported if "
     "all its rules hold, not supported if any fails, and else inconclusive."
 )
-"""How findings become one verdict."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Claim:
         paper: what the paper's abstract says; empty for predictions of our own.
         reading: what we take it to mean, or what we predict.
         rules: each gives findings; all must hold.
-        limits: what a verdict does not say.
-        where: settings of the cells that it speaks of; all, if empty.
+        limits: what a verdict on it does not say.
+        where: settings of the cells that it is about; empty for all cells.
         experiment: the kind of experiment that it is asked of, by the key of its manifest.
     """
 
@@ -108,10 +108,10 @@ def judge(claim: Claim, datasets: Mapping[str, xr.Dataset]) -> Judgement:
             Ruling(
                 rule,
                 tuple(
-                    (name, found)
+                    (name, finding)
                     for name, part in parts.items()
                     if part.sizes["cell"]
-                    for found in rule.findings(part)
+                    for finding in rule.findings(part)
                 ),
             )
             for rule in claim.rules

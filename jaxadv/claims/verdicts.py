@@ -10,11 +10,10 @@ from typing import Any, Protocol, runtime_checkable
 
 import xarray as xr
 
-from jaxadv.stats.fits import Paired
-from jaxadv.stats.intervals import LEVEL, Estimate
+from jaxadv.stats.intervals import Estimate
 
+# With fewer, nothing is concluded: the percentiles of a bootstrap would mean little.
 LEAST_NETWORKS = 30
-"""With fewer, nothing is concluded: the percentiles of a bootstrap would mean little."""
 
 
 class Verdict(enum.StrEnum):
@@ -32,19 +31,15 @@ def verdict(*, supported: bool, against: bool) -> Verdict:
     return Verdict.NOT_SUPPORTED if against else Verdict.INCONCLUSIVE
 
 
-def sign_test(test: Paired, *, larger: bool = True) -> Verdict:
-    """Whether one side is surely the larger: the two-sided sign test, of enough that differ.
+def verdict_near(estimate: Estimate, expected: float, margin: float) -> Verdict:
+    """Whether an interval lies within ``expected`` ± ``margin``, or outside of it.
 
-    Args:
-        test: of pairs of numbers.
-        larger: whether the claim is that the second ones are larger; else that they are smaller.
+    Example:
+        >>> verdict_near(Estimate(1.0, 0.9, 1.2), 1.0, 0.1).value
+        'inconclusive'
     """
-    chances = (test.p_larger, test.p_smaller)[:: 1 if larger else -1]
-    decisive = test.larger + test.smaller >= LEAST_NETWORKS
-    level = (1 - LEVEL) / 2
-    return verdict(
-        supported=decisive and chances[0] < level, against=decisive and chances[1] < level
-    )
+    low, high = expected - margin, expected + margin
+    return verdict(supported=estimate.within(low, high), against=estimate.outside(low, high))
 
 
 Number = Estimate | float | int

@@ -7,8 +7,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
-from jaxadv.claims.agreement import gains
-from jaxadv.claims.rules import fails_on, fit_for_growth
+from jaxadv.claims.growth import fit_for_growth
+from jaxadv.claims.maxima import fails_on
+from jaxadv.claims.mean_field import gains
 from jaxadv.figures.style import LABELS, caption, colour, empty, points, ticks_at
 from jaxadv.stats.cells import (
     SETTINGS,
@@ -82,7 +83,7 @@ def _draw_law(axes: Axes, line: Line, along: Along, hue: Any) -> str:
 
 def _draw_mean_field(axes: Axes, members: xr.Dataset, along: Along, hue: Any) -> None:
     """The mean field's medians in the cells of a line where most trials converged."""
-    found: dict[float, float] = {}
+    medians: dict[float, float] = {}
     for cell in cells(members):
         kappa_0 = kappa_0_of(cell)
         if np.isnan(kappa_0):
@@ -90,10 +91,10 @@ def _draw_mean_field(axes: Axes, members: xr.Dataset, along: Along, hue: Any) ->
         kappa = float(curvature_ratio(kappa_0))
         expected = steps_of_spectrum(cell.tolerance.item(), gains(cell), kappa)
         if np.isfinite(expected).mean() > 0.5:
-            found[cell[along].item()] = float(np.nanmedian(expected))
-    sizes = sorted(found)
+            medians[cell[along].item()] = float(np.nanmedian(expected))
+    sizes = sorted(medians)
     look = "-" if along == "scale" else "x"
-    axes.plot(sizes, [found[size] for size in sizes], look, color=hue, ms=7, lw=1.5)
+    axes.plot(sizes, [medians[size] for size in sizes], look, color=hue, ms=7, lw=1.5)
 
 
 def plot_failures(axes: Axes, dataset: xr.Dataset) -> Axes:
@@ -108,7 +109,7 @@ def plot_failures(axes: Axes, dataset: xr.Dataset) -> Axes:
         scale, loss = family.scale.values[0].item(), family.loss.values[0]
         rank, filled = scales.index(scale), loss == "quadratic"
         shares = [share(fails_on(cell)) for cell in cells(family)]
-        most = max(most, *(found.high for found in shares))
+        most = max(most, *(estimate.high for estimate in shares))
         # A little apart, for many are 0.
         widths = family.width.values * 1.06 ** (2 * rank - len(scales) + 0.5 * (not filled))
         points(
@@ -129,7 +130,7 @@ def plot_distances(axes: Axes, datasets: Mapping[str, xr.Dataset]) -> Axes:
 
     One line for each scale, through the sweeps that differ in their tightest tolerance alone.
     """
-    found: dict[float, dict[float, Estimate]] = {}
+    distances: dict[float, dict[float, Estimate]] = {}
     shapes: dict[tuple[Any, ...], list[xr.Dataset]] = {}
     for dataset in map(finished_networks, datasets.values()):
         grid = tuple(tuple(dataset[name].values.tolist()) for name in SETTINGS)
@@ -138,16 +139,16 @@ def plot_distances(axes: Axes, datasets: Mapping[str, xr.Dataset]) -> Axes:
     for dataset in most:
         for cell in cells(typical(dataset, ("scale",)).isel(tolerance=-1)):
             distance = median(by_network(cell.distance))
-            found.setdefault(cell.scale.item(), {})[cell.tolerance.item()] = distance
+            distances.setdefault(cell.scale.item(), {})[cell.tolerance.item()] = distance
     if len(most) < 2:
         return empty(axes, "no sweeps that differ in their tightest tolerance alone")
-    for index, (scale, line) in enumerate(sorted(found.items())):
+    for index, (scale, line) in enumerate(sorted(distances.items())):
         tolerances = sorted(line)
         points(
-            axes, tolerances, [line[t] for t in tolerances], color=colour(index, len(found)),
+            axes, tolerances, [line[t] for t in tolerances], color=colour(index, len(distances)),
             marker="o", ms=5, ls="-", label=f"{scale:g}",
         )  # fmt: skip
-    ends = np.array([min(map(min, found.values())), max(map(max, found.values()))])
+    ends = np.array([min(map(min, distances.values())), max(map(max, distances.values()))])
     axes.plot(ends, ends, color="0.6", lw=1, ls=":", label="distance = tolerance")
     axes.set(xscale="log", yscale="log", xlabel="tightest tolerance")
     axes.set_ylabel("distance to the true maximum, in radii")

@@ -9,24 +9,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Patch
 
-from jaxadv.claims.landscapes import NETWORKS, QUANTITIES
 from jaxadv.figures.panels import REGULAR, ROUGH, colour_of
 from jaxadv.figures.spheres import OUTLINED
-from jaxadv.figures.style import WIDTH, colour, points
+from jaxadv.figures.style import WIDTH, colour, headline, points
 from jaxadv.stats.cells import kappa_0_of
 from jaxadv.stats.intervals import Estimate
+from jaxadv.stats.landscapes import MEASURES, NETWORKS
 from jaxadv.theory import curvature_ratio
 
 BINS = 80
+# The ends of the axis of tangent curvatures.
 SPECTRUM = (-3.0, 1.3)
-"""The axis of tangent curvatures."""
+# Measures on a logarithmic axis.
 COUNTED = ("maxima", "missed")
-"""Quantities on a logarithmic axis."""
+# The measures of the overview.
 SHOWN = (
     "maxima", "best_share", "step_cosine", "step_gain", "path_ratio", "barrier",
     "gradient_change", "loss_spread", "curvature_ratio",
 )  # fmt: skip
-"""The quantities of the overview."""
 
 
 def gained(losses: Float[np.ndarray, "..."], cell: xr.Dataset) -> Float[np.ndarray, "..."]:
@@ -138,22 +138,30 @@ def draw_spectrum(axes: Axes, cell: xr.Dataset) -> Axes:
     return _small(axes)
 
 
-def plot_quantity(axes: Axes, table: pd.DataFrame, name: str) -> Axes:
-    """One quantity against κ₀, a line for each training, on the colours of κ₀ below and above 1.
+def plot_measure(axes: Axes, table: pd.DataFrame, name: str) -> Axes:
+    """One measure against κ₀, a line for each training, on the colours of κ₀ below and above 1.
 
     Args:
         axes: where to draw.
         table: of `tabulate`.
-        name: of `QUANTITIES`.
+        name: of `MEASURES`.
     """
     part = table.query("quantity == @name and kappa_0 == kappa_0")
     trainings = list(dict.fromkeys(part.training))
     for index, training in enumerate(trainings):
         line = part.query("training == @training and value == value").sort_values("kappa_0")
-        found = [Estimate(*row) for row in line[["value", "low", "high"]].itertuples(index=False)]
+        columns = line[["value", "low", "high"]]
+        estimates = [Estimate(*row) for row in columns.itertuples(index=False)]
         hue = "black" if len(trainings) == 1 else colour(index, len(trainings))
         points(
-            axes, line.kappa_0, found, color=hue, marker="o", ms=4, ls="-", label=NETWORKS[training]
+            axes,
+            line.kappa_0,
+            estimates,
+            color=hue,
+            marker="o",
+            ms=4,
+            ls="-",
+            label=NETWORKS[training],
         )
     axes.set(xscale="log")
     if name in COUNTED:
@@ -163,15 +171,15 @@ def plot_quantity(axes: Axes, table: pd.DataFrame, name: str) -> Axes:
     if high > 1:
         axes.axvspan(max(1, low), high, color=ROUGH, alpha=0.12, lw=0)
     axes.set_xlim(low, high)
-    axes.set_title(QUANTITIES[name].title, fontsize=9)
+    axes.set_title(MEASURES[name].title, fontsize=9)
     return _small(axes)
 
 
 def plot_overview(table: pd.DataFrame, caption: str) -> Figure:
-    """The quantities of `SHOWN` side by side."""
+    """The measures of `SHOWN` side by side."""
     figure, axes = plt.subplots(3, 3, figsize=(WIDTH, 6.8), sharex=True)
     for place, name in zip(axes.flat, SHOWN, strict=True):
-        plot_quantity(place, table, name)
+        plot_measure(place, table, name)
     for place in axes[-1]:
         place.set_xlabel("κ₀", fontsize=9)
     handles = [Patch(color=hue, alpha=0.2) for hue in (REGULAR, ROUGH)]
@@ -180,7 +188,7 @@ def plot_overview(table: pd.DataFrame, caption: str) -> Figure:
     if len(trainings) > 1:
         handles, names = [*handles, *lines], [*names, *trainings]
     figure.legend(handles, names, loc="outside lower center", ncols=len(names), fontsize=9)
-    figure.suptitle(caption, fontsize=9, x=0.01, ha="left", color="0.35")
+    headline(figure, caption)
     return figure
 
 

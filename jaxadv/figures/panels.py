@@ -9,9 +9,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jaxadv.claims.landscapes import NETWORKS
-from jaxadv.figures.style import WIDTH
+from jaxadv.figures.style import WIDTH, headline
 from jaxadv.stats.cells import cells, kappa_0_of
+from jaxadv.stats.landscapes import NETWORKS
 
 # Okabe and Ito's colours for κ₀ below 1, κ₀ above 1, and cells without a prediction.
 REGULAR, ROUGH, UNKNOWN = "#0072B2", "#D55E00", "0.45"
@@ -87,7 +87,7 @@ def panels(
                 xycoords="axes fraction", textcoords="offset points", rotation=90, ha="right",
                 va="center", ma="center", fontsize=9, weight="bold",
             )  # fmt: skip
-    figure.suptitle(caption, fontsize=9, x=0.01, ha="left", color="0.35")
+    headline(figure, caption)
     return figure
 
 

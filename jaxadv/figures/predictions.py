@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from jaxadv.ascent.kinds import Kind
-from jaxadv.claims.agreement import (
+from jaxadv.claims.mean_field import (
     LEAST_CONVERGED,
     TIGHT,
     gains,
@@ -33,13 +33,13 @@ from jaxadv.theory import curvature_ratio, steps_of_spectrum
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES = ("-", "--", "-.")
+# Steps are small up to this ηλ.
 SMALL = 0.3
-"""ηλ up to which a step is small."""
 ALL_WIDE = Domain(least_aspect=16)
+# Beyond this κ₀, 1/(1 − κ) grows without bound, and no step count follows it.
 WIDE = Domain(64, 16, 0.0, 2.0)
-"""Beyond that κ₀, 1/(1 − κ) grows without bound, and no step count follows it."""
+# The lower end of an axis of curvature ratios.
 EDGE = 3e-5
-"""The lower end of an axis of curvature ratios."""
 
 
 def plot_curvature_ratios(axes: Axes, dataset: xr.Dataset) -> Axes:
@@ -50,26 +50,30 @@ def plot_curvature_ratios(axes: Axes, dataset: xr.Dataset) -> Axes:
     """
     chosen = typical(dataset, ("scale", "ratio"))
     boundary = chosen.curvature_ratio.where(chosen.kind == Kind.BOUNDARY_MAX)
-    if not (boundary > 0).any():
-        return empty(axes, "no certified maximum on the boundary has a positive curvature ratio")
-    every = list(families(chosen.isel(tolerance=-1), "scale"))
+    chosen = chosen.isel(tolerance=-1).assign(curvature_ratio=boundary)
+    every = list(families(chosen, "scale"))
+    drawn, has_curve = False, False
     for index, (_, family) in enumerate(every):
         hue, ratio = colour(index, len(every)), family.ratio.values[0]
         for cell in cells(family):
-            known = cell.curvature_ratio.where(cell.kind == Kind.BOUNDARY_MAX)
             converged = float(cell.reached.mean()) >= LEAST_CONVERGED
-            middle = median(by_network(known))
+            middle = median(by_network(cell.curvature_ratio))
             if middle.value > 0:
+                drawn = True
                 points(
                     axes, [cell.scale.item()], [middle], color=hue, marker="o",
                     ms=5, mfc=None if converged else "white",
                 )  # fmt: skip
-        predicted = mean_field_curve(family)
-        axes.plot(*predicted, color=hue, lw=1.5, label=f"{ratio:g}")
+        scales, predicted = mean_field_curve(family)
+        has_curve |= bool(predicted.size)
+        axes.plot(scales, predicted, color=hue, lw=1.5, label=f"{ratio:g}")
+    if not drawn:
+        axes.clear()
+        return empty(axes, "no median curvature ratio at certified boundary maxima is positive")
     axes.axhline(1, color="0.6", lw=1, ls=":")
     axes.set(xscale="log", yscale="log", xlabel=LABELS["scale"], ylim=(None, 2))
     axes.set_ylabel("curvature ratio at the maximum")
-    axes.legend(title="ρ (lines: mean field)", fontsize=9)
+    axes.legend(title="ρ (lines: mean field)" if has_curve else "ρ", fontsize=9)
     first = chosen.isel(cell=0)
     caption(
         axes,

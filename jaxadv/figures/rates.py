@@ -11,15 +11,15 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from jaxadv.figures.style import WIDTH
+from jaxadv.figures.style import WIDTH, headline
 from jaxadv.stats.intervals import quantiles
 from jaxadv.stats.trainings import robust_losses
 from jaxadv.training.spec import OF_SHARPNESS
 
+# The lr·λ₁ beyond which gradient descent on the clean loss is not stable.
 STABLE = 2.0
-"""lr·λ₁ beyond which gradient descent on the clean loss is not stable."""
+# Larger losses have dark ground.
 DARK = 0.6
-"""Losses above are on dark ground."""
 
 
 def plot_rates(dataset: xr.Dataset, caption: str) -> Figure:
@@ -35,13 +35,13 @@ def plot_rates(dataset: xr.Dataset, caption: str) -> Figure:
     figure, axes = plt.subplots(1, len(pairs), figsize=(WIDTH, 3.3), squeeze=False)
     image = None
     for place, (optimizer, unit) in zip(axes.flat, pairs, strict=True):
-        own = attacked.isel(
+        part = attacked.isel(
             cell=(attacked.optimizer.values == optimizer) & (attacked.unit.values == unit)
         )
-        image = _heat_map(place, own, "learning rate" if unit == "absolute" else "lr·λ₁")
+        image = _heat_map(place, part, "learning rate" if unit == "absolute" else "lr·λ₁")
         if optimizer == OF_SHARPNESS:
-            scales = np.unique(own.scale.values)
-            sharp = [float(own.sharpness[own.scale.values == s].median()) for s in scales]
+            scales = np.unique(part.scale.values)
+            sharp = [float(part.sharpness[part.scale.values == s].median()) for s in scales]
             limit = STABLE / np.array(sharp) if unit == "absolute" else np.full(len(scales), STABLE)
             place.plot(scales, limit, color="black", lw=1.5)
         place.set_title(optimizer, fontsize=9)
@@ -49,21 +49,21 @@ def plot_rates(dataset: xr.Dataset, caption: str) -> Figure:
     bar = figure.colorbar(image, ax=axes, shrink=0.9, extend="max", ticks=[0.1, 0.3, 1, 3])
     bar.ax.set_yticklabels(["0.1", "0.3", "1", "3"], fontsize=8)
     bar.set_label("robust loss at the end", fontsize=9)
-    figure.suptitle(caption, fontsize=9, x=0.01, ha="left", color="0.35")
+    headline(figure, caption)
     return figure
 
 
-def _heat_map(axes: Axes, own: xr.Dataset, label: str) -> QuadMesh:
-    rates, scales = np.unique(own.rate.values), np.unique(own.scale.values)
-    losses = (robust_losses(own) / own.chance_loss).isel(evaluation=-1)
-    once = np.ones((1, own.sizes["network"]), int)
+def _heat_map(axes: Axes, part: xr.Dataset, label: str) -> QuadMesh:
+    rates, scales = np.unique(part.rate.values), np.unique(part.scale.values)
+    losses = (robust_losses(part) / part.chance_loss).isel(evaluation=-1)
+    once = np.ones((1, part.sizes["network"]), int)
     table = np.full((len(rates), len(scales)), math.nan)
     axes.set(xscale="log", yscale="log")
     for cell, values in enumerate(losses.transpose("cell", "network").values):
-        rate, scale = own.rate.values[cell], own.scale.values[cell]
+        rate, scale = part.rate.values[cell], part.scale.values[cell]
         loss = quantiles(values[:, None], 0.5, once).item()
         table[np.searchsorted(rates, rate), np.searchsorted(scales, scale)] = loss
-        diverged = (own.diverged_step[cell] >= 0).mean() > 0.5
+        diverged = (part.diverged_step[cell] >= 0).mean() > 0.5
         axes.text(
             scale, rate, "×" if diverged else f"{loss:.2g}", ha="center", va="center", fontsize=8,
             color="white" if loss > DARK else "black",
@@ -82,7 +82,7 @@ def _heat_map(axes: Axes, own: xr.Dataset, label: str) -> QuadMesh:
 
 
 def _edges(centres: Float[np.ndarray, " value"]) -> Float[np.ndarray, " edge"]:
-    """Edges of cells around values on a logarithmic axis."""
+    """The edges of boxes around values on a logarithmic axis."""
     logs = np.log(centres)
     if len(logs) == 1:
         return np.exp(logs + np.array([-0.5, 0.5]))

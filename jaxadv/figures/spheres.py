@@ -14,8 +14,8 @@ LOOK = {
     Critical.SADDLE: {"marker": "X", "mfc": "0.75", "ms": 6},
     Critical.MINIMUM: {"marker": "v", "mfc": "black", "ms": 7},
 }
+# For white lines, which lie on all colours of a map.
 OUTLINED = [Stroke(linewidth=2.4, foreground="black", alpha=0.6), Normal()]
-"""White lines on all colours of a map."""
 
 
 def draw_circle(axes: Axes, cell: xr.Dataset) -> Axes:
@@ -28,9 +28,9 @@ def draw_circle(axes: Axes, cell: xr.Dataset) -> Axes:
     hues = mpl.colormaps["viridis"](np.linspace(0, 0.9, max(len(tops), 2)))
     ends = cell.top.values
     gaps = np.abs(np.angle(np.exp(1j * (ends[:, None] - tops))))
-    found = np.where(np.isnan(ends), -1, np.nan_to_num(gaps, nan=np.inf).argmin(axis=1))
+    nearest = np.where(np.isnan(ends), -1, np.nan_to_num(gaps, nan=np.inf).argmin(axis=1))
     for index, hue in enumerate(hues[: len(tops)]):
-        inside = found == index
+        inside = nearest == index
         axes.fill_between(
             degrees, -0.16, -0.06, where=inside, color=hue, lw=0, step="mid", clip_on=False
         )

@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from jaxadv.grid.places import Place
 from jaxadv.stats.intervals import Estimate
 
+# In inches; 800 pixels.
 WIDTH = 8.0
-"""In inches, 800 pixels."""
+# matplotlib's settings for all figures.
 STYLE: dict[Any, Any] = {
     "figure.figsize": (WIDTH, 4.6),
     "figure.dpi": 100,
@@ -25,10 +26,7 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "legend.frameon": False,
 }
-"""matplotlib settings for all figures: 800 pixels wide."""
 SIMULATED = "black"
-
-
 LABELS = {
     "dim": "input dimension d",
     "width": "width m",
@@ -49,7 +47,7 @@ def save(path: Place, draw: Callable[[], Figure]) -> None:
 
 
 def alone(draw: Callable[[Axes], Axes]) -> Callable[[], Figure]:
-    """What draws a figure of one panel."""
+    """A function that draws a figure of one panel."""
 
     def figure() -> Figure:
         figure, axes = plt.subplots()
@@ -67,6 +65,11 @@ def colour(index: int, number: int) -> tuple[float, float, float, float]:
 def caption(axes: Axes, text: str) -> None:
     """A small line above the axes: what was run, and how often."""
     axes.set_title(text, fontsize=9, loc="left", color="0.35")
+
+
+def headline(figure: Figure, text: str) -> None:
+    """A small line above all axes of a figure."""
+    figure.suptitle(text, fontsize=9, x=0.01, ha="left", color="0.35")
 
 
 def empty(axes: Axes, why: str) -> Axes:

@@ -8,14 +8,14 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from jaxadv.ascent.kinds import Kind
-from jaxadv.figures.style import SIMULATED, caption, colour
+from jaxadv.figures.style import SIMULATED, caption, colour, empty
 from jaxadv.stats.cells import by_network, cells, finished_networks, kappa_0_of
 from jaxadv.stats.intervals import LEVEL, median, quantiles, replicates
 from jaxadv.stats.survival import step_counts, survival
 from jaxadv.theory import curvature_ratio, kappa_0
 
+# The mean-field curve ends there: it has long been flat, and its integrals grow with the scale.
 LARGEST_SCALE = 1000.0
-"""The mean-field curve ends there: it has long been flat, and its integrals grow with the scale."""
 
 
 def plot_steps(axes: Axes, dataset: xr.Dataset) -> Axes:
@@ -62,9 +62,7 @@ def plot_curvature(axes: Axes, dataset: xr.Dataset) -> Axes:
     dataset = finished_networks(dataset)
     known = dataset.curvature_ratio.where(dataset.kind == Kind.BOUNDARY_MAX)
     if not (known > 0).any():
-        axes.text(0.5, 0.5, "no certified boundary maximum", ha="center", color="0.35")
-        axes.set_axis_off()
-        return axes
+        return empty(axes, "no certified boundary maximum has a positive curvature ratio")
     values = [by_network(cell) for cell in known]
     low, high, middle = np.array([(e.low, e.high, e.value) for e in map(median, values)]).T
     once = np.ones((1, known.sizes["network"]), int)
@@ -87,10 +85,10 @@ def plot_curvature(axes: Axes, dataset: xr.Dataset) -> Axes:
     return axes
 
 
-def plot_residuals(axes: Axes, traces: xr.Dataset) -> Axes:
+def plot_residuals(axes: Axes, dataset: xr.Dataset) -> Axes:
     """The residual against the step, a line per trial, coloured by scale; dots where trials end."""
-    for index, cell in enumerate(cells(traces)):
-        hue = colour(index, traces.sizes["cell"])
+    for index, cell in enumerate(cells(dataset)):
+        hue = colour(index, dataset.sizes["cell"])
         for line, residual in enumerate(cell.residual.values):
             length = int(np.isfinite(residual).sum())
             label = f"{cell.scale.item():g}" if line == 0 else None
@@ -99,7 +97,7 @@ def plot_residuals(axes: Axes, traces: xr.Dataset) -> Axes:
             axes.plot(steps[-1:], residual[length - 1 : length], "o", color=hue, ms=4)
     axes.set(xscale="log", yscale="log", xlabel="step", ylabel="residual")
     axes.legend(title="input scale", loc="lower left")
-    number = traces.sizes["network"]
+    number = dataset.sizes["network"]
     text = f"one trial on each of {number} random networks; the same networks at every scale"
     caption(axes, text)
     return axes

@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jaxadv.figures.style import WIDTH, colour, empty, points
+from jaxadv.figures.style import WIDTH, colour, empty, headline, points
 from jaxadv.stats.intervals import Estimate, mean, median
 from jaxadv.stats.trainings import (
     TARGETS,
@@ -22,18 +22,18 @@ from jaxadv.stats.trainings import (
     steps_to,
 )
 
+# Steps up to this one, which are evaluated one by one, are on a linear axis.
 LINEAR = 10
-"""Steps up to this one are on a linear axis, as far as they are evaluated one by one."""
+# The axis of curvature ratios ends here; below, the landscape is as good as linear.
 LEAST_RATIO = 1e-3
-"""Where the axis of curvature ratios ends; below, the landscape is as good as linear."""
 MOST_RATES = 4
 RATIOS = {True: "clean (control)", False: "adversarial, ρ = {:g}"}
 
 
 def columns_of(dataset: xr.Dataset, comparison: Comparison) -> list[tuple[str, list[Series]]]:
-    """What is side by side: titles, each with a series for every ratio, the attacked ones first.
+    """The columns of a figure: a title, and a series for each ratio, the largest one first.
 
-    The single rates, at most four of them, or each scale's best.
+    A column is one rate, of which at most four are shown, or each scale's best rate.
     """
     end = int(dataset.evaluation[-1])
     values = robust_losses(dataset).sel(evaluation=end).values
@@ -76,7 +76,7 @@ def plot_curves(dataset: xr.Dataset, comparisons: Sequence[Comparison], caption:
             place.label_outer()
         axes[0, column].set_title(title, fontsize=9)
     _legend(figure, axes[0, 0], "input scale")
-    figure.suptitle(caption, fontsize=9, x=0.01, ha="left", color="0.35")
+    headline(figure, caption)
     return figure
 
 
@@ -103,7 +103,7 @@ def plot_steps_to(dataset: xr.Dataset, comparisons: Sequence[Comparison], captio
         place.tick_params(labelsize=8)
         place.label_outer()
     _legend(figure, axes[0, 0], "target: robust loss over that of the output 0")
-    figure.suptitle(caption, fontsize=9, x=0.01, ha="left", color="0.35")
+    headline(figure, caption)
     return figure
 
 
@@ -128,13 +128,13 @@ def plot_inner(dataset: xr.Dataset, caption: str) -> Figure:
     ):
         values = attacked[name].transpose("cell", "network", "evaluation", "probe")
         for index, cells in enumerate(chosen):
-            own = values.values[cells, np.arange(values.sizes["network"])].astype(float)
+            probes = values.values[cells, np.arange(values.sizes["network"])].astype(float)
             hue = colour(index, len(chosen))
             scale = float(attacked.scale.values[cells[0]])
             # Of zeros and ones.
             middle = mean if name == "inner_certified" else median
-            found = [middle(own[:, step]) for step in range(own.shape[1])]
-            _band(place, attacked.evaluation.values, found, hue, f"{scale:g}")
+            estimates = [middle(probes[:, step]) for step in range(probes.shape[1])]
+            _band(place, attacked.evaluation.values, estimates, hue, f"{scale:g}")
         place.set_title(title, fontsize=9)
         _steps_axis(place, int(attacked.evaluation[-1]))
         if values.isnull().all():
@@ -143,24 +143,26 @@ def plot_inner(dataset: xr.Dataset, caption: str) -> Figure:
     axes[1].set(yscale="log")
     axes[2].set(ylim=(-0.03, 1.03))
     _legend(figure, axes[1], "input scale")
-    figure.suptitle(caption, fontsize=9, x=0.01, ha="left", color="0.35")
+    headline(figure, caption)
     return figure
 
 
 def _lines(axes: Axes, values: xr.DataArray, chosen: Series) -> None:
     networks = np.arange(values.sizes["network"])
     for index, cells in enumerate(chosen.cells):
-        own = values.values[cells, networks]
-        found = [median(own[:, [step]]) for step in range(own.shape[1])]
+        curves = values.values[cells, networks]
+        estimates = [median(curves[:, [step]]) for step in range(curves.shape[1])]
         hue = colour(index, len(chosen.cells))
-        _band(axes, values.evaluation.values, found, hue, f"{chosen.scales[index]:g}")
+        _band(axes, values.evaluation.values, estimates, hue, f"{chosen.scales[index]:g}")
 
 
 def _band(
-    axes: Axes, steps: np.ndarray, found: Sequence[Estimate], hue: object, label: str
+    axes: Axes, steps: np.ndarray, estimates: Sequence[Estimate], hue: object, label: str
 ) -> None:
     """A line with its intervals."""
-    middle, low, high = (np.array([getattr(e, n) for e in found]) for n in ("value", "low", "high"))
+    middle, low, high = (
+        np.array([getattr(e, n) for e in estimates]) for n in ("value", "low", "high")
+    )
     finite = np.isfinite(middle)
     middle = np.where(finite, middle, math.nan)
     axes.plot(steps, middle, color=hue, lw=1.6, label=label)
@@ -171,12 +173,12 @@ def _band(
 
 def _targets(axes: Axes, values: np.ndarray, chosen: Series, index: int, label: str) -> None:
     """Median steps to one target at each scale."""
-    own = values[chosen.cells, np.arange(values.shape[1])]
-    found = [median(row[:, None]) for row in own]
-    known = [k for k, estimate in enumerate(found) if np.isfinite(estimate.value)]
+    steps = values[chosen.cells, np.arange(values.shape[1])]
+    estimates = [median(row[:, None]) for row in steps]
+    known = [k for k, estimate in enumerate(estimates) if np.isfinite(estimate.value)]
     shift = 1.08 ** (index - 1)
     points(
-        axes, chosen.scales[known] * shift, [found[k] for k in known], color=colour(index, 3),
+        axes, chosen.scales[known] * shift, [estimates[k] for k in known], color=colour(index, 3),
         marker="o^s"[index], ms=5, ls="-", lw=1, label=label,
     )  # fmt: skip
 

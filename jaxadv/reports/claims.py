@@ -3,23 +3,32 @@
 import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import xarray as xr
 
 from jaxadv.claims.judgements import OVERALL, Judgement, Ruling
 from jaxadv.claims.verdicts import Finding, Number, Verdict
-from jaxadv.stats.cells import finished_networks, is_maximum, one_value
+from jaxadv.reports.markdown import (
+    document,
+    minutes,
+    show,
+    show_picture,
+    show_table,
+    show_values,
+)
+from jaxadv.reports.notes import note_on_own_functions
+from jaxadv.reports.pictures import Picture
+from jaxadv.stats.cells import finished_networks, is_maximum
 from jaxadv.stats.intervals import Estimate
 
+# A table of findings has no more rows; of more findings those against the claim are shown.
 MOST_ROWS = 12
-"""Of a table of findings; with more, only those that speak against the claim are shown."""
-NAMES = {
+# Settings in the heads of tables.
+HEADS = {
     "dim": "d", "width": "m", "activation": "activation", "loss": "loss", "step_rule": "steps",
     "step_size": "step size", "ratio": "ρ", "scale": "s", "optimizer": "optimiser", "rate": "rate",
 }  # fmt: skip
-"""Settings in the heads of tables."""
 INTRODUCTION = """\
 *What the paper says* is taken from the abstract of Deng, He, Huang and Su, "Towards Understanding
 the Dynamics of the First-Order Adversaries" (ICML 2020), and from summaries of it; its theorem is
@@ -41,30 +50,22 @@ networks. A run that never reached the target, or diverged, counts as slower tha
 of them are a tie."""
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A picture of the report: its file, beside the report, and what it shows."""
-
-    file: str
-    caption: str
-
-
 def as_markdown(
     judgements: Sequence[Judgement],
     datasets: Mapping[str, xr.Dataset],
-    figures: Mapping[str, Sequence[Figure]],
+    pictures: Mapping[str, Sequence[Picture]],
     command: str,
 ) -> str:
     """The report.
 
     Args:
         judgements: in their order.
-        datasets: the sweeps by name.
-        figures: by the name of the claim that they belong to.
+        datasets: the experiments by name.
+        pictures: by the name of the claim that they belong to.
         command: what wrote it.
 
     Example:
-        >>> from jaxadv.claims.claims import judge_all
+        >>> from jaxadv.claims.catalogue import judge_all
         >>> as_markdown(judge_all({}), {}, {}, "python report.py").splitlines()[0]
         '# The claims, and what the simulation says'
     """
@@ -72,13 +73,12 @@ def as_markdown(
         {name: dataset for name, dataset in datasets.items() if kind in dataset.attrs}
         for kind in ("sweep", "training")
     )
-    sections = [
-        f"# The claims, and what the simulation says\n\nWritten by `{command}`, all of it.",
+    parts = [
         INTRODUCTION,
         *([OF_SWEEPS] if sweeps or not trainings else []),
         *([OF_TRAINING] if trainings else []),
         "## Verdicts",
-        markdown_table(
+        show_table(
             ["claim", "in short", "verdict", "for", "against", "undecided"],
             [_row_of(judgement) for judgement in judgements],
         ),
@@ -89,12 +89,12 @@ def as_markdown(
         "## Claim by claim",
     ]  # fmt: skip
     for judgement in judgements:
-        sections += _section(judgement, figures.get(judgement.claim.name, ()))
-    return "\n\n".join(sections) + "\n"
+        parts += _section(judgement, pictures.get(judgement.claim.name, ()))
+    return document("The claims, and what the simulation says", command, parts)
 
 
 def as_json(judgements: Sequence[Judgement]) -> list[dict[str, Any]]:
-    """All judgements with all findings; inf and NaN, which JSON has not, as text."""
+    """All judgements with all findings; inf and NaN, which JSON lacks, are text."""
     return [
         {
             "claim": judgement.claim.name,
@@ -130,7 +130,7 @@ def _row_of(judgement: Judgement) -> list[str]:
     return [link, judgement.claim.title, f"**{judgement.verdict}**", *map(str, counts)]
 
 
-def _section(judgement: Judgement, figures: Sequence[Figure]) -> list[str]:
+def _section(judgement: Judgement, pictures: Sequence[Picture]) -> list[str]:
     claim = judgement.claim
     paper = f"**The paper.** {claim.paper}\n\n" if claim.paper else ""
     ours = "Our reading" if claim.paper else "Our prediction"
@@ -139,7 +139,7 @@ def _section(judgement: Judgement, figures: Sequence[Figure]) -> list[str]:
         f"*{claim.title[0].upper()}{claim.title[1:]}:* **{judgement.verdict}**.",
         f"{paper}**{ours}.** {claim.reading}",
     ]
-    parts += [f"![{figure.caption}]({figure.file})\n\n*{figure.caption}*" for figure in figures]
+    parts += map(show_picture, pictures)
     for ruling in judgement.rulings:
         parts += _ruling(ruling)
     return [*parts, f"**Limits.** {claim.limits}"]
@@ -188,7 +188,7 @@ def _findings(findings: Sequence[tuple[str, Finding]], settings: Sequence[str]) 
     """A table of settings, numbers and verdicts."""
     sweeps = len({name for name, _ in findings}) > 1
     numbers = list(dict.fromkeys(name for _, finding in findings for name in finding.numbers))
-    head = ["from"] * sweeps + [NAMES[name] for name in settings] + numbers + ["verdict"]
+    head = ["from"] * sweeps + [HEADS[name] for name in settings] + numbers + ["verdict"]
     rows = [
         [name] * sweeps
         + [show(finding.settings.get(key, "")) for key in settings]
@@ -196,7 +196,7 @@ def _findings(findings: Sequence[tuple[str, Finding]], settings: Sequence[str]) 
         + [finding.verdict.value]
         for name, finding in findings
     ]
-    return markdown_table(head, rows)
+    return show_table(head, rows)
 
 
 def _what_was_run(
@@ -204,21 +204,21 @@ def _what_was_run(
 ) -> Iterator[str]:
     """Tables of the experiments."""
     if sweeps or not trainings:
-        yield markdown_table(
+        yield show_table(
             ["sweep", "d", "m", "s", "ρ", "activations", "losses", "steps", "networks × trials",
              "tolerance", "budget", "certified"],
             [_description(name, dataset) for name, dataset in sweeps.items()],
         )  # fmt: skip
         yield _totals(sweeps)
+        yield from (note_on_own_functions(sweeps[name], f"Sweep {name}") for name in sweeps)
     if trainings:
-        yield markdown_table(
+        yield show_table(
             ["training", "data", "d", "m", "layers", "s", "ρ", "optimisers", "rates",
              "rates·λ₁", "networks", "examples", "batch", "steps", "diverged"],
             [_training(name, dataset) for name, dataset in trainings.items()],
         )  # fmt: skip
         runs = sum(dataset.diverged_step.size for dataset in trainings.values())
-        minutes = sum(dataset.attrs.get("seconds", 0.0) for dataset in trainings.values()) / 60
-        yield f"In all {runs:,} runs, which took {minutes:.0f} minutes."
+        yield f"In all {runs:,} runs, which took {minutes(trainings.values()):.0f} minutes."
 
 
 def _training(name: str, dataset: xr.Dataset) -> list[str]:
@@ -229,9 +229,9 @@ def _training(name: str, dataset: xr.Dataset) -> list[str]:
     return [
         name,
         spec["data"],
-        *(str(one_value(dataset, name)) for name in ("dim", "width")),
+        *(show_values(dataset[name].values.tolist()) for name in ("dim", "width")),
         spec["layers"],
-        *(_axis(dict.fromkeys(spec[field])) for field in columns),
+        *(show_values(spec[field]) for field in columns),
         str(finished.sizes["network"]),
         str(spec["examples"]),
         str(spec["batch"] or "all"),
@@ -247,7 +247,7 @@ def _description(name: str, dataset: xr.Dataset) -> list[str]:
     axes = ("dim", "width", "scale", "ratio", "activation", "loss", "step_rule")
     return [
         name,
-        *(_axis(dict.fromkeys(dataset[axis].values.tolist())) for axis in axes),
+        *(show_values(dataset[axis].values.tolist()) for axis in axes),
         f"{sizes['network']} × {sizes['example'] * sizes['start']}",
         show(float(dataset.tolerance[-1])),
         str(tomllib.loads(dataset.attrs["sweep"])["max_steps"]),
@@ -258,41 +258,10 @@ def _description(name: str, dataset: xr.Dataset) -> list[str]:
 def _totals(datasets: Mapping[str, xr.Dataset]) -> str:
     """How many ascents there were in all, and how long they took."""
     ascents = sum(dataset.kind.size for dataset in datasets.values())
-    minutes = sum(dataset.attrs.get("seconds", 0.0) for dataset in datasets.values()) / 60
     return (
-        f"In all {ascents:,} ascents, which took {minutes:.0f} minutes. The manifest.json of each "
-        f"sweep has the versions, the commit, the machine and the time."
+        f"In all {ascents:,} ascents, which took {minutes(datasets.values()):.0f} minutes. The "
+        f"manifest.json of each sweep has the versions, the commit, the machine and the time."
     )
-
-
-def _axis(values: Mapping[Any, None]) -> str:
-    """The values of a grid axis; of many numbers the ends."""
-    every = list(values)
-    if len(every) > 4 and not isinstance(every[0], str):
-        return f"{show(min(every))} to {show(max(every))} ({len(every)})"
-    return ", ".join(map(show, every))
-
-
-def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    r"""A table in Markdown.
-
-    Example:
-        >>> markdown_table(["s"], [["0.1"]])
-        '| s |\n| --- |\n| 0.1 |'
-    """
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def show(value: Any) -> str:
-    """A setting or a number with three digits."""
-    if isinstance(value, Estimate):
-        return f"{show(value.value)} [{show(value.low)}, {show(value.high)}]"
-    if isinstance(value, float):
-        if math.isnan(value):
-            return "unknown"
-        return ("∞" if value > 0 else "−∞") if math.isinf(value) else f"{value:.3g}"
-    return str(value)
 
 
 def _plain(number: Number) -> Any:

@@ -2,18 +2,29 @@
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 import xarray as xr
 
-from jaxadv.claims.landscapes import NETWORKS, QUANTITIES, Direction, directions
-from jaxadv.claims.verdicts import LEAST_NETWORKS, Verdict
+from jaxadv.claims.landscapes import COUNTS, MoreRegularAtSmallerScale
+from jaxadv.claims.verdicts import LEAST_NETWORKS, Finding, Verdict
 from jaxadv.landscape.meshes import EULER
-from jaxadv.reports.claims import Figure, markdown_table, show
-from jaxadv.stats.cells import finished_networks, one_value
+from jaxadv.reports.markdown import (
+    document,
+    minutes,
+    show,
+    show_counts,
+    show_picture,
+    show_table,
+    show_values,
+)
+from jaxadv.reports.notes import note_on_own_functions
+from jaxadv.reports.pictures import Picture
+from jaxadv.stats.cells import finished_networks
 from jaxadv.stats.intervals import Estimate, share
+from jaxadv.stats.landscapes import MEASURES, NETWORKS
 
 ONE_SCALE = ("training", "ratio")
 INTRODUCTION = """\
@@ -45,43 +56,44 @@ def as_markdown(
     dataset: xr.Dataset,
     table: pd.DataFrame,
     critical: Sequence[xr.Dataset],
-    figures: Sequence[Figure],
+    pictures: Sequence[Picture],
     command: str,
 ) -> str:
     """The report.
 
     Args:
         dataset: a survey's.
-        table: its `landscapes.tabulate`.
+        table: its `stats.landscapes.tabulate`.
         critical: what `run_critical` found, in some dimensions.
-        figures: in their order.
+        pictures: in their order.
         command: what wrote it.
     """
-    parts = [f"# The landscape at each input scale\n\nWritten by `{command}`.", INTRODUCTION]
-    parts += [_what_was_run(dataset), "## Numbers", NUMBERS]
+    parts = [
+        INTRODUCTION,
+        _what_was_run(dataset),
+        note_on_own_functions(dataset, "The survey"),
+        "## Numbers",
+        NUMBERS,
+    ]
     for settings, part in table.groupby(list(ONE_SCALE), sort=False):
         parts += [_heading(table, settings), _numbers(part)]
-    parts += ["## Is a smaller scale more regular?", DIRECTIONS]
-    found = {name: list(directions(dataset, name)) for name in QUANTITIES}
-    parts += list(_directions(found))
+    parts += ["## Is a smaller scale more regular?", DIRECTIONS, *_verdicts(dataset)]
     if critical:
         parts += ["## All critical points", CRITICAL, _critical(critical)]
-    parts.append("## Figures")
-    parts += [f"![{figure.caption}]({figure.file})\n\n*{figure.caption}*" for figure in figures]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    parts += ["## Figures", *map(show_picture, pictures)]
+    return document("The landscape at each input scale", command, parts)
 
 
 def _what_was_run(dataset: xr.Dataset) -> str:
     spec, sizes = tomllib.loads(dataset.attrs["landscape"]), finished_networks(dataset).sizes
-    dim, width, activation, loss = (
-        one_value(dataset, name) for name in ("dim", "width", "activation", "loss")
-    )
+    names = ("dim", "width", "activation", "loss")
+    dim, width, activation, loss = (show_values(dataset[name].values.tolist()) for name in names)
     return (
         f"d = {dim}, m = {width}, {activation}, {loss} loss, data "
         f"{spec['data']}; {sizes['network']} networks × {sizes['example']} inputs × "
         f"{sizes['start']} starts in each of {sizes['cell']} cells; {spec['step']} steps of "
         f"{spec['step_size']:g}, to a residual of {spec['tolerance']:g} or {spec['max_steps']} "
-        f"steps. The survey took {dataset.attrs['seconds'] / 60:.1f} minutes; manifest.json has "
+        f"steps. The survey took {minutes([dataset]):.1f} minutes; manifest.json has "
         f"versions and machine."
     )
 
@@ -93,50 +105,48 @@ def _heading(table: pd.DataFrame, settings: Any) -> str:
 
 
 def _numbers(part: pd.DataFrame) -> str:
-    """Quantities by scale."""
+    """A table of the measures by scale."""
     scales = list(dict.fromkeys(zip(part.scale, part.kappa_0, strict=True)))
     head = ["", *(f"s = {s:g} (κ₀ {show(float(k))})" for s, k in scales)]
     rows = []
-    for name, quantity in QUANTITIES.items():
+    for name, measure in MEASURES.items():
         lines = part[part.quantity == name]
         columns = (lines[column] for column in ("value", "low", "high"))
         texts = [show(Estimate(*row)) for row in zip(*columns, strict=True)]
         if name == "maxima":
             means = lines["mean"]
             texts = [f"{text}, mean {show(mean)}" for text, mean in zip(texts, means, strict=True)]
-        rows.append([quantity.title, *texts])
-    return markdown_table(head, rows)
+        rows.append([measure.title, *texts])
+    return show_table(head, rows)
 
 
-def _directions(found: Mapping[str, Sequence[Direction]]) -> Iterator[str]:
-    """A table for each training and ratio, and what speaks against the claim."""
-    every = [direction for some in found.values() for direction in some]
-    settings = list(dict.fromkeys((d.training, d.ratio) for d in every))
-    for training, ratio in settings:
-        pairs = list(
-            dict.fromkeys(
-                (d.smaller, d.larger) for d in every if (d.training, d.ratio) == (training, ratio)
-            )
-        )
-        rows = []
-        for name, some in found.items():
-            own = [d for d in some if (d.training, d.ratio) == (training, ratio)]
-            rows.append([QUANTITIES[name].title, *(_verdict(d) for d in own)])
-        if len(settings) > 1:
+def _verdicts(dataset: xr.Dataset) -> Iterator[str]:
+    """A table for each training and ratio, and how many findings speak for the claim."""
+    findings = {name: list(MoreRegularAtSmallerScale(name).findings(dataset)) for name in MEASURES}
+    every = [finding for some in findings.values() for finding in some]
+    tables = list(dict.fromkeys(map(_table_of, every)))
+    for training, ratio in tables:
+        rows = {
+            MEASURES[name].title: {
+                finding.settings["scale"]: show_counts(finding, COUNTS)
+                for finding in some
+                if _table_of(finding) == (training, ratio)
+            }
+            for name, some in findings.items()
+        }
+        if len(tables) > 1:
             yield f"**{NETWORKS[training].capitalize()}, ρ = {ratio:g}**"
-        yield markdown_table(["", *(f"{one:g} → {other:g}" for one, other in pairs)], rows)
-    counts = [sum(d.verdict == verdict for d in every) for verdict in Verdict]
+        head = next(iter(rows.values()))
+        yield show_table(["", *head], [[title, *row.values()] for title, row in rows.items()])
+    counts = [sum(finding.verdict == verdict for finding in every) for verdict in Verdict]
     yield (
         f"In all {counts[0]} of {len(every)} comparisons support the claim, {counts[1]} speak "
         f"against it, {counts[2]} are inconclusive."
     )
 
 
-def _verdict(direction: Direction) -> str:
-    counts = f"{direction.less_regular}:{direction.more_regular}"
-    if direction.verdict == Verdict.INCONCLUSIVE:
-        return counts
-    return f"**{'yes' if direction.verdict == Verdict.SUPPORTED else 'no'}** {counts}"
+def _table_of(finding: Finding) -> tuple[str, float]:
+    return finding.settings["training"], finding.settings["ratio"]
 
 
 def _critical(datasets: Sequence[xr.Dataset]) -> str:
@@ -145,12 +155,12 @@ def _critical(datasets: Sequence[xr.Dataset]) -> str:
         "starts", "certified", "missed", "strays",
     ]  # fmt: skip
     rows = []
-    for found in datasets:
-        dim = one_value(found, "dim")
-        for row in range(found.sizes["cell"]):
-            cell = found.isel(cell=row)
+    for dataset in datasets:
+        for row in range(dataset.sizes["cell"]):
+            cell = dataset.isel(cell=row)
+            dim = cell.dim.item()
             holds = (cell.settled.values == 1) & (cell.euler.values == EULER[dim])
-            starts = json.loads(found.attrs["identity"])["ascents"]
+            starts = json.loads(dataset.attrs["identity"])["ascents"]
             counts = [str(int(cell[name].sum())) for name in ("maxima", "saddles", "minima")]
             rows.append(
                 [
@@ -160,13 +170,14 @@ def _critical(datasets: Sequence[xr.Dataset]) -> str:
                     str(int(cell.missed.sum())), str(int(cell.strays.sum())),
                 ]
             )  # fmt: skip
-    return markdown_table(head, rows)
+    return show_table(head, rows)
 
 
 def caption_of(dataset: xr.Dataset, what: str) -> str:
     """The small line above a figure: what is drawn, of which networks."""
     spec = tomllib.loads(dataset.attrs["landscape"])
     ratios = ", ".join(f"{ratio:g}" for ratio in sorted(set(dataset.ratio.values.tolist())))
-    activation, dim, width = (one_value(dataset, name) for name in ("activation", "dim", "width"))
+    names = ("activation", "dim", "width")
+    activation, dim, width = (show_values(dataset[name].values.tolist()) for name in names)
     shape = f"{activation}, d = {dim}, m = {width}, ρ = {ratios}"
     return f"{what}; {shape}, {spec['data']}"

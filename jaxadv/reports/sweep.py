@@ -6,6 +6,7 @@ import xarray as xr
 
 from jaxadv.ascent.kinds import Kind
 from jaxadv.ascent.solution import Status
+from jaxadv.reports.notes import note_on_own_functions
 from jaxadv.stats.cells import (
     SETTINGS,
     by_network,
@@ -16,14 +17,14 @@ from jaxadv.stats.cells import (
 )
 from jaxadv.stats.survival import step_counts, steps_quantiles
 
+# The table's columns for trials that did not converge.
 ENDS = {
     "out_of_budget": Status.MAX_STEPS,
     "stalled": Status.STALLED,
     "nonfinite": Status.NONFINITE,
 }
-"""The table's columns for trials that did not converge."""
+# The kinds that are explained below the table.
 EXPLAINED = (Kind.NOT_SMOOTH, Kind.UNCONFIRMED, Kind.DEGENERATE, Kind.NOT_MAX)
-"""The kinds that are explained below the table."""
 
 
 def summarize(dataset: xr.Dataset) -> pd.DataFrame:
@@ -59,19 +60,24 @@ def summarize(dataset: xr.Dataset) -> pd.DataFrame:
 
 
 def notes(dataset: xr.Dataset) -> list[str]:
-    """What the table does not say: the kinds of ends that are no maxima though trials converged.
+    """What the table does not say, in a sentence each.
+
+    They are on ends that are no maxima though trials converged, and on predictions that are left
+    out of figures.
 
     Example:
-        >>> ends = xr.Dataset({"kind": ("start", [1, 5, 5, 5])})
-        >>> notes(ends)[0][:42]
+        >>> sweep = xr.Dataset({"kind": ("start", [1, 5, 5, 5])}, attrs={"sweep": ""})
+        >>> notes(sweep)[0][:42]
         '3 of 4 ends are NOT_SMOOTH: the network or'
     """
     counts = {kind: int((dataset.kind == kind).sum()) for kind in EXPLAINED}
-    return [
+    of_ends = [
         f"{count} of {dataset.kind.size} ends are {kind.name}: {kind.meaning}"
         for kind, count in counts.items()
         if count
     ]
+    of_functions = note_on_own_functions(dataset, "The sweep")
+    return [*of_ends, of_functions] if of_functions else of_ends
 
 
 def as_text(table: pd.DataFrame, max_steps: int) -> str:

@@ -1,6 +1,5 @@
 """A training experiment in words and tables: Markdown for people."""
 
-import itertools
 import tomllib
 from collections.abc import Iterator, Sequence
 
@@ -8,19 +7,26 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from jaxadv.claims.training_rules import FasterAtSmallerScale
-from jaxadv.claims.verdicts import LEAST_NETWORKS, Verdict
-from jaxadv.reports.claims import Figure, markdown_table, show
-from jaxadv.stats.cells import finished_networks, one_value
+from jaxadv.claims.training import COUNTS, FasterAtSmallerScale
+from jaxadv.claims.verdicts import LEAST_NETWORKS
+from jaxadv.reports.markdown import (
+    document,
+    minutes,
+    show,
+    show_counts,
+    show_picture,
+    show_table,
+    show_values,
+)
+from jaxadv.reports.pictures import Picture
+from jaxadv.stats.cells import finished_networks
 from jaxadv.stats.intervals import Estimate, median
 from jaxadv.stats.trainings import (
     COMPARISONS,
     PHASES,
     QUANTITIES,
     best_cells,
-    measured,
     named,
-    series,
 )
 from jaxadv.training.evaluate import ACCURACIES, SPLITS
 
@@ -46,47 +52,19 @@ At each scale's best rate, after the last step: medians over networks, training 
 slash, held-out ones behind it."""
 
 
-def tabulate(dataset: xr.Dataset) -> pd.DataFrame:
-    """Every quantity in every phase and series, at each scale: medians with intervals.
-
-    Columns: comparison, optimizer, ratio, rate (NaN for the best), scale, phase, quantity, value,
-    low, high.
-
-    Raises:
-        ValueError: as `cells.finished_networks`.
-    """
-    finished, rows = finished_networks(dataset), []
-    for phase in PHASES:
-        end = phase.end(finished)
-        if end is None:
-            continue
-        for quantity, comparison in itertools.product(QUANTITIES, COMPARISONS):
-            values = measured(finished, quantity, phase, end)
-            for each in series(finished, values, comparison, end):
-                for scale, found in zip(each.scales, each.values, strict=True):
-                    middle = median(found[:, None])
-                    rows.append(
-                        {"comparison": comparison, "rate": np.nan, **each.settings}
-                        | {"scale": float(scale), "phase": phase.name, "quantity": quantity}
-                        | {"value": middle.value, "low": middle.low, "high": middle.high}
-                    )
-    return pd.DataFrame(rows)
-
-
 def as_markdown(
-    dataset: xr.Dataset, table: pd.DataFrame, figures: Sequence[Figure], command: str
+    dataset: xr.Dataset, table: pd.DataFrame, pictures: Sequence[Picture], command: str
 ) -> str:
     """The report.
 
     Args:
         dataset: a training experiment.
-        table: its `tabulate`.
-        figures: in their order.
+        table: its `stats.trainings.tabulate`.
+        pictures: in their order.
         command: what wrote it.
     """
     finished = finished_networks(dataset)
     parts = [
-        f"# Training at each input scale\n\nWritten by `{command}`.",
         INTRODUCTION,
         _what_was_run(finished),
         "## Is a smaller scale faster?",
@@ -94,7 +72,7 @@ def as_markdown(
         *_verdicts(finished, attacked=True),
         *_control(finished),
         "## Figures",
-        *(f"![{figure.caption}]({figure.file})\n\n*{figure.caption}*" for figure in figures),
+        *map(show_picture, pictures),
         "## Numbers",
         NUMBERS,
         *_numbers(table, finished),
@@ -102,7 +80,7 @@ def as_markdown(
         ENDS,
         *_ends(finished),
     ]
-    return "\n\n".join(parts) + "\n"
+    return document("Training at each input scale", command, parts)
 
 
 def caption_of(dataset: xr.Dataset, text: str) -> str:
@@ -113,7 +91,7 @@ def caption_of(dataset: xr.Dataset, text: str) -> str:
 
 def _group(dataset: xr.Dataset) -> str:
     names = ("dim", "width", "activation", "loss")
-    dim, width, activation, loss = (one_value(dataset, name) for name in names)
+    dim, width, activation, loss = (show_values(dataset[name].values.tolist()) for name in names)
     return f"d = {dim}, m = {width}, {activation}, {loss}"
 
 
@@ -129,7 +107,7 @@ def _what_was_run(dataset: xr.Dataset) -> str:
         f"{spec['attack_step_size']:g} in the {spec['constraint']}; measured with "
         f"{spec['strong_steps']} steps from 0 and {spec['restarts']} random starts, and one ascent "
         f"on the margin. {diverged:.1%} of the runs diverged. All took "
-        f"{dataset.attrs['seconds'] / 60:.0f} minutes; manifest.json has versions and machine."
+        f"{minutes([dataset]):.0f} minutes; manifest.json has versions and machine."
     )
 
 
@@ -156,16 +134,12 @@ def _verdicts(dataset: xr.Dataset, *, attacked: bool) -> Iterator[str]:
                 for finding in rule.findings(dataset):
                     settings = finding.settings
                     name = f"{settings['optimizer']}, {named(comparison, settings.get('rate'))}"
-                    counts = list(finding.numbers.values())[:2]
-                    text = f"{counts[0]}:{counts[1]}"
-                    if finding.verdict != Verdict.INCONCLUSIVE:
-                        word = "yes" if finding.verdict == Verdict.SUPPORTED else "no"
-                        text = f"**{word}** {text}"
-                    by_series.setdefault(name, {})[settings["scale"]] = text
+                    counts = show_counts(finding, COUNTS)
+                    by_series.setdefault(name, {})[settings["scale"]] = counts
                 head = list(dict.fromkeys([*head, *(s for row in by_series.values() for s in row)]))
                 rows += [(name, title, row) for name, row in by_series.items()]
         rows.sort(key=lambda row: list(QUANTITIES.values()).index(row[1]))
-        yield markdown_table(
+        yield show_table(
             ["", "", *head],
             [[title, name, *(row.get(scales, "") for scales in head)] for name, title, row in rows],
         )
@@ -183,15 +157,15 @@ def _numbers(table: pd.DataFrame, dataset: xr.Dataset) -> Iterator[str]:
         for settings in part[keys].drop_duplicates().itertuples(index=False):
             comparison, optimizer, rate, ratio = settings
             same_rate = part.rate.isna() if np.isnan(rate) else part.rate == rate
-            own = part[same_rate].query(
+            line = part[same_rate].query(
                 "comparison == @comparison and optimizer == @optimizer and ratio == @ratio"
             )
-            lines = own.set_index("scale")
-            cells = [Estimate(*lines.loc[scale, ["value", "low", "high"]]) for scale in scales]
+            by_scale = line.set_index("scale")[["value", "low", "high"]]
+            estimates = [Estimate(*by_scale.loc[scale]) for scale in scales]
             name = f"{optimizer}, {named(comparison, rate)}"
-            rows.append([name, f"{ratio:g}", *(show(cell) for cell in cells)])
+            rows.append([name, f"{ratio:g}", *map(show, estimates)])
         yield f"**Robust loss after {phase.end(dataset)} steps**"
-        yield markdown_table(["", "ρ", *(f"s = {scale:g}" for scale in scales)], rows)
+        yield show_table(["", "ρ", *(f"s = {scale:g}" for scale in scales)], rows)
 
 
 def _ends(dataset: xr.Dataset) -> Iterator[str]:
@@ -204,12 +178,12 @@ def _ends(dataset: xr.Dataset) -> Iterator[str]:
     columns = ["clean_loss", "robust_loss", *accuracies]
     pairs = dict.fromkeys(zip(dataset.optimizer.values, dataset.ratio.values, strict=True))
     for optimizer, ratio in pairs:
-        own = (dataset.optimizer.values == optimizer) & (dataset.ratio.values == ratio)
-        for cells in best_cells(dataset, own, end):
+        chosen = (dataset.optimizer.values == optimizer) & (dataset.ratio.values == ratio)
+        for cells in best_cells(dataset, chosen, end):
 
             def middle(values: xr.DataArray, cells: np.ndarray = cells) -> str:
-                own = values.transpose("cell", "network", ...).values[cells, networks]
-                return show(median(own.reshape(len(cells), -1).astype(float)).value)
+                best = values.transpose("cell", "network", ...).values[cells, networks]
+                return show(median(best.reshape(len(best), -1).astype(float)).value)
 
             rows.append([
                 str(optimizer), f"{ratio:g}", f"{dataset.scale.values[cells[0]]:g}",
@@ -219,7 +193,7 @@ def _ends(dataset: xr.Dataset) -> Iterator[str]:
                 # Without an attack there is no inner problem.
                 *([middle(last.inner_steps), middle(last.curvature_ratio)] if ratio else ["", ""]),
             ])  # fmt: skip
-    yield markdown_table(
+    yield show_table(
         ["", "ρ", "s", "rate", *(name.replace("_", " ") for name in columns), "distance",
          "inner steps", "inner curvature ratio"], rows,
     )  # fmt: skip

@@ -44,23 +44,6 @@ def settings_of(cell: xr.Dataset) -> dict[str, Any]:
     return {name: cell[name].item() for name in SETTINGS}
 
 
-def one_value(dataset: xr.Dataset, name: str) -> Any:
-    """The value of a coordinate that all cells share.
-
-    Raises:
-        ValueError: if there are several.
-
-    Example:
-        >>> one_value(xr.Dataset(coords={"width": ("cell", [8, 8])}), "width")
-        8
-    """
-    values = list(dict.fromkeys(np.ravel(dataset[name].values).tolist()))
-    if len(values) > 1:
-        several = ", ".join(map(str, values))
-        raise ValueError(f"{name}: {several} in one dataset; give the cells of one, by isel")
-    return values[0]
-
-
 def cells(dataset: xr.Dataset) -> Iterator[xr.Dataset]:
     """The cells, one by one."""
     return (dataset.isel(cell=index) for index in range(dataset.sizes["cell"]))
@@ -132,10 +115,14 @@ def own_functions(dataset: xr.Dataset) -> list[str]:
         >>> own_functions(xr.Dataset(attrs={"sweep": 'losses = ["quadratic", "mine:loss"]'}))
         ['mine:loss']
     """
-    tables = (Sweep if "sweep" in dataset.attrs else Landscape).functions
-    built_in = {name for table in tables.values() for name in table}
+    experiment = Sweep if "sweep" in dataset.attrs else Landscape
+    built_in = {name for field in experiment.functions for name in experiment.table(field)}
     spec = _specification(dataset)
-    named = [name for field in tables for name in np.atleast_1d(spec.get(field, [])).tolist()]
+    named = [
+        name
+        for field in experiment.functions
+        for name in np.atleast_1d(spec.get(field, [])).tolist()
+    ]
     # Those of cells that an earlier run added are coordinates alone.
     for coordinate in ("activation", "loss", "step_rule"):
         if coordinate in dataset.coords:

@@ -1,21 +1,16 @@
-"""How numbers grow with a size, and which of two is the larger.
+"""How numbers grow with a size: two laws, fitted and compared (docs/theory.md, section 8.5)."""
 
-Source: docs/theory.md, sections 8.5 and 8.6.
-"""
-
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import binomtest
 
-from jaxadv.stats.intervals import Estimate, estimate, median
+from jaxadv.stats.intervals import Estimate, estimate
 
+# So many of the largest sizes are predicted from the others when two laws are compared.
 HELD_OUT = 2
-"""The largest sizes, which a comparison of two laws predicts from the others."""
+# With fewer, two parameters would be fitted to less than three sizes.
 LEAST_SIZES = 5
-"""With fewer, two parameters would be fitted to less than three sizes."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +55,7 @@ def growth(
         raise ValueError("values: all must be positive and finite")
     logs = np.log(values)
     power, exponential = (_errors(x, logs) for x in (np.log(sizes), sizes))
-    exponents, _ = _lines(np.log(sizes), logs)
+    exponents, _ = _least_squares(np.log(sizes), logs)
     return Growth(
         exponent=estimate(exponents),
         power_error=estimate(power),
@@ -69,7 +64,7 @@ def growth(
     )
 
 
-def _lines(
+def _least_squares(
     x: Float[np.ndarray, " size"], y: Float[np.ndarray, "replicate size"]
 ) -> tuple[Float[np.ndarray, " replicate"], Float[np.ndarray, " replicate"]]:
     """Slopes and intercepts of least squares."""
@@ -81,55 +76,6 @@ def _errors(
     x: Float[np.ndarray, " size"], y: Float[np.ndarray, "replicate size"]
 ) -> Float[np.ndarray, " replicate"]:
     """Root mean square errors in predicting the held-out sizes from the others."""
-    slopes, intercepts = _lines(x[:-HELD_OUT], y[:, :-HELD_OUT])
+    slopes, intercepts = _least_squares(x[:-HELD_OUT], y[:, :-HELD_OUT])
     predicted = intercepts[:, None] + slopes[:, None] * x[-HELD_OUT:]
     return np.sqrt(np.mean((predicted - y[:, -HELD_OUT:]) ** 2, axis=1))
-
-
-@dataclass(frozen=True)
-class Paired:
-    """What pairs of numbers say about which side is larger.
-
-    Attributes:
-        larger: pairs whose second number is larger.
-        smaller: pairs whose second number is smaller; ties count for neither.
-        p_larger: how likely at least so many larger ones were if both were equally likely.
-        p_smaller: the same for the smaller ones.
-        ratio: the median of the second over the first.
-        difference: the median of the second less the first.
-    """
-
-    larger: int
-    smaller: int
-    p_larger: float
-    p_smaller: float
-    ratio: Estimate
-    difference: Estimate
-
-
-def paired(first: Float[np.ndarray, " network"], second: Float[np.ndarray, " network"]) -> Paired:
-    """The sign test of paired numbers, one pair for each network; pairs with NaN are left out.
-
-    A censored number is inf: larger than any other, and a tie with another one.
-
-    Example:
-        >>> test = paired(np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, math.inf]))
-        >>> test.larger, test.p_larger, test.ratio.value
-        (3, 0.125, 2.0)
-    """
-    larger, smaller = int((second > first).sum()), int((second < first).sum())
-    pairs = larger + smaller
-
-    def p_value(wins: int) -> float:
-        return float(binomtest(wins, pairs, alternative="greater").pvalue) if pairs else math.nan
-
-    with np.errstate(invalid="ignore", divide="ignore"):
-        ratios, differences = second / first, second - first
-    return Paired(
-        larger,
-        smaller,
-        p_value(larger),
-        p_value(smaller),
-        median(ratios[:, None]),
-        median(differences[:, None]),
-    )

@@ -15,8 +15,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.stats import binomtest
 
+# The coverage of all intervals.
 LEVEL = 0.95
-"""The coverage of all intervals."""
 NUM_RESAMPLES = 1000
 
 

@@ -13,8 +13,8 @@ from jaxadv.stats.intervals import Estimate, estimate, replicates
 from jaxadv.stats.survival import step_counts, steps_quantiles
 
 Along = Literal["dim", "width", "scale", "tolerance"]
+# Each value of these settings has networks of its own; along the others networks are the same.
 INDEPENDENT = ("dim", "width")
-"""Settings whose values have networks of their own; along the others they are the same."""
 
 
 @dataclass(frozen=True)

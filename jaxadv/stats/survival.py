@@ -4,16 +4,15 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Bool, Float, Int
 
+# So many weights of trials, of all replicates together, are in memory at a time.
 PORTION = 2**24
-"""Weights of single trials at a time, of all replicates together."""
 
 
 def step_counts(dataset: xr.Dataset) -> xr.Dataset:
     """The dataset with its counts ready for `survival` and `steps_quantiles`.
 
     A trial that stalled or became non-finite would not have reached the tolerance in any number of
-    steps: it counts as still running at the end, where the budget cuts off the others, and not as
-    a trial that left for reasons of its own.
+    steps. So it counts as still running at the end, where the budget cuts off the others.
     """
     longest = dataset.num_steps.max()
     return dataset.assign(num_steps=dataset.num_steps.where(dataset.reached, longest))
@@ -47,7 +46,7 @@ def survival(
     order = np.argsort(num_steps, axis=None, kind="stable")
     times, starts = np.unique(num_steps.ravel()[order], return_index=True)
     curves = np.empty((len(weights), len(times)))
-    # In portions, for the weights of all trials in all replicates are many.
+    # In portions: all trials in all replicates have too many weights for the memory.
     rows_at_once = max(1, PORTION // num_steps.size)
     for first in range(0, len(weights), rows_at_once):
         rows = slice(first, first + rows_at_once)

@@ -5,16 +5,19 @@ How fast training converges at two scales depends on how their learning rates ar
 sharpness.
 """
 
+import dataclasses
+import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import xarray as xr
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from jaxadv.stats.intervals import network_medians
+from jaxadv.stats.cells import finished_networks
+from jaxadv.stats.intervals import median, network_medians
 
 Quantity = Literal["loss", "steps", "share"]
 Comparison = Literal["common", "best", "sharpness"]
@@ -28,19 +31,19 @@ COMPARISONS: dict[Comparison, str] = {
     "best": "each scale's best rate",
     "sharpness": "one rate in units of 1/λ₁",
 }
+# Robust losses, in units of the loss of the output 0, which knows nothing.
 TARGETS = (0.9, 0.7, 0.5)
-"""Robust losses over the loss of the output 0, which knows nothing."""
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Phase:
     """A part of training, from its start.
 
     Attributes:
-        name: in a word.
-        text: in some.
-        steps: after which it ends; None for the end of training.
-        target: the robust loss that steps are counted to, over the loss of the output 0.
+        name: one word, for the names of claims.
+        text: the phase in words, as rules and reports have it.
+        steps: the number of steps after which the phase ends; None for the end of training.
+        target: steps are counted until the robust loss is this many times the loss of the output 0.
     """
 
     name: str
@@ -49,7 +52,7 @@ class Phase:
     target: float
 
     def end(self, dataset: xr.Dataset) -> int | None:
-        """The step at which it ends; None where training was not that long."""
+        """The step at which the phase ends; None where training was shorter."""
         evaluations = dataset.evaluation.values
         if self.steps is None:
             return int(evaluations[-1])
@@ -93,7 +96,7 @@ def measured(
 
 
 def named(comparison: Comparison, rate: float | None) -> str:
-    """A comparison, with its rate if it is of one.
+    """A comparison in words, with its rate where it has one.
 
     Example:
         >>> named("sharpness", 0.3)
@@ -106,12 +109,12 @@ def named(comparison: Comparison, rate: float | None) -> str:
     }[comparison]
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Series:
     """A quantity at each scale, for the same networks, with learning rates that are comparable.
 
     Attributes:
-        settings: optimiser, ratio, and the rate, if it is one.
+        settings: optimiser, ratio, and the rate where there is one for all scales.
         scales: ascending.
         values: of each network.
         cells: which cell of the dataset each value is from.
@@ -135,21 +138,23 @@ def series(
         end: the step at which a best rate is the best.
     """
     for optimizer, ratio in _pairs(dataset):
-        own = (dataset.optimizer.values == optimizer) & (dataset.ratio.values == ratio)
+        chosen = (dataset.optimizer.values == optimizer) & (dataset.ratio.values == ratio)
         settings = {"optimizer": optimizer, "ratio": ratio}
         if comparison == "best":
-            yield _series(dataset, values, settings, best_cells(dataset, own, end))
+            yield _series(dataset, values, settings, best_cells(dataset, chosen, end))
             continue
         unit = "absolute" if comparison == "common" else "sharpness"
-        own &= dataset.unit.values == unit
-        for rate in np.unique(dataset.rate.values[own]).tolist():
-            rows = np.flatnonzero(own & (dataset.rate.values == rate))
+        chosen &= dataset.unit.values == unit
+        for rate in np.unique(dataset.rate.values[chosen]).tolist():
+            rows = np.flatnonzero(chosen & (dataset.rate.values == rate))
             rows = rows[np.argsort(dataset.scale.values[rows])]
             every = np.repeat(rows[:, None], dataset.sizes["network"], axis=1)
             yield _series(dataset, values, {**settings, "rate": rate}, every)
 
 
-def best_cells(dataset: xr.Dataset, own: np.ndarray, end: int) -> Int[np.ndarray, "scale network"]:
+def best_cells(
+    dataset: xr.Dataset, chosen: Bool[np.ndarray, " cell"], end: int
+) -> Int[np.ndarray, "scale network"]:
     """The cell with each scale's best rate, chosen on other networks than it is used for.
 
     Networks of even number take the rate with the lowest median robust loss on those of odd
@@ -157,20 +162,46 @@ def best_cells(dataset: xr.Dataset, own: np.ndarray, end: int) -> Int[np.ndarray
 
     Args:
         dataset: a finished experiment.
-        own: which cells to choose from.
+        chosen: which cells to choose from.
         end: the step at which the loss is looked at.
     """
     losses = robust_losses(dataset).sel(evaluation=end).values
     half = np.arange(dataset.sizes["network"]) % 2
-    chosen = []
-    for scale in np.unique(dataset.scale.values[own]):
-        rows = np.flatnonzero(own & (dataset.scale.values == scale))
+    every = []
+    for scale in np.unique(dataset.scale.values[chosen]):
+        rows = np.flatnonzero(chosen & (dataset.scale.values == scale))
         best = [
             rows[np.nan_to_num(network_medians(losses[rows][:, half != side]), nan=np.inf).argmin()]
             for side in (0, 1)
         ]
-        chosen.append(np.array(best)[half])
-    return np.array(chosen)
+        every.append(np.array(best)[half])
+    return np.array(every)
+
+
+def tabulate(dataset: xr.Dataset) -> pd.DataFrame:
+    """Every quantity in every phase and series, at each scale: medians with intervals.
+
+    Columns: comparison, optimizer, ratio, rate (NaN for the best), scale, phase, quantity, value,
+    low, high.
+
+    Raises:
+        ValueError: as `cells.finished_networks`.
+    """
+    finished, rows = finished_networks(dataset), []
+    for phase in PHASES:
+        end = phase.end(finished)
+        if end is None:
+            continue
+        for quantity, comparison in itertools.product(QUANTITIES, COMPARISONS):
+            values = measured(finished, quantity, phase, end)
+            for each in series(finished, values, comparison, end):
+                for scale, row in zip(each.scales, each.values, strict=True):
+                    rows.append(
+                        {"comparison": comparison, "rate": np.nan, **each.settings}
+                        | {"scale": float(scale), "phase": phase.name, "quantity": quantity}
+                        | dataclasses.asdict(median(row[:, None]))
+                    )
+    return pd.DataFrame(rows)
 
 
 def _pairs(dataset: xr.Dataset) -> Sequence[tuple[str, float]]:

@@ -3,8 +3,11 @@
 import json
 import math
 
-from jaxadv.claims.claims import judge_all
-from jaxadv.reports.claims import Figure, as_json, as_markdown
+import matplotlib.pyplot as plt
+
+from jaxadv.claims.catalogue import judge_all
+from jaxadv.reports.claims import as_json, as_markdown
+from jaxadv.reports.pictures import Picture
 from jaxadv.stats.intervals import Estimate
 from tests.synthetic import along, synthetic
 
@@ -22,8 +25,8 @@ def sweeps():
 
 def test_the_report_has_every_claim_with_verdict_rule_and_figure():
     judgements = judge_all(sweeps())
-    figures = {"C1-dim": [Figure("steps.png", "Steps.")]}
-    text = as_markdown(judgements, sweeps(), figures, "python report.py there")
+    pictures = {"C1-dim": [Picture("steps.png", "Steps.", plt.figure)]}
+    text = as_markdown(judgements, sweeps(), pictures, "python report.py there")
     for judgement in judgements:
         assert f"### {judgement.claim.name}\n" in text
         for ruling in judgement.rulings:

@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import binom
 
-from jaxadv.stats.fits import growth, paired
+from jaxadv.stats.fits import growth
 from jaxadv.stats.intervals import estimate, replicates
 from jaxadv.stats.survival import steps_quantiles
 
@@ -67,15 +66,3 @@ def test_too_few_sizes_and_numbers_without_logarithm_are_refused():
         growth(SIZES, np.full((2, 6), math.inf))
     with pytest.raises(ValueError, match="positive and finite"):
         growth(SIZES, np.zeros((2, 6)))
-
-
-def test_the_sign_test_counts_pairs_and_ignores_ties():
-    first = np.array([1.0, 1.0, 1.0, 1.0, math.inf, 5.0, math.nan])
-    second = np.array([2.0, 3.0, 4.0, math.inf, math.inf, 4.0, 1.0])
-    found = paired(first, second)
-    assert (found.larger, found.smaller) == (4, 1)
-    assert found.p_larger == pytest.approx(binom.sf(3, 5, 0.5))
-    assert found.p_smaller == pytest.approx(binom.sf(0, 5, 0.5))
-    assert found.ratio.value == 3.0
-    nothing = paired(np.array([math.nan]), np.array([1.0]))
-    assert math.isnan(nothing.p_larger)

@@ -224,7 +224,7 @@ def test_functions_without_a_name_give_the_numbers_of_those_with_one(small):
     texts = [summary.as_text(summary.summarize(dataset), 2000) for dataset in (own, named)]
     assert texts[0] == texts[1]
     # Our predictions are for networks and activations that are known by name.
-    assert np.isnan(cells.kappa_0(own, own.isel(cell=0)))
+    assert np.isnan(cells.kappa_0_of(own.isel(cell=0)))
 
 
 def test_one_compilation_per_shape_serves_all_networks_and_seeds():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.claims.agreement import Agreement, gains, rate_ratios
+from jaxadv.claims.mean_field import Agreement, gains, rate_ratios
 from jaxadv.claims.verdicts import Verdict
 from jaxadv.stats.cells import Domain, kappa_0_of
 from jaxadv.theory import (

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from jaxadv.claims.claims import CLAIMS
+from jaxadv.claims.catalogue import CLAIMS
 from jaxadv.claims.judgements import Claim, Judgement, Ruling, judge
 from jaxadv.claims.verdicts import Finding, Rule, Verdict, verdict
 from tests.synthetic import along, synthetic

@@ -1,0 +1,153 @@
+"""The pictures of the report on claims, each with the claim that it belongs to."""
+
+import dataclasses
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+import xarray as xr
+from matplotlib.axes import Axes
+
+from jaxadv.figures import growth, predictions
+from jaxadv.figures.style import alone
+from jaxadv.figures.sweeps import plot_residuals, plot_steps
+from jaxadv.reports.pictures import Picture
+from jaxadv.reports.training_pictures import training_pictures
+from jaxadv.stats.cells import own_functions, typical
+from jaxadv.stats.lines import Along
+from jaxadv.sweeps.spec import Sweep
+from jaxadv.sweeps.traces import run_traces
+
+# A picture along a setting needs so many of its values.
+LEAST_VALUES = 3
+# The claims on steps along a setting, and what their pictures show.
+CLAIM_OF_STEPS: dict[Along, str] = {
+    "dim": "C1-dim",
+    "width": "C1-width",
+    "tolerance": "C1-tolerance",
+    "scale": "C3-steps",
+}
+STEPS: dict[Along, str] = {
+    "dim": "Steps against the dimension: medians (filled), 99% (open), power laws (lines) and the "
+    "mean field (crosses).",
+    "width": "Steps against the width: medians (filled), 99% (open), power laws (lines) and the "
+    "mean field (crosses).",
+    "tolerance": "Steps against the accuracy: medians (filled), 99% (open) and powers of ln(1/tol) "
+    "(lines).",
+    "scale": "Steps against the scale: medians (filled), 99% (open) and the mean field (lines).",
+}
+# Pictures of all sweeps together: claim, file, caption.
+OF_ALL: tuple[tuple[str, str, str, Callable[..., Axes]], ...] = (
+    (
+        "C1-maximum",
+        "distances.png",
+        "Distance to the true maximum against the tolerance at which ascent ends.",
+        growth.plot_distances,
+    ),
+    (
+        "M1",
+        "collapse.png",
+        "Curvature ratios of all cells against κ₀, and the predicted curve.",
+        predictions.plot_collapse,
+    ),
+    (
+        "M2",
+        "collapse-steps.png",
+        "Rescaled steps in wide networks, for small constant steps, and two predicted laws.",
+        predictions.plot_step_collapse,
+    ),
+    ("M3", "rates.png", "Measured against certified rates of convergence.", predictions.plot_rates),
+)
+# The claims that pictures of training belong to, by the first word of their files.
+OF_TRAINING = {
+    "curves": "C2-first", "steps": "C2-early", "inner": "C2-late", "rates": "C2-late",
+}  # fmt: skip
+# The grid axes of a sweep but for the scales, and the coordinates of its cells.
+AXES = {
+    "dims": "dim",
+    "widths": "width",
+    "activations": "activation",
+    "losses": "loss",
+    "ratios": "ratio",
+    "step_sizes": "step_size",
+}
+
+
+def claims_pictures(
+    folder: Path, datasets: Mapping[str, xr.Dataset]
+) -> Iterator[tuple[str, Picture]]:
+    """What can be drawn of experiments, with the name of the claim that it belongs to.
+
+    Args:
+        folder: the report's. Pictures of a training experiment that has a folder of its own in it
+            go there, where the experiment's own report has them, too.
+        datasets: sweeps and training experiments, of finished networks, by name.
+    """
+    sweeps = {name: dataset for name, dataset in datasets.items() if "sweep" in dataset.attrs}
+    if sweeps:
+        yield from _of_sweeps(sweeps)
+    for name in (name for name in datasets if name not in sweeps):
+        place = f"{name}/" if (folder / name).is_dir() else ""
+        for picture in training_pictures(datasets[name]):
+            claim = OF_TRAINING[picture.file.partition(".")[0].partition("-")[0]]
+            text = f"{picture.caption} Experiment {name}."
+            yield claim, Picture(f"{place}{picture.file}", text, picture.draw)
+
+
+def _of_sweeps(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Picture]]:
+    for along, claim in CLAIM_OF_STEPS.items():
+        for name, dataset in _richest(datasets, along).items():
+            by = "ratio" if along == "scale" else "scale"
+            plot = partial(growth.plot_growth, dataset=dataset, along=along, by=by)
+            yield claim, _of_sweep(f"steps-{along}", name, STEPS[along], plot)
+    for name, dataset in _richest(datasets, "width").items():
+        plot = partial(growth.plot_failures, dataset=dataset)
+        text = "Failures against the width."
+        yield "C1-probability", _of_sweep("failures", name, text, plot)
+    for name, dataset in _richest(datasets, "scale").items():
+        plot = partial(plot_steps, dataset=typical(dataset, ("scale",)))
+        yield "C3-steps", _of_sweep("survival", name, "Share of trials still running.", plot)
+        plot = partial(predictions.plot_curvature_ratios, dataset=dataset)
+        yield "C3-curvature", _of_sweep("curvature", name, "Curvature at the maxima.", plot)
+    for name, dataset in _richest(datasets, "tolerance").items():
+        if not own_functions(dataset):
+            plot = partial(plot_residuals, dataset=typical_traces(dataset))
+            yield "M2-tolerance", _of_sweep("residuals", name, "Residuals against the step.", plot)
+            break
+    for claim, file, text, plot in OF_ALL:
+        yield claim, Picture(file, text, alone(partial(plot, datasets=datasets)))
+
+
+def _of_sweep(file: str, name: str, text: str, plot: Callable[[Axes], Axes]) -> Picture:
+    return Picture(f"{file}-{name}.png", f"{text} Sweep {name}.", alone(plot))
+
+
+def _richest(datasets: Mapping[str, xr.Dataset], along: Along) -> dict[str, xr.Dataset]:
+    """The sweeps with the most values of a setting, if these are enough for a picture."""
+    numbers = {name: len(set(dataset[along].values)) for name, dataset in datasets.items()}
+    most = max(numbers.values())
+    if most < LEAST_VALUES:
+        return {}
+    return {name: dataset for name, dataset in datasets.items() if numbers[name] == most}
+
+
+def typical_traces(dataset: xr.Dataset) -> xr.Dataset:
+    """The paths of a few trials of a sweep at each scale, other settings typical, drawn again.
+
+    Args:
+        dataset: a sweep's.
+
+    Raises:
+        ValueError: if the sweep names functions that are not built in: they would have to be
+            imported and called.
+    """
+    if own := own_functions(dataset):
+        raise ValueError(f"dataset: {own[0]!r} is not built in, and is not imported from a dataset")
+    family = typical(dataset, ("scale",))
+    first = family.isel(cell=0)
+    one = {field: (first[axis].item(),) for field, axis in AXES.items()}
+    sweep = Sweep(**tomllib.loads(dataset.attrs["sweep"]))
+    sweep = dataclasses.replace(sweep, scales=tuple(family.scale.values.tolist()), **one)
+    longest = int(family.num_steps.max())
+    return run_traces(sweep, max_steps=longest).assign_coords(family.coords)

@@ -1,0 +1,90 @@
+"""Markdown as all reports write it: documents, tables, numbers, verdicts and pictures."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import xarray as xr
+
+from jaxadv.claims.verdicts import Finding, Verdict
+from jaxadv.reports.pictures import Picture
+from jaxadv.stats.intervals import Estimate
+
+MARKS = {Verdict.SUPPORTED: "**yes** ", Verdict.NOT_SUPPORTED: "**no** ", Verdict.INCONCLUSIVE: ""}
+
+
+def document(title: str, command: str, parts: Iterable[str]) -> str:
+    r"""A whole document; empty parts are left out.
+
+    Args:
+        title: its heading.
+        command: what wrote it.
+        parts: paragraphs, tables and headings.
+
+    Example:
+        >>> document("Numbers", "python x.py", ["One.", "", "Two."])
+        '# Numbers\n\nWritten by `python x.py`.\n\nOne.\n\nTwo.\n'
+    """
+    head = f"# {title}\n\nWritten by `{command}`."
+    return "\n\n".join([head, *filter(None, parts)]) + "\n"
+
+
+def show_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    r"""A table.
+
+    Example:
+        >>> show_table(["s"], [["0.1"]])
+        '| s |\n| --- |\n| 0.1 |'
+    """
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def show_picture(picture: Picture) -> str:
+    """A picture with its caption below."""
+    return f"![{picture.caption}]({picture.file})\n\n*{picture.caption}*"
+
+
+def show(value: Any) -> str:
+    """A setting or a number, with three digits.
+
+    Example:
+        >>> show(Estimate(102.4, 95.0, math.inf)), show(math.nan), show("tanh")
+        ('102 [95, ∞]', 'unknown', 'tanh')
+    """
+    if isinstance(value, Estimate):
+        return f"{show(value.value)} [{show(value.low)}, {show(value.high)}]"
+    if isinstance(value, float):
+        if math.isnan(value):
+            return "unknown"
+        return ("∞" if value > 0 else "−∞") if math.isinf(value) else f"{value:.3g}"
+    return str(value)
+
+
+def show_values(values: Sequence[Any]) -> str:
+    """The distinct values of a grid axis; of many numbers the ends.
+
+    Example:
+        >>> show_values([1.0, 2.0]), show_values([1, 2, 3, 4, 5])
+        ('1, 2', '1 to 5 (5)')
+    """
+    distinct = list(dict.fromkeys(values))
+    if len(distinct) > 4 and not isinstance(distinct[0], str):
+        return f"{show(min(distinct))} to {show(max(distinct))} ({len(distinct)})"
+    return ", ".join(map(show, distinct))
+
+
+def show_counts(finding: Finding, names: tuple[str, str]) -> str:
+    """Two counts of networks, and the verdict where there is one.
+
+    Example:
+        >>> show_counts(Finding({}, {"more": 40, "less": 0}, Verdict.SUPPORTED), ("more", "less"))
+        '**yes** 40:0'
+    """
+    first, second = (finding.numbers[name] for name in names)
+    return f"{MARKS[finding.verdict]}{first}:{second}"
+
+
+def minutes(datasets: Iterable[xr.Dataset]) -> float:
+    """How long experiments took, all of them together."""
+    return sum(dataset.attrs.get("seconds", 0.0) for dataset in datasets) / 60

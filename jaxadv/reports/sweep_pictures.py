@@ -1,0 +1,33 @@
+"""The pictures of one sweep: steps, curvatures and residuals."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import xarray as xr
+
+from jaxadv.figures import sweeps as plots
+from jaxadv.figures.style import alone
+from jaxadv.reports.pictures import Picture
+from jaxadv.stats.cells import families
+from jaxadv.sweeps.spec import Sweep
+from jaxadv.sweeps.traces import run_traces
+
+
+def sweep_pictures(sweep: Sweep, dataset: xr.Dataset) -> Iterator[Picture]:
+    """Three pictures of each family of cells that differ in the scale alone.
+
+    Args:
+        sweep: the specification. Its functions are called.
+        dataset: what it found.
+    """
+    # No further than the longest trial: recording takes every step of the budget it is given.
+    longest = int(dataset.num_steps.max())
+    traces = run_traces(sweep, max_steps=longest).assign_coords(dataset.coords)
+    for name, caption, plot, source in (
+        ("steps", "Share of trials still running.", plots.plot_steps, dataset),
+        ("curvature", "Curvature at the maxima.", plots.plot_curvature, dataset),
+        ("residuals", "Residuals against the step.", plots.plot_residuals, traces),
+    ):
+        for settings, family in families(source):
+            label = "".join(f"-{key}-{value}" for key, value in settings.items()).replace(":", ".")
+            yield Picture(f"{name}{label}.png", caption, alone(partial(plot, dataset=family)))

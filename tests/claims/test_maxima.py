@@ -1,0 +1,62 @@
+"""Whether ascent ends in maxima: what was planted, its opposite, and nothing for kinks."""
+
+import numpy as np
+import pytest
+
+import jaxadv as ja
+from jaxadv.claims.maxima import EndsAreMaxima, FailuresAreRare
+from jaxadv.claims.verdicts import Verdict
+from tests.synthetic import along, synthetic
+
+WIDTHS = along("width", (16, 64, 256, 1024, 4096))
+
+
+def verdicts(rule, dataset):
+    return [finding.verdict for finding in rule.findings(dataset)]
+
+
+def failing(share):
+    """The kinds of two trials on sixty networks, some of which fail."""
+
+    def kind(cell):
+        rng = np.random.default_rng(cell["width"])
+        failed = rng.random((60, 1, 1)) < share(cell["width"])
+        return np.where(failed, int(ja.Kind.NOT_STATIONARY), int(ja.Kind.BOUNDARY_MAX))
+
+    return kind
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [
+        (lambda width: 10 / width, Verdict.SUPPORTED),
+        (lambda width: 0.0, Verdict.SUPPORTED),
+        (lambda width: width / 8192, Verdict.NOT_SUPPORTED),
+        (lambda width: 0.5, Verdict.NOT_SUPPORTED),
+        (lambda width: 0.1, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_failures_must_be_rare_in_wide_networks_and_not_rise(share, expected):
+    dataset = synthetic(WIDTHS, lambda *_: 100, kind=failing(share))
+    assert verdicts(FailuresAreRare(), dataset) == [expected]
+
+
+def test_ends_must_be_maxima_wherever_ascent_converged():
+    kinds = np.full((60, 2, 1), int(ja.Kind.BOUNDARY_MAX))
+    assert verdicts(EndsAreMaxima(), synthetic([{}], lambda *_: 100, kind=kinds)) == [
+        Verdict.SUPPORTED
+    ]
+    kinds[:20, 0] = int(ja.Kind.NOT_MAX)
+    dataset = synthetic([{}], lambda *_: 100, kind=kinds)
+    assert verdicts(EndsAreMaxima(), dataset) == [Verdict.NOT_SUPPORTED]
+    # Where they did not converge, they say nothing.
+    reached = dataset.reached & (dataset.kind != int(ja.Kind.NOT_MAX))
+    assert verdicts(EndsAreMaxima(), dataset.assign(reached=reached)) == [Verdict.SUPPORTED]
+    few = dataset.reached & (dataset.network < 20)
+    assert verdicts(EndsAreMaxima(), dataset.assign(reached=few)) == [Verdict.INCONCLUSIVE]
+
+
+def test_nothing_is_asked_of_networks_with_kinks():
+    kinks = synthetic(WIDTHS, lambda *_: 100, kind=int(ja.Kind.NOT_SMOOTH))
+    assert verdicts(EndsAreMaxima(), kinks) == []
+    assert verdicts(FailuresAreRare(), kinks) == []

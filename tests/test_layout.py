@@ -68,10 +68,28 @@ def test_the_public_names_are_these():
         assert getattr(ja, name).__doc__
 
 
-def test_importing_jaxadv_starts_nothing_heavy():
+def test_public_names_are_loaded_at_their_first_use():
+    """`import jaxadv` is fast: JAX, which takes seconds, waits until a name needs it."""
+    code = (
+        "import sys, jaxadv; heavy = {'jax', 'numpy', 'xarray', 'zarr'};"
+        "print(sorted(heavy & set(sys.modules)));"
+        "assert dir(jaxadv) == jaxadv.__all__;"
+        "from jaxadv import *; assert pga.PGA is PGA;"
+        "print('jax' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split("\n")[:2] == ["[]", "True"]
+
+
+def test_a_name_that_is_not_public_is_refused():
+    with pytest.raises(AttributeError, match="Sweeep"):
+        ja.Sweeep  # noqa: B018
+
+
+def test_all_public_names_start_nothing_heavy():
     """No figures, no data sets, no command line, and no device before it is needed."""
     code = (
-        "import sys, jaxadv; heavy = {'matplotlib', 'sklearn', 'tyro'};"
+        "import sys; from jaxadv import *; heavy = {'matplotlib', 'sklearn', 'tyro'};"
         "from jax._src import xla_bridge;"
         "print(sorted(heavy & set(sys.modules)), xla_bridge._backends)"
     )

@@ -16,6 +16,8 @@ ROOMS = [
     "sweeps", "landscape", "training", "analysis", "cli",
 ]  # fmt: skip
 EXPERIMENTS = {"sweeps", "landscape", "training"}  # side by side on one ground
+SPECIFICATIONS = [f"jaxadv.{experiment}.spec" for experiment in sorted(EXPERIMENTS)]
+HEAVY = {"jax", "jaxtyping", "matplotlib", "optax", "xarray", "zarr"}
 KNOWS_NOTHING = {"pytrees", "lanes", "devices", "stores", "cli"}
 
 
@@ -30,6 +32,41 @@ def imports(path):
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
             yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def imports_when_imported(module):
+    """What a module of the package imports when it is imported itself."""
+    path = PACKAGE.parent.joinpath(*module.split(".")).with_suffix(".py")
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            is_room = (PACKAGE.parent / node.module.replace(".", "/")).is_dir()
+            yield from (f"{node.module}.{n.name}" for n in node.names) if is_room else [node.module]
+
+
+@pytest.mark.parametrize("specification", SPECIFICATIONS)
+def test_no_module_that_a_specification_imports_needs_jax(specification):
+    waiting, seen = [specification], set()
+    while waiting:
+        module = waiting.pop()
+        seen.add(module)
+        for name in imports_when_imported(module):
+            assert name.partition(".")[0] not in HEAVY, f"{module} imports {name}"
+            if name.startswith("jaxadv.") and name not in seen:
+                waiting.append(name)
+    assert "jaxadv.experiments.specification" in seen
+
+
+def test_importing_specifications_leaves_jax_out():
+    """Of the package itself an empty one stands here, for what its ``__init__`` imports."""
+    code = (
+        "import sys, types; package = types.ModuleType('jaxadv');"
+        f"package.__path__ = [{str(PACKAGE)!r}]; sys.modules['jaxadv'] = package;"
+        f"import {', '.join(SPECIFICATIONS)}; print(sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.name))

@@ -18,11 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from jaxadv.experiments.recipes import make_network
 from jaxadv.experiments.specification import Specification
 from jaxadv.problems.activations import ACTIVATIONS, Activation
 from jaxadv.problems.names import Function, resolve
-from jaxadv.problems.networks import NETWORKS, Network, init_two_layer
+from jaxadv.problems.networks import NETWORKS, Network, as_network, init_two_layer
 from jaxadv.problems.norms import l2_norm
 from jaxadv.pytrees import cast_floats, pytree
 
@@ -158,6 +157,21 @@ class Source(NamedTuple):
             direction = direction / l2_norm(direction) * self.dim**0.5
         label = jax.random.normal(label_key, (), jnp.float32)
         return direction, jnp.sign(label) if self.signed else label
+
+
+def make_network(
+    init: Callable[..., Network],
+    key: Key[Array, ""],
+    *,
+    dim: int,
+    width: int,
+    activation: Activation,
+    classes: int | None,
+) -> Network:
+    """A random network, asked for in the way of all experiments: any callable will do."""
+    # A user's network of one output need not know of classes.
+    more = {} if classes is None else {"classes": classes}
+    return as_network(init(key, dim=dim, width=width, activation=activation, **more))
 
 
 def uniform_in_ball(key: Key[Array, ""], dim: int) -> Float[Array, " dim"]:

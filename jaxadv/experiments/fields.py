@@ -1,5 +1,6 @@
 """Checks of a specification's fields: what is wrong is said with the field, its value and why."""
 
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -37,6 +38,14 @@ def positive(field: str, value: Any) -> float:
     if not SMALLEST <= number <= LARGEST:
         raise ValueError(f"{field}: {value!r} must lie between {SMALLEST:g} and {LARGEST:g}")
     return number
+
+
+def descending(field: str, values: Any) -> tuple[float, ...]:
+    """A tuple of positive numbers, each below the one before it; one number stands for itself."""
+    axis = grid(field, values, positive)
+    if any(tighter > looser for looser, tighter in itertools.pairwise(axis)):
+        raise ValueError(f"{field}: {axis} must descend, each below the one before it")
+    return axis
 
 
 def non_negative(field: str, value: Any) -> float:

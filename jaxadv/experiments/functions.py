@@ -4,23 +4,25 @@ What is built in is not tried, but for optimisers, some of which take more than 
 it happens on shapes alone (`jax.eval_shape`).
 """
 
-from collections.abc import Callable, Iterable
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key, ScalarLike
+from jaxtyping import Array, Float, Key
 
 from jaxadv.ascent.pga import PGA, ascend
 from jaxadv.ascent.steps import STEP_RULES, StepRule
+from jaxadv.experiments.draws import make_network
 from jaxadv.experiments.recipes import Recipe
 from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.checks import offers
-from jaxadv.problems.constraints import Constraint, L2Ball
-from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES
+from jaxadv.problems.constraints import CONSTRAINTS, Constraint, L2Ball, constraint_of
+from jaxadv.problems.losses import EVERY_LOSS
 from jaxadv.problems.names import Function, first_line, label_of, resolve
-from jaxadv.problems.networks import NETWORKS
+from jaxadv.problems.networks import NETWORKS, Network
 from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import cast_floats
 
@@ -65,7 +67,7 @@ def check_network(recipe: Recipe, *, dtype: str) -> None:
     trial = _Trial("network", recipe.network, what, recipe.text, dtype)
 
     def output(z: Float[Array, " dim"], key: Key[Array, ""]) -> Array:
-        return cast_floats(recipe(key), dtype)(z)
+        return cast_floats(network_of(recipe, key), dtype)(z)
 
     arguments = (trial.array(recipe.dim), trial.key())
     trial.shape_of(output, *arguments, shape=recipe.output_shape)
@@ -84,11 +86,11 @@ def check_loss(field: str, loss: Function, shape: tuple[int, ...], *, dtype: str
     Raises:
         ValueError: in one line.
     """
-    if loss in LOSSES or loss in LOSSES_OF_CLASSES:
+    if loss in EVERY_LOSS:
         return
     where = f"at an output of shape {shape}, "
     trial = _Trial(field, loss, "map (output, label) to a scalar", where, dtype)
-    function = resolve(field, loss, LOSSES | LOSSES_OF_CLASSES)
+    function = resolve(field, loss, EVERY_LOSS)
     trial.shape_of(function, trial.array(*shape), trial.array(), shape=())
     trial.derive(function, trial.array(*shape), trial.array())
 
@@ -98,7 +100,7 @@ def check_step(
     step: Function,
     recipes: Iterable[Recipe],
     *,
-    loss: Callable[..., Any],
+    loss: Function,
     step_size: float | None,
     dtype: str,
 ) -> None:
@@ -108,7 +110,7 @@ def check_step(
         field: of the step rule.
         step: the rule.
         recipes: of the networks.
-        loss: of a network's output.
+        loss: of a network's output, or its name.
         step_size: its parameter; None where that is known to compiled programs alone.
         dtype: of the ascents.
 
@@ -131,51 +133,60 @@ def check_step(
     what = "map a step size to a StepRule, an object with the methods init and size"
     for recipe in recipes:
         trial = _Trial(field, step, what, recipe.text, dtype)
-        trial.ascend(recipe, loss, L2Ball, lambda size: PGA(rule_of(size)))
+        trial.ascend(recipe, loss, L2Ball, rule_of)
 
 
 def check_constraint(
     field: str,
     constraint: Function,
-    make: Callable[[ScalarLike, int], Constraint],
     recipe: Recipe,
     *,
-    loss: Callable[..., Any],
-    pga: PGA,
+    loss: Function,
+    step: Function,
+    step_size: float,
     dtype: str,
 ) -> None:
     """Refuse a user's set of perturbations that ascent cannot work with.
 
     Args:
         field: of the set.
-        constraint: the set, for the message.
-        make: from a circumradius and a dimension to the set.
+        constraint: the set.
         recipe: of the networks.
-        loss: of a network's output.
-        pga: the settings of the ascents.
+        loss: of a network's output, or its name.
+        step: the step rule of the ascents, or its name.
+        step_size: its parameter.
         dtype: of the ascents.
 
     Raises:
         ValueError: in one line.
     """
+    if constraint in CONSTRAINTS:
+        return
 
     def set_of(size: Array) -> Constraint:
-        limits = make(size, recipe.dim)
+        limits = constraint_of(constraint, size, recipe.dim)
         if not offers(limits, Constraint):
             raise TypeError(f"it gives {_in_words(limits)}, which is none")
         return limits
 
     what = "map (circumradius, dim) to a Constraint"
     trial = _Trial(field, constraint, what, recipe.text, dtype)
-    trial.ascend(recipe, loss, set_of, lambda _: pga)
+    rule = resolve("step", step, STEP_RULES)(step_size)
+    trial.ascend(recipe, loss, set_of, lambda _: rule)
 
 
-def check_optimizer(field: str, optimizer: Function, make: Callable[[Array], Any]) -> None:
+def check_optimizer(field: str, optimizer: Function, table: Mapping[str, Any]) -> None:
     """Refuse an optimiser that takes more than gradients.
+
+    Args:
+        field: of the optimiser.
+        optimizer: itself, or its name.
+        table: the built-in ones.
 
     Raises:
         ValueError: in one line.
     """
+    make = resolve(field, optimizer, table)
 
     def updates(gradient: Array, rate: Array) -> Any:
         transformation = make(rate)
@@ -184,6 +195,38 @@ def check_optimizer(field: str, optimizer: Function, make: Callable[[Array], Any
     what = "map a learning rate to an optimiser that takes gradients alone"
     trial = _Trial(field, optimizer, what, "", "float32")
     trial.shape_of(updates, trial.array(2), trial.array(), shape=(2,))
+
+
+def check_hidden(field: str, recipe: Recipe) -> None:
+    """Refuse to train the hidden weights of a network that calls none so.
+
+    Raises:
+        ValueError: in one line.
+    """
+    has_hidden = True
+
+    def look(key: Key[Array, ""]) -> None:
+        nonlocal has_hidden
+        network: Any = network_of(recipe, key)
+        fields = dataclasses.fields(network) if dataclasses.is_dataclass(network) else ()
+        has_hidden = "hidden" in {field.name for field in fields}
+
+    jax.eval_shape(look, jax.eval_shape(jax.random.key, 0))
+    if not has_hidden:
+        name = label_of(recipe.network)
+        raise ValueError(f"{field}: {name!r} has no field of weights named 'hidden'; give both")
+
+
+def network_of(recipe: Recipe, key: Key[Array, ""]) -> Network:
+    """A random network of a recipe."""
+    return make_network(
+        resolve("network", recipe.network, NETWORKS),
+        key,
+        dim=recipe.dim,
+        width=recipe.width,
+        activation=resolve("activation", recipe.activation, ACTIVATIONS),
+        classes=recipe.classes,
+    )
 
 
 @dataclass(frozen=True)
@@ -231,16 +274,17 @@ class _Trial:
     def ascend(
         self,
         recipe: Recipe,
-        loss: Callable[..., Any],
+        loss: Function,
         set_of: Callable[[Array], Constraint],
-        pga_of: Callable[[Array], PGA],
+        rule_of: Callable[[Array], StepRule],
     ) -> None:
-        """Take an ascent in a set, and with settings, that are made for a size."""
+        """Take an ascent in a set, and by a step rule, that are made for a size."""
+        loss_function = resolve("loss", loss, EVERY_LOSS)
 
         def end(x: Array, key: Array, size: Array) -> Array:
-            network = cast_floats(recipe(key), self.dtype)
-            problem = Problem(network, x, size, set_of(size), loss)
-            return ascend(problem, x, pga_of(size)).perturbation
+            network = cast_floats(network_of(recipe, key), self.dtype)
+            problem = Problem(network, x, size, set_of(size), loss_function)
+            return ascend(problem, x, PGA(rule_of(size))).perturbation
 
         args = (self.array(recipe.dim), self.key(), self.array())
         self.shape_of(end, *args, shape=(recipe.dim,))

@@ -1,33 +1,13 @@
 """How experiments ask for random networks."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from jaxtyping import Array, Key
-
-from jaxadv.problems.activations import ACTIVATIONS, Activation
-from jaxadv.problems.names import Function, label_of, resolve
-from jaxadv.problems.networks import NETWORKS, Network, as_network
-
-
-def make_network(
-    init: Callable[..., Network],
-    key: Key[Array, ""],
-    *,
-    dim: int,
-    width: int,
-    activation: Activation,
-    classes: int | None,
-) -> Network:
-    """A random network, asked for in the way of all experiments: any callable will do."""
-    # A user's network of one output need not know of classes.
-    more = {} if classes is None else {"classes": classes}
-    return as_network(init(key, dim=dim, width=width, activation=activation, **more))
+from jaxadv.problems.names import Function, label_of
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the random networks of some trials are made.
+    """How the random networks of some trials are made; `network_of` makes them.
 
     Attributes:
         network: a name of `NETWORKS`, a reference, or a function.
@@ -42,17 +22,6 @@ class Recipe:
     width: int
     activation: Function
     classes: int | None = None
-
-    def __call__(self, key: Key[Array, ""]) -> Network:
-        """A network."""
-        return make_network(
-            resolve("network", self.network, NETWORKS),
-            key,
-            dim=self.dim,
-            width=self.width,
-            activation=resolve("activation", self.activation, ACTIVATIONS),
-            classes=self.classes,
-        )
 
     @property
     def output_shape(self) -> tuple[int, ...]:

@@ -8,17 +8,21 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 from jaxadv.experiments import fields as checks
-from jaxadv.experiments.functions import check_activation, check_loss, check_network
 from jaxadv.experiments.recipes import Recipe
-from jaxadv.problems.data import Examples, load_examples
-from jaxadv.problems.names import Function, label_of, labels, suggest
+from jaxadv.problems.names import Function, label_of, labels, suggest, table_of
+
+if TYPE_CHECKING:
+    from jaxadv.problems.data import Examples
 
 
 class Specification:
     """An experiment as a frozen dataclass with keyword fields, each with a default.
+
+    Modules of specifications are imported without JAX, so that ``--help`` answers at once. What
+    needs JAX is imported where values are checked.
 
     A subclass checks and converts its fields in ``__post_init__``, and has at least these:
 
@@ -36,8 +40,8 @@ class Specification:
 
     experiment: ClassVar[str]
     """The name under which a manifest has the specification."""
-    functions: ClassVar[Mapping[str, Mapping[str, Any]]]
-    """The fields of functions, with what is built in for each."""
+    functions: ClassVar[Mapping[str, str]]
+    """The fields of functions, with a reference to the table of what is built in for each."""
     network: Function
     examples: int
     data: str
@@ -58,7 +62,7 @@ class Specification:
         """Settle the fields of functions; those whose default is a tuple are axes of the grid."""
         for field in dataclasses.fields(cast(Any, self)):
             if field.name in self.functions:
-                check = functools.partial(checks.function, table=self.functions[field.name])
+                check = functools.partial(checks.function, table=self.table(field.name))
                 settle = functools.partial(checks.grid, check=check)
                 is_axis = isinstance(field.default, tuple)
                 value = getattr(self, field.name)
@@ -72,6 +76,12 @@ class Specification:
             loss: the field of losses.
             recipes: of all networks.
         """
+        from jaxadv.experiments.functions import (  # noqa: PLC0415  needs JAX
+            check_activation,
+            check_loss,
+            check_network,
+        )
+
         recipes = tuple(recipes)
         widths = dict.fromkeys((recipe.activation, recipe.width) for recipe in recipes)
         # Certificates are double whatever the rest.
@@ -84,12 +94,17 @@ class Specification:
                 for name in self._axis(loss):
                     check_loss(loss, name, shape, dtype=dtype)
 
+    @classmethod
+    def table(cls, field: str) -> Mapping[str, Any]:
+        """What is built in for a field of functions, by name."""
+        return table_of(cls.functions[field])
+
     def _axis(self, field: str) -> tuple[Function, ...]:
         """The functions of a field."""
         value = getattr(self, field)
         return value if isinstance(value, tuple) else (value,)
 
-    def _settle_data(self) -> Examples | None:
+    def _settle_data(self) -> "Examples | None":
         """Settle ``data`` and ``data_dir`` as text, and load the real inputs."""
         for field, remedy in (
             ("data", "; save arrays with np.savez('mine.npz', x=x, y=y), and give 'mine.npz'"),
@@ -106,8 +121,8 @@ class Specification:
     def _labels(self) -> dict[str, dict[Function, str]]:
         """By field and function."""
         return {
-            field: dict(zip(self._axis(field), labels(self._axis(field), table), strict=True))
-            for field, table in self.functions.items()
+            field: dict(zip(axis, labels(axis, self.table(field)), strict=True))
+            for field, axis in ((field, self._axis(field)) for field in self.functions)
         }
 
     def label(self, field: str, function: Function) -> str:
@@ -136,8 +151,10 @@ class Specification:
             )
 
     @functools.cached_property
-    def real_examples(self) -> Examples | None:
+    def real_examples(self) -> "Examples | None":
         """The real inputs; None where inputs are simulated."""
+        from jaxadv.problems.data import load_examples  # noqa: PLC0415  needs jaxtyping
+
         return load_examples(self.data, self.data_dir)
 
     @property

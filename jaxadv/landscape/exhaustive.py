@@ -20,7 +20,7 @@ from jaxadv.landscape.critical import Critical, find_critical_points
 from jaxadv.landscape.maxima import SAME, climb
 from jaxadv.landscape.meshes import EULER
 from jaxadv.landscape.spec import Cell, Landscape
-from jaxadv.landscape.survey import Drawn, source_of
+from jaxadv.landscape.survey import Drawn, loss_of, pga_of, source_of
 from jaxadv.problems.constraints import L2Sphere
 from jaxadv.problems.losses import Loss
 from jaxadv.problems.norms import l2_norm
@@ -64,7 +64,7 @@ class CriticalSurvey:
             raise ValueError(f"dim: {spec.dim} must be 2 or 3, for all critical points to be found")
         if spec.trainings != ("none",):
             raise ValueError("trainings: all critical points are found of random networks alone")
-        self._spec, self.mesh, self._starts, self._pga = spec, mesh, starts, spec.pga
+        self._spec, self.mesh, self._starts, self._pga = spec, mesh, starts, pga_of(spec)
         self.settings: Mapping[str, Any] = {"ascents": starts}
         self.sizes: Mapping[str, int] = {}
 
@@ -87,7 +87,7 @@ class CriticalSurvey:
         spec, mesh, starts = self._spec, self.mesh, self._starts
         lanes = usual_lanes(mesh.devices.flat[0], spec.width, starts)
         with jax.enable_x64(True):
-            program = _compiled(source_of(spec), spec.loss_function, self._pga, starts, lanes, mesh)
+            program = _compiled(source_of(spec), loss_of(spec), self._pga, starts, lanes, mesh)
             settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
             indices = np.resize(np.asarray(networks, np.int32), mesh.size)
             problems, *ends = program(indices, key_of(spec), given_of(spec), *settings)

@@ -4,18 +4,12 @@ import functools
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
-from jaxadv.ascent.pga import PGA
-from jaxadv.ascent.steps import STEP_RULES
 from jaxadv.experiments.fields import choice, count, grid, positive, whole
-from jaxadv.experiments.functions import check_step
 from jaxadv.experiments.recipes import Recipe
 from jaxadv.experiments.specification import Specification
-from jaxadv.problems.activations import ACTIVATIONS
-from jaxadv.problems.losses import LOSSES, Loss
-from jaxadv.problems.names import Function, resolve
-from jaxadv.problems.networks import NETWORKS
+from jaxadv.problems.names import Function
 
 DEFAULT_DIM = 32
 TRAININGS = ("none", "clean", "adversarial")
@@ -84,11 +78,11 @@ class Landscape(Specification):
     """
 
     experiment: ClassVar[str] = "landscape"
-    functions: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "network": NETWORKS,
-        "activation": ACTIVATIONS,
-        "loss": LOSSES,
-        "step": STEP_RULES,
+    functions: ClassVar[Mapping[str, str]] = {
+        "network": "jaxadv.problems.networks:NETWORKS",
+        "activation": "jaxadv.problems.activations:ACTIVATIONS",
+        "loss": "jaxadv.problems.losses:LOSSES",
+        "step": "jaxadv.ascent.steps:STEP_RULES",
     }
 
     scales: tuple[float, ...] = (0.1, 1.0, 10.0)
@@ -127,10 +121,16 @@ class Landscape(Specification):
         self._set("seed", whole("seed", self.seed, least=0, most=2**32 - 1))
         self._settle_functions()
         self._check_data()
+        self._check_users()
+
+    def _check_users(self) -> None:
+        """Refuse users' functions that cannot do what they are for."""
+        from jaxadv.experiments.functions import check_step  # noqa: PLC0415  needs JAX
+
         recipe = Recipe(self.network, cast(int, self.dim), self.width, self.activation)
         self._check_functions("activation", "loss", (recipe,))
         check_step(
-            "step", self.step, (recipe,), loss=self.loss_function, step_size=self.step_size,
+            "step", self.step, (recipe,), loss=self.loss, step_size=self.step_size,
             dtype=self.dtype,
         )  # fmt: skip
 
@@ -158,17 +158,6 @@ class Landscape(Specification):
     def num_starts(self) -> int:
         """How many ascents there are in all."""
         return len(self.cells) * self.networks * self.examples * self.starts
-
-    @property
-    def loss_function(self) -> Loss:
-        """The loss itself."""
-        return resolve("loss", self.loss, LOSSES)
-
-    @property
-    def pga(self) -> PGA:
-        """The settings of all ascents."""
-        rule = resolve("step", self.step, STEP_RULES)(self.step_size)
-        return PGA(rule, (self.tolerance,), self.max_steps)
 
 
 def _training(field: str, value: str) -> str:

@@ -16,6 +16,7 @@ from jaxadv.landscape.critical import Critical, CriticalPoints, find_critical_po
 from jaxadv.landscape.exhaustive import on_sphere
 from jaxadv.landscape.maxima import climb
 from jaxadv.landscape.spec import Landscape
+from jaxadv.landscape.survey import pga_of
 from jaxadv.landscape.views import Scene, each_cell, record_paths, thinned
 from jaxadv.problems.problem import Problem
 
@@ -47,7 +48,7 @@ def view_circle(spec: Landscape, num_angles: int = 1024) -> xr.Dataset:
         angles = np.linspace(0, 2 * np.pi, num_angles, endpoint=False)
         ring = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
         points = find_critical_points(problem)
-        tops, certified = map(np.asarray, _tops(problem, ring, spec.pga))
+        tops, certified = map(np.asarray, _tops(problem, ring, pga_of(spec)))
         return {
             "loss": (("angle",), jax.vmap(problem.objective)(ring)),
             "angle": (("angle",), angles),
@@ -87,7 +88,7 @@ def view_sphere(spec: Landscape, num_latitudes: int = 181) -> xr.Dataset:
             [np.cos(up) * np.cos(around), np.cos(up) * np.sin(around), np.sin(up)], axis=-1
         )
         points = find_critical_points(problem)
-        _, paths = record_paths(Scene(problem, scene.starts), spec.pga, NUM_STARTS)
+        _, paths = record_paths(Scene(problem, scene.starts), pga_of(spec), NUM_STARTS)
         paths = _filled_in(thinned(paths))
         return {
             "loss": (("latitude", "longitude"), jax.lax.map(jax.vmap(problem.objective), globe)),

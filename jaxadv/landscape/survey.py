@@ -16,6 +16,7 @@ from jaxtyping import Array, Float, Int, Key
 from jaxadv.ascent.kinds import Kind
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.solution import Status
+from jaxadv.ascent.steps import STEP_RULES
 from jaxadv.devices import on_devices
 from jaxadv.experiments.draws import Draws, Given, IntLike, Source, Tag, draw, given_of, key_of
 from jaxadv.experiments.layout import usual_certify_lanes, usual_lanes
@@ -26,7 +27,8 @@ from jaxadv.landscape.spec import Cell, Landscape
 from jaxadv.learning.attack import Attack
 from jaxadv.learning.fit import fit
 from jaxadv.problems.constraints import L2Ball
-from jaxadv.problems.losses import Loss
+from jaxadv.problems.losses import LOSSES, Loss
+from jaxadv.problems.names import resolve
 from jaxadv.problems.networks import Network
 from jaxadv.problems.norms import is_zero, l2_norm, over
 from jaxadv.problems.problem import Problem
@@ -153,8 +155,8 @@ class RegularitySurvey:
             "mode": cast(int, spec.dim) - 1,
         }
         self._rules = Rules(
-            spec.loss_function,
-            spec.pga,
+            loss_of(spec),
+            pga_of(spec),
             usual_lanes(mesh.devices.flat[0], spec.width, trials),
             usual_certify_lanes(cast(int, spec.dim), spec.width, trials),
         )
@@ -199,12 +201,23 @@ def source_of(spec: Landscape) -> Source:
     )
 
 
+def loss_of(spec: Landscape) -> Loss:
+    """The loss itself."""
+    return resolve("loss", spec.loss, LOSSES)
+
+
+def pga_of(spec: Landscape) -> PGA:
+    """The settings of all ascents."""
+    rule = resolve("step", spec.step, STEP_RULES)(spec.step_size)
+    return PGA(rule, (spec.tolerance,), spec.max_steps)
+
+
 def training_of(spec: Landscape, cell: Cell) -> Pretraining | None:
     """How a cell's networks are trained; None if they are not."""
     if cell.training == "none":
         return None
     attacked = cell.training == "adversarial"
-    return Pretraining(attacked, spec.training_steps, spec.learning_rate, spec.loss_function)
+    return Pretraining(attacked, spec.training_steps, spec.learning_rate, loss_of(spec))
 
 
 def draw_trained(  # noqa: PLR0917  shared rows of `on_devices` are positional

@@ -26,7 +26,14 @@ from jaxadv.experiments.variables import Known, filled, known_where
 from jaxadv.landscape.maxima import climb, group, representatives
 from jaxadv.landscape.regularity import angle_between, great_circle
 from jaxadv.landscape.spec import Cell, Landscape
-from jaxadv.landscape.survey import Pretraining, draw_trained, source_of, training_of
+from jaxadv.landscape.survey import (
+    Pretraining,
+    draw_trained,
+    loss_of,
+    pga_of,
+    source_of,
+    training_of,
+)
 from jaxadv.problems.losses import Loss
 from jaxadv.problems.problem import Problem
 
@@ -47,7 +54,7 @@ def scene_of(spec: Landscape, cell: Cell) -> Scene:
     """What is looked at in one cell, in double precision."""
     with jax.enable_x64(True):
         settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
-        program = _scene(source_of(spec), training_of(spec, cell), spec.loss_function)
+        program = _scene(source_of(spec), training_of(spec, cell), loss_of(spec))
         return program(0, key_of(spec), given_of(spec), *settings)
 
 
@@ -97,7 +104,7 @@ def view_ascents(spec: Landscape) -> xr.Dataset:
     """
 
     def view(scene: Scene) -> dict[str, Any]:
-        losses, _ = record_paths(scene, spec.pga, NUM_PATHS)
+        losses, _ = record_paths(scene, pga_of(spec), NUM_PATHS)
         centre = scene.problem.objective(jnp.zeros_like(scene.problem.x))
         return {"loss_path": (("start", "step"), losses), "loss_centre": ((), centre)}
 
@@ -117,7 +124,7 @@ def view_arcs(spec: Landscape, num_points: int = 256) -> xr.Dataset:
     """
 
     def view(scene: Scene) -> dict[str, Any]:
-        maxima, losses, groups = find_maxima(scene, spec.pga)
+        maxima, losses, groups = find_maxima(scene, pga_of(spec))
         best = jnp.argmax(jnp.where(groups >= 0, losses, -jnp.inf))
         rows, exist = representatives(jnp.where(groups == groups[best], -1, groups), NUM_ARCS)
         angles, values = _arcs(scene.problem, maxima[best], maxima[rows], num_points)
@@ -174,8 +181,8 @@ def view_plane(
     def view(scene: Scene) -> dict[str, Any]:
         problem = scene.problem
         radius = float(problem.circumradius)
-        maxima, tops, groups = map(np.asarray, find_maxima(scene, spec.pga))
-        losses, points = record_paths(scene, spec.pga, NUM_PATHS)
+        maxima, tops, groups = map(np.asarray, find_maxima(scene, pga_of(spec)))
+        losses, points = record_paths(scene, pga_of(spec), NUM_PATHS)
         if (groups >= 0).any():
             best = np.where(groups >= 0, tops, -np.inf).argmax()
             top, loss_best = maxima[best] / radius, tops[best]
@@ -244,7 +251,7 @@ def view_losses(spec: Landscape, starts: int = 100_000) -> xr.Dataset:
     def view(scene: Scene) -> dict[str, Any]:
         key = source_of(spec).key_for(key_of(spec), Tag.SPHERE, 0)
         keys = jax.random.split(key, mesh.size)
-        losses, certified = _final_losses(mesh, share, lanes)(keys, scene.problem, spec.pga)
+        losses, certified = _final_losses(mesh, share, lanes)(keys, scene.problem, pga_of(spec))
         centre = scene.problem.objective(jnp.zeros_like(scene.problem.x))
         return {
             "loss_end": (("start",), losses.ravel()[:starts]),

@@ -90,6 +90,8 @@ LOSSES: dict[str, Loss] = {"quadratic": quadratic, "logistic": logistic}
 """Of networks with one output, by name."""
 LOSSES_OF_CLASSES: dict[str, Loss] = {"cross-entropy": cross_entropy}
 """Of networks with an output for each class, by name."""
+EVERY_LOSS = LOSSES | LOSSES_OF_CLASSES
+"""Both."""
 
 LABELLED: tuple[Any, ...] = (logistic, cross_entropy, margin)
 """Losses that are not defined for every label."""

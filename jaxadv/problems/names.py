@@ -53,6 +53,19 @@ def resolve(field: str, name: Function, table: Mapping[str, Any]) -> Any:
     return function
 
 
+def table_of(reference: str) -> Mapping[str, Any]:
+    """The table of built-in functions that a reference ``"module:TABLE"`` means, imported now.
+
+    Who holds the reference alone needs no JAX yet.
+
+    Example:
+        >>> sorted(table_of("jaxadv.problems.losses:LOSSES"))
+        ['logistic', 'quadratic']
+    """
+    path, _, name = reference.partition(":")
+    return getattr(importlib.import_module(path), name)
+
+
 def named(field: str, function: Function, table: Mapping[str, Any]) -> Function:
     """The name under which `resolve` finds a function again; where there is none, the function.
 

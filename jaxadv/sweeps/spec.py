@@ -4,20 +4,14 @@ import functools
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from jaxadv.ascent.pga import PGA
-from jaxadv.ascent.steps import STEP_RULES
-from jaxadv.experiments.fields import choice, count, grid, joined, positive, whole
-from jaxadv.experiments.functions import check_step
+from jaxadv.experiments.fields import choice, count, descending, grid, joined, positive, whole
 from jaxadv.experiments.recipes import Recipe
 from jaxadv.experiments.specification import Specification
-from jaxadv.problems.activations import ACTIVATIONS
-from jaxadv.problems.losses import LOSSES
-from jaxadv.problems.names import Function, resolve
-from jaxadv.problems.networks import NETWORKS
+from jaxadv.problems.names import Function
 
 DEFAULT_DIM = 64
 
@@ -92,11 +86,11 @@ class Sweep(Specification):
     """
 
     experiment: ClassVar[str] = "sweep"
-    functions: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "network": NETWORKS,
-        "activations": ACTIVATIONS,
-        "losses": LOSSES,
-        "step": STEP_RULES,
+    functions: ClassVar[Mapping[str, str]] = {
+        "network": "jaxadv.problems.networks:NETWORKS",
+        "activations": "jaxadv.problems.activations:ACTIVATIONS",
+        "losses": "jaxadv.problems.losses:LOSSES",
+        "step": "jaxadv.ascent.steps:STEP_RULES",
     }
 
     scales: tuple[float, ...] = (0.1, 1.0, 10.0)
@@ -122,7 +116,7 @@ class Sweep(Specification):
     def __post_init__(self) -> None:
         for field in ("scales", "ratios", "step_sizes"):
             self._set(field, grid(field, getattr(self, field), positive))
-        self._set("tolerances", grid("tolerances", self.tolerances, positive))
+        self._set("tolerances", descending("tolerances", self.tolerances))
         self._set("widths", grid("widths", self.widths, count))
         for field in ("networks", "examples", "starts"):
             self._set(field, count(field, getattr(self, field)))
@@ -131,15 +125,21 @@ class Sweep(Specification):
         self._set("seed", whole("seed", self.seed, least=0, most=2**32 - 1))
         self._settle_functions()
         choice("precision", self.precision, ("single", "double"))
-        PGA(tolerances=self.tolerances, max_steps=self.max_steps)
         self._check_data()
+        self._check_users()
+
+    def _check_users(self) -> None:
+        """Refuse users' functions that cannot do what they are for."""
+        from jaxadv.experiments.functions import check_step  # noqa: PLC0415  needs JAX
+
         recipes = tuple(
             Recipe(self.network, *shape)
             for shape in itertools.product(self.dims, self.widths, self.activations)
         )
         self._check_functions("activations", "losses", recipes)
-        loss = resolve("losses", self.losses[0], LOSSES)
-        check_step("step", self.step, recipes, loss=loss, step_size=None, dtype=self.dtype)
+        check_step(
+            "step", self.step, recipes, loss=self.losses[0], step_size=None, dtype=self.dtype
+        )
 
     def _check_data(self) -> None:
         """Settle ``dims``, and refuse what the data cannot give."""

@@ -11,11 +11,15 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Int
 
+from jaxadv.ascent.pga import PGA
+from jaxadv.ascent.steps import STEP_RULES, NormalizedStep
 from jaxadv.devices import Device, in_batches, on_devices
 from jaxadv.experiments.draws import Given, Source, Tag, draw, key_of
+from jaxadv.experiments.fields import SMALLEST
 from jaxadv.experiments.variables import filled
 from jaxadv.learning.optimizers import OPTIMIZERS, Optimizer
 from jaxadv.problems.constraints import CONSTRAINTS
+from jaxadv.problems.losses import EVERY_LOSS
 from jaxadv.problems.names import Function, resolve
 from jaxadv.training.evaluate import evaluate
 from jaxadv.training.run import Rules, Settings, advance, begin
@@ -25,6 +29,8 @@ Runs = Any
 """A `run.Run` with axes (network, cell), for each optimiser in the order of the cells."""
 ACCELERATOR_RUNS = 2**10
 """On an accelerator, cells of a network that are side by side on a device."""
+STRONG_STEP = 0.1
+"""Of the attack that networks are evaluated with, in circumradii."""
 
 
 class Shape(NamedTuple):
@@ -157,12 +163,12 @@ def shape_of(spec: Training, device: Device) -> Shape:
         classes=spec.classes,
     )
     rules = Rules(
-        loss=spec.loss_function,
+        loss=resolve("loss", spec.loss, EVERY_LOSS),
         layers=cast(Any, spec.layers),
         batch=spec.batch,
         examples=spec.examples,
-        pga=spec.attack,
-        strong=spec.strong_attack,
+        pga=attack_of(spec),
+        strong=PGA(NormalizedStep(STRONG_STEP), (SMALLEST,), spec.strong_steps),
         constraint=resolve("constraint", spec.constraint, CONSTRAINTS),
         smooth=spec.smooth,
     )
@@ -170,6 +176,12 @@ def shape_of(spec: Training, device: Device) -> Shape:
     at_once = 1 if device.platform == "cpu" else ACCELERATOR_RUNS
     optimizers = tuple(resolve("optimizers", name, OPTIMIZERS) for name in spec.optimizers)
     return Shape(source, rules, optimizers, at_once)
+
+
+def attack_of(spec: Training) -> PGA:
+    """The settings of the inner ascent."""
+    rule = resolve("attack_step", spec.attack_step, STEP_RULES)(spec.attack_step_size)
+    return PGA(rule, (spec.attack_tolerance or SMALLEST,), spec.attack_steps)
 
 
 def given_of(spec: Training) -> Given:

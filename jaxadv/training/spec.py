@@ -1,41 +1,24 @@
 """What adversarial training at many scales is: a frozen specification, and its grid of runs."""
 
-import dataclasses
 import functools
 import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, cast
+from typing import ClassVar, Literal, cast
 
-import jax
-
-from jaxadv.ascent.pga import PGA
-from jaxadv.ascent.steps import STEP_RULES, NormalizedStep
-from jaxadv.experiments.fields import (
-    SMALLEST,
-    choice,
-    count,
-    grid,
-    non_negative,
-    positive,
-    whole,
-)
-from jaxadv.experiments.functions import check_constraint, check_optimizer, check_step
+from jaxadv.experiments.fields import choice, count, grid, non_negative, positive, whole
 from jaxadv.experiments.recipes import Recipe
 from jaxadv.experiments.specification import Specification
-from jaxadv.learning.optimizers import OPTIMIZERS, optimizer_of
-from jaxadv.problems.activations import ACTIVATIONS
-from jaxadv.problems.constraints import CONSTRAINTS, constraint_of
-from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES, Loss
-from jaxadv.problems.names import Function, label_of, resolve
-from jaxadv.problems.networks import NETWORKS
+from jaxadv.problems.names import Function, table_of
 
 DEFAULT_DIM = 32
 UNITS = ("absolute", "sharpness")
 """Of learning rates: as they are, or over λ₁."""
 OF_SHARPNESS = "sgd"
 """The optimiser whose rates mean something in units of the sharpness (THEORY 7)."""
+LOSSES_OF_CLASSES = "jaxadv.problems.losses:LOSSES_OF_CLASSES"
+"""A reference: the losses of networks with an output for each class."""
 EVALUATIONS_PER_DECADE = 8
 EARLY = 10
 """Up to this step the networks are evaluated after each."""
@@ -125,13 +108,13 @@ class Training(Specification):
     """
 
     experiment: ClassVar[str] = "training"
-    functions: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "network": NETWORKS,
-        "activation": ACTIVATIONS,
-        "loss": LOSSES | LOSSES_OF_CLASSES,
-        "optimizers": OPTIMIZERS,
-        "attack_step": STEP_RULES,
-        "constraint": CONSTRAINTS,
+    functions: ClassVar[Mapping[str, str]] = {
+        "network": "jaxadv.problems.networks:NETWORKS",
+        "activation": "jaxadv.problems.activations:ACTIVATIONS",
+        "loss": "jaxadv.problems.losses:EVERY_LOSS",
+        "optimizers": "jaxadv.learning.optimizers:OPTIMIZERS",
+        "attack_step": "jaxadv.ascent.steps:STEP_RULES",
+        "constraint": "jaxadv.problems.constraints:CONSTRAINTS",
     }
 
     scales: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
@@ -204,7 +187,7 @@ class Training(Specification):
                 f"examples: {self.examples} and {self.test_examples} test_examples are {needed}, "
                 f"but data {self.data!r} has {len(data.labels)}"
             )
-        if self.loss in LOSSES_OF_CLASSES and (data is None or data.classes is None):
+        if self.loss in table_of(LOSSES_OF_CLASSES) and (data is None or data.classes is None):
             raise ValueError(
                 f"loss: {self.loss} needs data with classes (digits, mnist, cifar10, or an .npz "
                 f"file whose y are whole numbers from 0), not {self.data!r}"
@@ -213,42 +196,35 @@ class Training(Specification):
 
     def _check_users(self) -> None:
         """Refuse users' functions that cannot do what they are for."""
+        from jaxadv.experiments.functions import (  # noqa: PLC0415  needs JAX
+            check_constraint,
+            check_hidden,
+            check_optimizer,
+            check_step,
+        )
+
         for name in self.optimizers:
-            check_optimizer("optimizers", name, functools.partial(optimizer_of, name))
-        dim, loss, dtype = cast(int, self.dim), self.loss_function, self.dtype
-        recipe = Recipe(self.network, dim, self.width, self.activation, self.classes)
+            check_optimizer("optimizers", name, self.table("optimizers"))
+        recipe = Recipe(
+            self.network, cast(int, self.dim), self.width, self.activation, self.classes
+        )
         self._check_functions("activation", "loss", (recipe,))
+        step, step_size = self.attack_step, self.attack_step_size
         check_step(
-            "attack_step", self.attack_step, (recipe,), loss=loss,
-            step_size=self.attack_step_size, dtype=dtype,
+            "attack_step", step, (recipe,), loss=self.loss, step_size=step_size, dtype=self.dtype
+        )
+        check_constraint(
+            "constraint", self.constraint, recipe, loss=self.loss, step=step, step_size=step_size,
+            dtype=self.dtype,
         )  # fmt: skip
-        if self.constraint not in CONSTRAINTS:
-            check_constraint(
-                "constraint", self.constraint, functools.partial(constraint_of, self.constraint),
-                recipe, loss=loss, pga=self.attack, dtype=dtype,
-            )  # fmt: skip
-        self._check_layers(recipe)
-
-    def _check_layers(self, recipe: Recipe) -> None:
-        """Refuse to train the hidden weights of a network that calls none so."""
-        has_hidden = True
-
-        def look(key: Any) -> None:
-            nonlocal has_hidden
-            network = recipe(key)
-            fields = dataclasses.fields(network) if dataclasses.is_dataclass(network) else ()
-            has_hidden = "hidden" in {field.name for field in fields}
-
-        jax.eval_shape(look, jax.eval_shape(jax.random.key, 0))
-        if self.layers == "hidden" and not has_hidden:
-            name = label_of(self.network)
-            raise ValueError(f"layers: {name!r} has no field of weights named 'hidden'; give both")
+        if self.layers == "hidden":
+            check_hidden("layers", recipe)
 
     @property
     def classes(self) -> int | None:
         """How many outputs the networks have; None for one, a number."""
         data = self.real_examples
-        if self.loss not in LOSSES_OF_CLASSES or data is None or data.classes is None:
+        if self.loss not in table_of(LOSSES_OF_CLASSES) or data is None or data.classes is None:
             return None
         return int(data.classes.max()) + 1
 
@@ -291,19 +267,3 @@ class Training(Specification):
         later = (round(10 ** (k / EVALUATIONS_PER_DECADE)) for k in range(last + 1))
         every = {*range(EARLY + 1), *(step for step in later if step > EARLY), self.steps}
         return tuple(sorted(step for step in every if step <= self.steps))
-
-    @property
-    def loss_function(self) -> Loss:
-        """The loss itself."""
-        return resolve("loss", self.loss, LOSSES | LOSSES_OF_CLASSES)
-
-    @property
-    def attack(self) -> PGA:
-        """The settings of the inner ascent."""
-        rule = resolve("attack_step", self.attack_step, STEP_RULES)(self.attack_step_size)
-        return PGA(rule, (self.attack_tolerance or SMALLEST,), self.attack_steps)
-
-    @property
-    def strong_attack(self) -> PGA:
-        """The settings of the ascents by which robust losses and accuracies are measured."""
-        return PGA(NormalizedStep(0.1), (SMALLEST,), self.strong_steps)

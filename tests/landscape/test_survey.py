@@ -15,7 +15,7 @@ from jaxadv.experiments.layout import mesh_of
 from jaxadv.landscape import survey
 from jaxadv.landscape.regularity import barrier, one_step, tangent_eigenvalues
 from jaxadv.landscape.runner import grid_of
-from jaxadv.landscape.survey import VARIABLES, RegularitySurvey
+from jaxadv.landscape.survey import VARIABLES, RegularitySurvey, pga_of
 from jaxadv.landscape.views import scene_of
 from jaxadv.stores.store import Store
 from jaxadv.sweeps import trials
@@ -50,7 +50,7 @@ def test_every_variable_says_what_it_is(small):
 def test_the_numbers_of_an_input_are_those_of_its_parts(small, cell):
     problem, starts = scene_of(SMALL, SMALL.cells[cell])
     found = small.isel(cell=cell, network=0, example=0)
-    ends = [ja.ascend(problem, start, SMALL.pga) for start in starts]
+    ends = [ja.ascend(problem, start, pga_of(SMALL)) for start in starts]
     np.testing.assert_array_equal(found.num_steps, [int(end.steps) for end in ends])
     np.testing.assert_allclose(found.loss_end, [float(end.loss) for end in ends], rtol=1e-9)
     certificates = [
@@ -115,7 +115,10 @@ def test_a_function_without_a_name_is_looked_at_as_one_with_a_name():
     )
     np.testing.assert_array_equal(starts, own_starts)
     for start in starts[:2]:
-        ends = (ja.ascend(problem, start, SMALL.pga), ja.ascend(own_problem, start, own.pga))
+        ends = (
+            ja.ascend(problem, start, pga_of(SMALL)),
+            ja.ascend(own_problem, start, pga_of(own)),
+        )
         jax.tree.map(np.testing.assert_array_equal, *ends)
     columns = grid_of(own, RegularitySurvey(own, mesh_of(1))).columns
     assert [columns[name].values[0] for name in ("activation", "loss")] == ["<lambda>"] * 2

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.landscape import spheres, views
+from jaxadv.landscape import spheres, survey, views
 
 SETTINGS = {"dim": 3, "width": 8, "networks": 1, "starts": 4, "max_steps": 60}
 """At scale 1 ascents converge; at 30 they are cut off, and no maximum is certified."""
@@ -16,7 +16,7 @@ def test_paths_are_nan_after_their_ends_which_nothing_computes():
     spec = ja.Landscape(scales=1.0, **SETTINGS)
     with jax.debug_nans(True):
         losses = views.view_ascents(spec).loss_path.values[0]
-        pictured = views.record_paths(views.scene_of(spec, spec.cells[0]), spec.pga, 2)
+        pictured = views.record_paths(views.scene_of(spec, spec.cells[0]), survey.pga_of(spec), 2)
     ends = np.isfinite(losses).sum(axis=1)
     assert (ends < losses.shape[1]).all()
     for path, end in zip(losses, ends, strict=True):

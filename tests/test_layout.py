@@ -13,12 +13,12 @@ PACKAGE = Path(ja.__file__).parent
 # A module may import from its own room and from rooms above it (DESIGN 2).
 ROOMS = [
     "pytrees", "lanes", "devices", "stores", "problems", "ascent", "experiments", "learning",
-    "sweeps", "landscape", "training", "analysis", "cli",
+    "sweeps", "landscape", "training", "analysis", "cli", "__main__",
 ]  # fmt: skip
 EXPERIMENTS = {"sweeps", "landscape", "training"}  # side by side on one ground
 SPECIFICATIONS = [f"jaxadv.{experiment}.spec" for experiment in sorted(EXPERIMENTS)]
 HEAVY = {"jax", "jaxtyping", "matplotlib", "optax", "xarray", "zarr"}
-KNOWS_NOTHING = {"pytrees", "lanes", "devices", "stores", "cli"}
+KNOWS_NOTHING = {"pytrees", "lanes", "devices", "stores"}
 
 
 def room_of(module):

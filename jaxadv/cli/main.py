@@ -24,6 +24,9 @@ What a command's flags mean is explained by jaxadv COMMAND --help; the version i
 
 Example: jaxadv sweep --scales 0.1,1,10"""
 HELP = ("-h", "--help")
+COMPLETION = {"--tyro-write-completion": 3, "--tyro-print-completion": 2}
+"""Flags of tyro's, and the arguments of each with itself."""
+SHELLS = ("bash", "zsh", "fish")
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -58,12 +61,13 @@ def read(args: Sequence[str]) -> tuple[Command, list[Any]]:
     if name in commands:
         known = flags_of(commands[name].parts)
         args = [name, *renamed(args[1:], RENAMED.get(name, {}), known)]
-    elif name in HELP or name.startswith("--tyro-"):
+    elif name in COMPLETION and (len(args) != COMPLETION[name] or args[1] not in SHELLS):
+        raise ValueError(f"{name}: give a shell, {', '.join(SHELLS)}, and where to write a file")
+    elif name in HELP or name in COMPLETION:
         known = []
     else:
-        if not args:
-            raise ValueError(f"command: none is given{suggest('', commands)}; see jaxadv --help")
-        raise ValueError(f"command: unknown {name!r}{suggest(name, commands)}; see jaxadv --help")
+        what = f"unknown {name!r}" if args else "none is given"
+        raise ValueError(f"command: {what}{suggest(name, commands)}; see jaxadv --help")
     form = Union[tuple(_subcommand(command, asked=name) for command in COMMANDS)]  # noqa: UP007
     values = ask(form, known, "jaxadv", DESCRIPTION, args)
     command = commands[name]

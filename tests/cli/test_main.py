@@ -84,6 +84,8 @@ def test_completions_are_written(tmp_path):
         (["swep"], "error: command: unknown 'swep'; did you mean 'sweep'?"),
         (["--scales", "1"], "error: command: unknown '--scales'"),
         (["--versoin"], "error: command: unknown '--versoin'"),
+        (["--tyro-print-completion", "sh"], "error: --tyro-print-completion: give a shell, bash"),
+        (["--tyro-write-completion", "bash"], "error: --tyro-write-completion: give a shell, bash"),
         (["info", "--verbose"], "error: unknown flag --verbose"),
         (["info", "all"], "error: unexpected 'all'"),
     ],

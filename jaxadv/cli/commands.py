@@ -168,13 +168,3 @@ Example: jaxadv info""",
         (),
     ),
 )
-RENAMED = {
-    name: {
-        "--dim": "--dims",
-        "--width": "--widths",
-        "--activation": "--activations",
-        "--loss": "--losses",
-    }
-    for name in ("landscape", "train")
-}
-"""Flags that had other names in version 0.1, by command."""

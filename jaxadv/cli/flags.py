@@ -6,14 +6,13 @@ import difflib
 import inspect
 import io
 import re
-import sys
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, TypedDict, cast
 
 import tyro
 
-from jaxadv.cli.mistakes import message_in
+from jaxadv.cli.mistakes import message_in, note
 from jaxadv.cli.values import FlagError, constructor, text_of
 from jaxadv.experiments.specification import Specification
 
@@ -66,28 +65,32 @@ def flags_of(parts: Iterable[type[Any]]) -> list[str]:
         ['--devices', '--lanes', '--check-every']
     """
     return [
-        prefix + field.name.replace("_", "-")
+        _flag_name(f"{prefix}{field.name}")
         for part in parts
         for field in dataclasses.fields(part)
-        for prefix in (("--", "--no-") if field.type is bool else ("--",))
+        for prefix in (("", "no_") if field.type is bool else ("",))
     ]
 
 
-def renamed(args: Sequence[str], names: Mapping[str, str], known: Sequence[str]) -> list[str]:
-    """A command line with flags by their new names; each that is renamed is noted.
+def renamed(args: Sequence[str], parts: Iterable[type[Any]]) -> list[str]:
+    """A command line with flags by the names of now; each that had another name is noted.
 
     Args:
         args: the command line.
-        names: from old names to new ones, which count where they are known.
-        known: the flags that there are.
+        parts: dataclasses; their ``former_names``, if they have such, are by former name the name
+            of now.
     """
+    names = {
+        _flag_name(former): _flag_name(now)
+        for part in parts
+        for former, now in getattr(part, "former_names", {}).items()
+    }
     current = []
     for arg in args:
         flag, equals, value = arg.partition("=")
-        if flag in names and names[flag] in known:
-            print(f"note: {flag} is now {names[flag]}", file=sys.stderr)
-            flag = names[flag]
-        current.append(f"{flag}{equals}{value}")
+        if flag in names:
+            note(f"{flag} is now {names[flag]}")
+        current.append(f"{names.get(flag, flag)}{equals}{value}")
     return current
 
 
@@ -169,6 +172,10 @@ def _about(argument: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(flag, known, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     return f"unknown flag {flag}{hint} (--help explains all flags)"
+
+
+def _flag_name(field: str) -> str:
+    return "--" + field.replace("_", "-")
 
 
 def _name_of(argument: str) -> str:

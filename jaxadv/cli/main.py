@@ -8,9 +8,9 @@ from typing import Annotated, Any, Union
 
 import tyro
 
-from jaxadv.cli.commands import COMMANDS, RENAMED, Command, Output
+from jaxadv.cli.commands import COMMANDS, Command, Output
 from jaxadv.cli.flags import ask, flags_of, form_of, renamed, values_of
-from jaxadv.cli.mistakes import errors_in_one_line
+from jaxadv.cli.mistakes import errors_in_one_line, warnings_as_notes
 from jaxadv.cli.process import stop_at_once
 from jaxadv.experiments.specification import Specification
 from jaxadv.problems.names import suggest
@@ -60,7 +60,7 @@ def read(args: Sequence[str]) -> tuple[Command, list[Any]]:
     name = args[0] if args else ""
     if name in commands:
         known = flags_of(commands[name].parts)
-        args = [name, *renamed(args[1:], RENAMED.get(name, {}), known)]
+        args = [name, *renamed(args[1:], commands[name].parts)]
     elif name in COMPLETION and (len(args) != COMPLETION[name] or args[1] not in SHELLS):
         raise ValueError(f"{name}: give a shell, {', '.join(SHELLS)}, and where to write a file")
     elif name in HELP or name in COMPLETION:
@@ -88,7 +88,8 @@ def _subcommand(command: Command, asked: str) -> Any:
 def _part(part: type[Any], values: Any) -> Any:
     """A part of a command, from its flags; of a specification, first from a file."""
     fields = values_of(part, values)
-    if issubclass(part, Specification):
-        file = values_of(Output, values)["config"]
-        fields = {**(part.read_config(file) if file else {}), **fields}
+    file = values_of(Output, values)["config"] if issubclass(part, Specification) else None
+    if file is not None:
+        with warnings_as_notes():
+            fields = {**part.read_config(file), **fields}
     return part(**fields)

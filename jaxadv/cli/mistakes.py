@@ -1,8 +1,9 @@
-"""Every mistake is one line on the error stream, and exit code 2."""
+"""Lines on the error stream: a mistake ends the program with exit code 2, a note does not."""
 
 import contextlib
 import itertools
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -14,6 +15,21 @@ def fail(message: str) -> NoReturn:
     line = " ".join(message.split())
     print(f"error: {line}", file=sys.stderr)
     raise SystemExit(EXIT_MISTAKE)
+
+
+def note(message: str) -> None:
+    """Print one line that the user should know of, and go on."""
+    print(f"note: {message}", file=sys.stderr)
+
+
+@contextlib.contextmanager
+def warnings_as_notes() -> Iterator[None]:
+    """Print each warning as a note, without the place in our code where it is given."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        note(str(warning.message))
 
 
 @contextlib.contextmanager

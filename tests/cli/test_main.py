@@ -3,7 +3,9 @@
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -11,6 +13,7 @@ import jaxadv as ja
 from jaxadv.cli.commands import COMMANDS, Command, Output
 from jaxadv.cli.flags import renamed
 from jaxadv.cli.main import main, read
+from jaxadv.cli.mistakes import warnings_as_notes
 
 ROOT = Path(ja.__file__).parent.parent
 NAMES = [command.name for command in COMMANDS]
@@ -113,14 +116,25 @@ def test_info_says_what_a_report_of_a_bug_needs(capsys):
     assert facts["jax_compilation_cache_dir"].endswith("programs")
 
 
-def test_a_renamed_flag_is_noted_once_it_has_its_new_name(capsys):
-    names = {"--dim": "--dims"}
-    args = ["--dim", "3", "--dim=4", "--dims", "5", "--width", "--dimension"]
-    current = ["--dims", "3", "--dims=4", "--dims", "5", "--width", "--dimension"]
-    assert renamed(args, names, ["--dims"]) == current
-    assert capsys.readouterr().err == "note: --dim is now --dims\n" * 2
-    assert renamed(args, names, ["--dim"]) == args
+class Renamed:
+    former_names: ClassVar = {"dim": "dims", "step_size": "step_sizes"}
+
+
+def test_a_flag_by_its_former_name_is_taken_and_noted(capsys):
+    args = ["--dim", "3", "--dim=4", "--dims", "5", "--step-size", "1", "--dimension", "dim"]
+    now = ["--dims", "3", "--dims=4", "--dims", "5", "--step-sizes", "1", "--dimension", "dim"]
+    assert renamed(args, [Renamed, Output]) == now
+    assert capsys.readouterr().err == (
+        "note: --dim is now --dims\n" * 2 + "note: --step-size is now --step-sizes\n"
+    )
+    assert renamed(args, [Output]) == args
     assert capsys.readouterr().err == ""
+
+
+def test_a_warning_about_a_file_is_one_line(capsys):
+    with warnings_as_notes():
+        warnings.warn("dim: is now named dims", DeprecationWarning, stacklevel=1)
+    assert capsys.readouterr().err == "note: dim: is now named dims\n"
 
 
 def test_parts_of_a_command_share_no_flag():

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar
 
@@ -69,7 +70,7 @@ def test_every_flag_has_words_and_the_help_names_no_other_default(capsys, name):
 
 def test_the_version_is_that_of_the_package(capsys):
     main(["--version"])
-    assert capsys.readouterr().out == "jaxadv 0.1.0\n"
+    assert capsys.readouterr().out == f"jaxadv {version('jaxadv')}\n"
 
 
 def test_completions_are_written(tmp_path):
@@ -109,7 +110,7 @@ def test_a_script_is_the_command_of_its_name():
 def test_info_says_what_a_report_of_a_bug_needs(capsys):
     main(["info"])
     facts = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
-    assert facts["jaxadv"] == "0.1.0"
+    assert facts["jaxadv"] == version("jaxadv")
     assert facts["Python"] == sys.version.split()[0]
     assert facts["devices"] == "8 × cpu (cpu)"
     assert {"jax", "jaxlib", "numpy", "optax", "xarray", "zarr"} <= set(facts)

@@ -11,6 +11,9 @@ from typing import Any, TypeVar
 import jax
 import platformdirs
 from jax import lax
+
+# Whether JAX has started has no public name: a change of a setting would tell, and be a change.
+from jax._src import xla_bridge
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
@@ -45,15 +48,15 @@ def use_devices(number: int | None = None) -> list[Device]:
         >>> len(use_devices(1))
         1
     """
-    if number is not None and number < 1:
-        raise ValueError(f"devices: {number} must be 1 or more")
+    if number is not None and (type(number) is not int or number < 1):
+        raise ValueError(f"devices: {number!r} must be a whole number from 1")
     wanted, asked = number or _num_cores(), _num_asked()
-    late = _has_started()
+    late = xla_bridge.backends_are_initialized()
     if not late:
         if not asked:
             jax.config.update("jax_num_cpu_devices", wanted)
         # Where the user asked for fewer threads than that, devices could wait for ever.
-        os.environ["NPROC"] = str(max(2 * max(wanted, asked), _num_threads()))
+        _start(threads=max(2 * max(wanted, asked), _num_threads()))
     every = jax.local_devices()
     devices, reason = every, ""
     if every[0].platform == "cpu" and late:
@@ -78,15 +81,27 @@ def _num_asked() -> int:
     return max(_config.jax_num_cpu_devices, int(flag[1]) if flag else 0, 0)
 
 
-def _has_started() -> bool:
-    """Whether it is too late to ask JAX for devices: a change is refused, and else undone."""
-    before = _config.jax_num_cpu_devices
+def _start(threads: int) -> None:
+    """Start JAX; on a CPU, XLA's pool gets so many threads.
+
+    XLA reads NPROC once, when its CPU client starts, and so may others later: it is put back.
+    """
+    before = os.environ.get("NPROC")
+    os.environ["NPROC"] = str(threads)
     try:
-        jax.config.update("jax_num_cpu_devices", before + 2)
-    except RuntimeError:
-        return True
-    jax.config.update("jax_num_cpu_devices", before)
-    return False
+        jax.local_devices()
+    finally:
+        if before is None:
+            del os.environ["NPROC"]
+        else:
+            os.environ["NPROC"] = before
+    _Pool.threads = threads
+
+
+class _Pool:
+    """XLA's pool of threads on a CPU: how many there are, if it was started here."""
+
+    threads: int | None = None
 
 
 def _num_threads() -> int:
@@ -95,6 +110,8 @@ def _num_threads() -> int:
     The devices and the parallel parts of their work share one pool: where it has no thread more
     than devices, these can all be waiting in LAPACK for a part each, for ever.
     """
+    if _Pool.threads is not None:
+        return _Pool.threads
     given = os.environ.get("NPROC", "")
     return int(given) if given.isdecimal() else _num_cores()
 

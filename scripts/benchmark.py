@@ -12,6 +12,7 @@ import dataclasses
 import json
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +32,9 @@ from tqdm import tqdm
 from training_speed import measure_training
 
 import jaxadv as ja
-from jaxadv import cli, devices
+from jaxadv import devices
+from jaxadv.cli.flags import ask, flags_of, form_of, values_of
+from jaxadv.cli.mistakes import errors_in_one_line
 from jaxadv.figures.style import STYLE
 from jaxadv.sweeps.plan import make_plan
 from jaxadv.sweeps.program import SweepProgram
@@ -58,16 +61,19 @@ class Options:
     rounds: int = 3
     growth: bool = False
     training: bool = False
-    folder: str = "results/benchmarks"
+    folder: Path = Path("results/benchmarks")
+
+    def __post_init__(self) -> None:
+        if self.rounds < 1:
+            raise ValueError(f"rounds: {self.rounds} must be 1 or more")
 
 
 def main() -> None:
     """Measure, write, print."""
-    with cli.mistakes_in_one_line():
-        options = cli.ask(Options, __doc__ or "")
-        folder = cli.local_path("folder", options.folder)
-    if options.rounds < 1:
-        cli.fail(f"rounds: {options.rounds} must be 1 or more")
+    with errors_in_one_line():
+        form, known = form_of([Options]), flags_of([Options])
+        values = ask(form, known, "benchmark.py", __doc__ or "", sys.argv[1:])
+        options = Options(**values_of(Options, values))
     other = {"growth": (options.growth, grow), "training": (options.training, measure_training)}
     asked = [name for name, (is_asked, _) in other.items() if is_asked]
     if asked:
@@ -77,6 +83,7 @@ def main() -> None:
         measured, text = compare(options)
     print(text)
     name = "-".join([_device_name(), *asked[:1], *["quick"] * options.quick])
+    folder = options.folder
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
     (folder / f"{name}.txt").write_text(text + "\n", encoding="utf-8")

@@ -10,7 +10,8 @@ from jaxadv.ascent.kinds import Kind
 NETWORKS, EXAMPLES, STARTS = 40, 2, 12
 SCALES = (0.1, 1.0, 10.0, 30.0)
 TOML = (
-    'network = "two-layer"\nactivations = ["tanh"]\ndims = [8]\nwidths = [64]\nlosses = ["quadratic"]\n'
+    'network = "two-layer"\nactivations = ["tanh"]\ndims = [8]\n'
+    'widths = [64]\nlosses = ["quadratic"]\n'
     'data = "sphere"\nstep = "constant"\nstep_size = 0.1\ntolerance = 1e-4\nmax_steps = 9\n'
 )
 

@@ -61,10 +61,36 @@ def test_devices_without_a_thread_to_spare_are_left_out():
     assert "without a thread to spare for 1 of them" in run.stderr
 
 
-@pytest.mark.parametrize(("given", "threads"), [("1", "6"), ("7", "7"), ("many", "6")])
-def test_there_are_threads_for_all_devices_whatever_the_user_has_set(given, threads):
-    run = python("import os; d.use_devices(3); print(os.environ['NPROC'])", NPROC=given)
-    assert run.stdout.strip() == str(max(int(threads), CORES if given == "many" else 0))
+THREADS = """
+import os, pathlib
+names = [path.read_text() for path in pathlib.Path("/proc/self/task").glob("*/comm")]
+print(sum(name.startswith("tf_XLAEigen") for name in names), os.environ.get("NPROC"))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+@pytest.mark.parametrize(
+    ("given", "threads"), [(None, "6"), ("1", "6"), ("7", "7"), ("many", "6")], ids=str
+)
+def test_there_are_threads_for_all_devices_and_the_users_setting_is_as_it_was(given, threads):
+    run = python(f"d.use_devices(3)\n{THREADS}", **({"NPROC": given} if given else {}))
+    least = 0 if (given or "").isdecimal() else CORES
+    assert run.stdout.split() == [str(max(int(threads), least)), str(given)]
+
+
+def test_a_second_call_finds_the_same_devices_and_their_threads():
+    run = python("print(len(d.use_devices(5)), len(d.use_devices()), len(d.use_devices(2)))")
+    assert (run.stdout, run.stderr) == ("5 5 2\n", "")
+
+
+def test_asking_whether_jax_has_started_changes_nothing():
+    code = (
+        "changes = []; before = jax.config.update;"
+        "jax.config.update = lambda *change: (changes.append(change), before(*change));"
+        "d.use_devices(3); d.use_devices(); print(changes)"
+    )
+    assert python(code).stdout == "[('jax_num_cpu_devices', 3)]\n"
+    assert python(code, JAX_NUM_CPU_DEVICES="4").stdout == "[]\n"
 
 
 def test_programs_are_kept_in_the_users_cache_unless_the_user_says_where(tmp_path):

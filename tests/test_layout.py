@@ -14,12 +14,12 @@ PACKAGE = Path(ja.__file__).parent
 ROOMS = [
     "pytrees", "lanes", "devices", "grid", "problems", "theory", "ascent", "experiments",
     "learning", "sweeps", "landscape", "training",
-    "stats", "claims", "figures", "reports", "cli",
+    "stats", "claims", "figures", "reports", "cli", "__main__",
 ]  # fmt: skip
 EXPERIMENTS = {"sweeps", "landscape", "training"}  # side by side on one ground
 SPECIFICATIONS = [f"jaxadv.{experiment}.spec" for experiment in sorted(EXPERIMENTS)]
 HEAVY = {"jax", "jaxtyping", "matplotlib", "optax", "xarray", "zarr"}
-KNOWS_NOTHING = {"pytrees", "lanes", "devices", "cli"}
+KNOWS_NOTHING = {"pytrees", "lanes", "devices"}
 ON_THEIR_OWN = {"grid": {"devices"}}  # a room, and all that it may know of the others
 
 

@@ -27,6 +27,7 @@ def run_landscape(
     store: str | Path | None = None,
     *,
     fresh: bool = False,
+    shard: tuple[int, int] | None = None,
     devices: int | None = None,
     executor: Executor | None = None,
     progress: bool = True,
@@ -42,6 +43,7 @@ def run_landscape(
             dataset in memory.
         fresh: delete what the store holds, and begin anew.
         devices: how many devices to use; by default all, on a CPU one for each core.
+        shard: as in `jaxadv.run_sweep`.
         executor: as in `jaxadv.run_sweep`.
         progress: whether to draw a progress bar.
 
@@ -65,6 +67,7 @@ def run_landscape(
         LandscapeWork(spec),
         store,
         fresh=fresh,
+        shard=shard,
         devices=devices,
         executor=executor,
         progress=progress,
@@ -77,6 +80,7 @@ def run_critical(
     *,
     starts: int = 10_000,
     fresh: bool = False,
+    shard: tuple[int, int] | None = None,
     devices: int | None = None,
     executor: Executor | None = None,
     progress: bool = True,
@@ -92,6 +96,7 @@ def run_critical(
         starts: of ascents, on each problem.
         fresh: as in `run_landscape`.
         devices: likewise.
+        shard: likewise.
         executor: likewise.
         progress: likewise.
 
@@ -107,8 +112,15 @@ def run_critical(
         >>> run_critical(spec, starts=16).strays.item()  # doctest: +SKIP
         0
     """
-    work = CriticalWork(spec, starts)
-    return run_grid(work, store, fresh=fresh, devices=devices, executor=executor, progress=progress)
+    return run_grid(
+        CriticalWork(spec, starts),
+        store,
+        fresh=fresh,
+        shard=shard,
+        devices=devices,
+        executor=executor,
+        progress=progress,
+    )
 
 
 def open_landscape(store: str | Path) -> xr.Dataset:

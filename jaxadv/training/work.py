@@ -33,6 +33,7 @@ def run_training(
     store: str | Path | None = None,
     *,
     fresh: bool = False,
+    shard: tuple[int, int] | None = None,
     devices: int | None = None,
     executor: Executor | None = None,
     progress: bool = True,
@@ -48,6 +49,7 @@ def run_training(
         store: a folder to write to, or an fsspec address. None keeps the dataset in memory.
         fresh: delete what the store holds, and begin anew.
         devices: how many devices to use; by default all, on a CPU one for each core.
+        shard: as in `jaxadv.run_sweep`.
         executor: as in `jaxadv.run_sweep`; a network that is taken up by another worker goes on
             from its last evaluation.
         progress: whether to draw a progress bar.
@@ -72,6 +74,7 @@ def run_training(
         TrainingWork(spec),
         store,
         fresh=fresh,
+        shard=shard,
         devices=devices,
         executor=executor,
         progress=progress,

@@ -1,13 +1,11 @@
-"""`python scripts/report.py`: it runs, judges, and writes the same files again."""
+"""`jaxadv report`: it runs, judges, and writes the same files again."""
 
-import importlib.util
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parent.parent / "scripts" / "report.py"
+from jaxadv.cli.main import main
+
 CONFIG = """
 dims = [4]
 widths = [8]
@@ -20,15 +18,6 @@ max_steps = 2000
 
 
 @pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("report_script", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where tyro looks for the words of its options
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
 def configs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("configs")
     (folder / "small.toml").write_text(CONFIG)
@@ -36,16 +25,10 @@ def configs(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def written(script, configs, tmp_path_factory):
+def written(configs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
-    script.main([str(folder), "--run", str(configs), "--quick"])
+    main(["report", str(folder), "--run", str(configs), "--quick"])
     return folder
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def contents(folder):
@@ -62,54 +45,47 @@ def test_the_report_is_written_with_its_figures(written):
     }
 
 
-def test_the_same_sweeps_give_the_same_files(script, configs, written, capsys):
+def test_the_same_sweeps_give_the_same_files(configs, written, capsys):
     before = contents(written)
-    script.main([str(written), "--run", str(configs)])
+    main(["report", str(written), "--run", str(configs)])
     assert contents(written) == before
     assert "C1-dim          inconclusive" in capsys.readouterr().out
 
 
-def test_a_sweeps_own_folder_is_enough(script, written, capsys):
-    script.main([str(written / "small")])
+def test_a_sweeps_own_folder_is_enough(written, capsys):
+    main(["report", str(written / "small")])
     assert "| small | 4 | 8 |" in (written / "small" / "report.md").read_text()
 
 
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ([], "Required options"),
+        ([], "error: Missing from jaxadv report: PATH the folder of a sweep"),
         (["nowhere"], "folder: no sweep in 'nowhere'"),
         (["nowhere", "--run", "here"], "run: no TOML files in 'here'"),
-        (["nowhere", "--quack"], "--quack"),
+        (["nowhere", "--quikc"], "error: unknown flag --quikc; did you mean --quick?"),
+        (["--quikc", "nowhere"], "error: unknown flag --quikc; did you mean --quick?"),
     ],
 )
-def test_a_mistake_is_one_line(script, here, capsys, args, message):
-    with pytest.raises(SystemExit) as stop:
-        script.main(args)
-    assert stop.value.code == 2
-    error = capsys.readouterr().err
-    assert message in error
-    assert error.count("\n") == 1
+def test_a_mistake_is_one_line(here, mistake, args, message):
+    assert message in mistake(["report", *args])
     assert not list(here.iterdir())
 
 
-def test_a_mistake_in_any_config_is_found_before_anything_runs(script, tmp_path, capsys):
+def test_a_mistake_in_any_config_is_found_before_anything_runs(tmp_path, mistake):
     (tmp_path / "a.toml").write_text(CONFIG)
     (tmp_path / "b.toml").write_text("scales = [-1]")
-    with pytest.raises(SystemExit):
-        script.main([str(tmp_path / "there"), "--run", str(tmp_path)])
-    assert "scales: -1 must be a positive number" in capsys.readouterr().err
+    error = mistake(["report", str(tmp_path / "there"), "--run", str(tmp_path)])
+    assert "scales: -1 must be a positive number" in error
     assert not (tmp_path / "there").exists()
 
 
-def test_folders_may_be_in_the_users_home(script, here, capsys, monkeypatch):
+def test_folders_may_be_in_the_users_home(here, mistake, monkeypatch):
     monkeypatch.setenv("HOME", str(here))
     for args, message in (
         (["~/none"], f"folder: no sweep in '{here}/none'"),
         (["~/none", "--run", "~/configs"], f"run: no TOML files in '{here}/configs'"),
         (["~nobody-of-this-name/none"], "folder: '~nobody-of-this-name/none' is in no home"),
     ):
-        with pytest.raises(SystemExit):
-            script.main(args)
-        assert message in capsys.readouterr().err
+        assert message in mistake(["report", *args])
     assert not list(here.iterdir())

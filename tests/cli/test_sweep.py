@@ -1,9 +1,6 @@
-"""`python scripts/sweep.py`: what it prints and writes, and its answer to every mistake."""
+"""`jaxadv sweep`: what it prints and writes, and its answer to every mistake."""
 
-import importlib.util
 import json
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -12,39 +9,16 @@ import pandas as pd
 import pytest
 
 import jaxadv as ja
-from jaxadv import cli
+from jaxadv.cli.main import main, read
+from jaxadv.grid.identity import Identity
 from jaxadv.grid.store import Store
 from jaxadv.sweeps import work as sweep_work
 
-SCRIPT = Path(__file__).parent.parent / "scripts" / "sweep.py"
 TINY = ["--dims", "4", "--widths", "8", "--networks", "2e0", "--examples", "2", "--starts", "1"]
 
 
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("sweep_script", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """An empty working folder with files to name by mistake."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def mistake(script, capsys, args):
-    """The one line that a mistake prints; it must exit with 2."""
-    with pytest.raises(SystemExit) as stop:
-        script.main(args)
-    assert stop.value.code == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
-    assert "Traceback" not in err
-    return err
+def run(*args):
+    main(["sweep", *args])
 
 
 @pytest.mark.parametrize(
@@ -55,7 +29,7 @@ def mistake(script, capsys, args):
         (["--scales=-1"], "scales: -1.0 must be a positive number"),
         (["--scales", ","], "scales: '' is not a number"),
         (["--scales", ""], "scales: needs at least one"),
-        (["--scales"], "scales"),
+        (["--scales"], "error: Missing value for argument '--scales'. Expected 1 values."),
         (["--scales", "1,1"], "scales: 1.0,1.0 has a value twice"),
         (["--ratios", "0"], "ratios: 0.0 must be a positive number"),
         (["--dims", "0"], "dims: 0 must be a whole number"),
@@ -68,14 +42,24 @@ def mistake(script, capsys, args):
         (["--network", ""], "network: unknown ''"),
         (["--step", "jaxadv:L2Ball"], "step: 'jaxadv:L2Ball' must map a step size to a StepRule"),
         (["--step", "constnat"], "did you mean 'constant'"),
-        (["--precision", "dobule"], "did you mean 'double'"),
+        (
+            ["--precision", "dobule"],
+            "'dobule' for argument '--precision'. Expected one of ('single',",
+        ),
         (["--data", "missing.npz"], "data: there is no file 'missing.npz'"),
         (["--data", "mnist"], "data_dir: mnist needs the folder with its files"),
         (["--data", "mnist", "--data-dir", "missing"], "data_dir: there is no folder 'missing'"),
         (["--data", "digits", "--dims", "32"], "dims: 32 does not fit data 'digits'"),
         (["--config", "missing.toml"], "config: cannot read 'missing.toml'"),
-        (["--scals", "1"], "--scals"),
-        (["stray"], "stray"),
+        (["--scals", "1"], "error: unknown flag --scals; did you mean --scales? (--help explains"),
+        (["--scals=1"], "error: unknown flag --scals; did you mean --scales?"),
+        (["--max_step", "1"], "error: unknown flag --max-step; did you mean --max-steps?"),
+        (["stray"], "error: unexpected 'stray'; several values are separated by commas"),
+        (["--scales", "0.1", "1"], "error: unexpected '1'; several values are separated by commas"),
+        (["--scales", "--networks", "2"], "Missing value for argument '--scales'"),
+        (["--dim", "4"], "error: unknown flag --dim; did you mean --dims?"),
+        (["--devices", "x"], "devices: 'x' is not a whole number"),
+        (["--lanes", "1.5"], "lanes: '1.5' is not a whole number"),
         (["--max-steps", "99999999999"], "max_steps: 99999999999 must be a whole number"),
         (["--shard", "half"], "shard: 'half' is not I/N"),
         (["--shard", "3/3"], "shard: 3/3 must be one of 0/N to N-1/N"),
@@ -86,62 +70,68 @@ def mistake(script, capsys, args):
     ],
     ids=" ".join,
 )
-def test_every_mistake_is_one_line_and_writes_nothing(script, here, capsys, args, message):
-    assert message in mistake(script, capsys, args)
+def test_every_mistake_is_one_line_and_writes_nothing(here, mistake, args, message):
+    assert message in mistake(["sweep", *args])
     assert list(here.iterdir()) == []
 
 
-def test_references_stand_beside_names(script):
+def test_references_stand_beside_names():
     flags = ["--activations", "tanh, jax.numpy:cos", "--network", "jaxadv:init_two_layer"]
     step = ["--step", "jaxadv:NormalizedStep"]
-    sweep, _ = cli.parse(ja.Sweep, script.OPTIONS, ja.Sweep.read_config, "", [*flags, *step])
+    _, (sweep, *_) = read(["sweep", *flags, *step])
     assert sweep.activations == ("tanh", "jax.numpy:cos")
     assert (sweep.network, sweep.step) == ("jaxadv:init_two_layer", "jaxadv:NormalizedStep")
     assert ja.Sweep(**sweep.to_dict()) == sweep
 
 
-def test_digits_without_scikit_learn_say_what_to_install(script, here, capsys, monkeypatch):
+def test_digits_without_scikit_learn_say_what_to_install(here, mistake, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    assert "pip install 'jaxadv[data]'" in mistake(script, capsys, ["--data", "digits"])
+    assert "pip install 'jaxadv[data]'" in mistake(["sweep", "--data", "digits"])
     assert list(here.iterdir()) == []
 
 
-def test_an_unknown_toml_key_is_one_line(script, here, capsys):
+def test_an_unknown_toml_key_is_one_line(here, mistake):
     (here / "own.toml").write_text("scale = [1.0]")
-    assert "did you mean 'scales'" in mistake(script, capsys, ["--config", "own.toml"])
+    assert "did you mean 'scales'" in mistake(["sweep", "--config", "own.toml"])
 
 
-def test_a_toml_value_of_the_wrong_type_is_one_line(script, here, capsys):
+def test_a_toml_value_of_the_wrong_type_is_one_line(here, mistake):
     for line in ('networks = "many"', "scales = true", "data = 3", "networks = [1, 2]"):
         (here / "own.toml").write_text(line)
-        assert line.split()[0] in mistake(script, capsys, ["--config", "own.toml"])
+        assert line.split()[0] in mistake(["sweep", "--config", "own.toml"])
 
 
-def test_a_store_that_is_a_file_or_anothers_is_refused_and_kept(script, here, capsys):
+def test_a_flag_counts_more_than_a_file_before_either_is_checked(here):
+    (here / "own.toml").write_text('networks = "many"\nscales = 0.5\nsmooth = true\nseed = 3')
+    _, (sweep, *_) = read(["sweep", "--config", "own.toml", "--networks", "1e0", "--no-smooth"])
+    assert (sweep.networks, sweep.scales, sweep.smooth, sweep.seed) == (1, (0.5,), False, 3)
+
+
+def test_a_store_that_is_a_file_or_anothers_is_refused_and_kept(here, mistake):
     (here / "file").write_text("mine")
-    assert "is a file" in mistake(script, capsys, ["--store", "file"])
-    assert "is a file" in mistake(script, capsys, ["--store", "file/within"])
+    assert "is a file" in mistake(["sweep", "--store", "file"])
+    assert "is a file" in mistake(["sweep", "--store", "file/within"])
     assert (here / "file").read_text() == "mine"
-    Store.create(Path("taken"), {"seed": 3}, {})
+    Store.create(Path("taken"), Identity("sweep", {"seed": 3}), {})
     before = sorted(here.rglob("*"))
-    assert "was made with seed 3, not 0" in mistake(script, capsys, ["--store", "taken"])
+    assert "was made with seed 3, not 0" in mistake(["sweep", "--store", "taken"])
     assert sorted(here.rglob("*")) == before
 
 
-def test_files_and_stores_may_be_in_the_users_home(script, here, capsys, monkeypatch):
+def test_files_and_stores_may_be_in_the_users_home(here, mistake, monkeypatch):
     monkeypatch.setenv("HOME", str(here / "home"))
-    Store.create(here / "home" / "taken", {"seed": 3}, {})
+    Store.create(here / "home" / "taken", Identity("sweep", {"seed": 3}), {})
     (here / "home" / "own.toml").write_text("networks = 0")
     before = sorted(here.rglob("*"))
-    assert "was made with seed 3, not 0" in mistake(script, capsys, ["--store", "~/taken"])
-    assert "networks: 0 must be" in mistake(script, capsys, ["--config", "~/own.toml"])
+    assert "was made with seed 3, not 0" in mistake(["sweep", "--store", "~/taken"])
+    assert "networks: 0 must be" in mistake(["sweep", "--config", "~/own.toml"])
     nowhere = "~nobody-of-this-name/run"
-    assert f"store: cannot reach '{nowhere}'" in mistake(script, capsys, ["--store", nowhere])
+    assert f"store: cannot reach '{nowhere}'" in mistake(["sweep", "--store", nowhere])
     assert sorted(here.rglob("*")) == before
 
 
-def test_a_run_prints_a_table_and_the_paths_that_it_wrote(script, here, capsys):
-    script.main([*TINY, "--scales", "0.1,1", "--ratios", "0.1,0.2", "--max-steps", "500"])
+def test_a_run_prints_a_table_and_the_paths_that_it_wrote(here, capsys):
+    run(*TINY, "--scales", "0.1,1", "--ratios", "0.1,0.2", "--max-steps", "500")
     out, err = capsys.readouterr()
     lines = out.splitlines()
     assert lines[0].split()[:3] == ["ratio", "scale", "trials"]
@@ -157,16 +147,16 @@ def test_a_run_prints_a_table_and_the_paths_that_it_wrote(script, here, capsys):
     assert folder == Path("results") / f"sphere-{sweep.fingerprint}"
     assert len(pd.read_csv(folder / "summary.csv")) == 4
     assert json.loads((folder / "manifest.json").read_text())["sweep"] == sweep.to_toml()
-    script.main([*TINY, "--scales", "0.1,1", "--ratios", "0.1,0.2", "--max-steps", "500"])
+    run(*TINY, "--scales", "0.1,1", "--ratios", "0.1,0.2", "--max-steps", "500")
     assert capsys.readouterr().out == out
 
 
-def test_flags_go_before_the_file_and_the_file_before_defaults(script, here, capsys):
+def test_flags_go_before_the_file_and_the_file_before_defaults(here, capsys):
     (here / "own.toml").write_text("examples = 1\nscales = [0.5]\nmax_steps = 500\n")
     scales = ["--scales", "0.1,0.2,0.3,0.4"]  # four cells, as above: the same programs
-    script.main([*TINY, "--config", "own.toml", *scales, "--store", "run"])
+    run(*TINY, "--config", "own.toml", *scales, "--store", "run")
     out = capsys.readouterr().out
-    script.main(["--config", "run/manifest.json", "--store", "run"])
+    run("--config", "run/manifest.json", "--store", "run")
     assert capsys.readouterr().out == out
     expected = ja.Sweep(
         dims=4, widths=8, networks=2, examples=2, starts=1, scales=(0.1, 0.2, 0.3, 0.4),
@@ -176,11 +166,11 @@ def test_flags_go_before_the_file_and_the_file_before_defaults(script, here, cap
 
 
 @pytest.mark.parametrize("data", ["own.npz", pytest.param("digits", marks=pytest.mark.slow)])
-def test_real_inputs_run_the_same_way(script, here, capsys, data):
+def test_real_inputs_run_the_same_way(here, capsys, data):
     rng = np.random.default_rng(0)
     np.savez("own.npz", x=rng.normal(size=(30, 5)), y=rng.normal(size=30))
     flags = ["--networks", "1", "--examples", "2", "--starts", "1", "--widths", "16"]
-    script.main(["--scales", "0.1,1", "--data", data, *flags, "--max-steps", "200"])
+    run("--scales", "0.1,1", "--data", data, *flags, "--max-steps", "200")
     folder = Path(capsys.readouterr().out.splitlines()[-1]).parent
     assert folder.name.startswith(Path(data).stem)
     dataset = ja.open_sweep(folder)
@@ -188,46 +178,18 @@ def test_real_inputs_run_the_same_way(script, here, capsys, data):
     assert (dataset.loss_end >= dataset.loss_start).all()
 
 
-def test_a_shard_prints_the_table_only_when_all_are_done(script, here, capsys, monkeypatch):
+def test_a_shard_prints_the_table_only_when_all_are_done(here, capsys, monkeypatch):
     monkeypatch.setattr(sweep_work, "BLOCK_TRIALS", 1)
     flags = [*TINY, "--scales", "0.1,0.2,0.3,0.4", "--max-steps", "500", "--store", "run"]
-    script.main([*flags, "--shard", "0/2"])
+    run(*flags, "--shard", "0/2")
     assert capsys.readouterr().out == "4 of 8 networks (cell by cell) are left to other shards\n"
-    script.main([*flags, "--shard", "1/2"])
+    run(*flags, "--shard", "1/2")
     assert capsys.readouterr().out.split()[0] == "scale"
 
 
 @pytest.mark.slow
-def test_an_activation_without_certificates_draws_its_figures_all_the_same(script, here, capsys):
-    script.main([*TINY, "--activations", "relu", "--scales", "1", "--max-steps", "5"])
+def test_an_activation_without_certificates_draws_its_figures_all_the_same(here, capsys):
+    run(*TINY, "--activations", "relu", "--scales", "1", "--max-steps", "5")
     paths = [Path(line) for line in capsys.readouterr().out.splitlines()[2:]]
     assert len(paths) == 5
     assert all(path.is_file() for path in paths)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_program_at_once_and_says_how_to_go_on(number):
-    code = (
-        "import sys, time; from jaxadv import cli\n"
-        "sys.argv = ['sweep.py', '--fresh', '--data', 'my file.npz']\n"
-        "again = cli.command(without=['--fresh'])\n"
-        "cli.stop_at_once(f'to go on: {again}'); print('ready', flush=True)\n"
-        "time.sleep(600)"
-    )
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen([sys.executable, "-c", code], **pipes)
-    assert process.stdout.readline() == "ready\n"
-    process.send_signal(number)
-    _, err = process.communicate(timeout=10)
-    assert err == "\nto go on: python sweep.py --data 'my file.npz'\n"
-    assert process.returncode == 128 + number
-
-
-def test_help_explains_every_field():
-    run = subprocess.run(
-        [sys.executable, SCRIPT, "--help"], capture_output=True, text=True, check=True
-    )
-    for flag in ("--scales A,B,…", "--step-sizes", "--config", "--store", "--data-dir"):
-        assert flag in run.stdout
-    assert "perturbation ratios ρ" in run.stdout
-    assert run.stderr == ""

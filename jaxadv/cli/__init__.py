@@ -1,0 +1,1 @@
+"""The command `jaxadv`: its flags are the fields of specifications, every mistake is one line."""

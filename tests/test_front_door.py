@@ -194,9 +194,9 @@ def test_the_shape_of_the_input_changes_nothing():
     ends = [ja.ascend(problem, start.reshape(problem.x.shape), pga) for problem in (flat, image)]
     assert int(ends[0].steps) == int(ends[1].steps)
     np.testing.assert_allclose(ends[1].perturbation.ravel(), ends[0].perturbation, rtol=1e-12)
-    for method in ("dense", "lanczos"):
+    for eigensolver in ("dense", "lanczos"):
         one, other = (
-            ja.certify(problem, end.perturbation, step_size=0.1, method=method)
+            ja.certify(problem, end.perturbation, step_size=0.1, eigensolver=eigensolver)
             for problem, end in zip((flat, image), ends, strict=True)
         )
         np.testing.assert_allclose(other.curvature_ratio, one.curvature_ratio, rtol=1e-9)

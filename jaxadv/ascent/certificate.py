@@ -29,13 +29,13 @@ from jaxadv.problems.smoothness import kinks
 from jaxadv.pytrees import pytree
 
 LARGEST_DENSE_DIM = 256
-"""Above this dimension ``method="auto"`` does not form the Hessian."""
+"""Above this dimension ``eigensolver="auto"`` does not form the Hessian."""
 
 FARTHEST = 0.3
 """In radii: a maximum that is farther from δ is not close by."""
 NEAREST = 1e-3
 """In radii: Newton's end must be as close to the maximum, to first order."""
-Method = Literal["auto", "dense", "lanczos"]
+Eigensolver = Literal["auto", "dense", "lanczos"]
 
 
 @pytree
@@ -50,8 +50,8 @@ class Certificate:
             Where λ > 0 it is below 1 at a strict maximum. Inside, where λ = 0, it is −inf at a
             strict maximum and inf at what is none, and 1 where h₁ = 0 as well. It is −inf in
             dimension 1 on the boundary, where no tangent is left.
-        curvature_error: 0 for the dense method; the Ritz residual over |λ| for Lanczos, which is
-            counted against the maximum; 0 inside.
+        curvature_error: 0 for the dense eigensolver; the Ritz residual over |λ| for Lanczos, which
+            is counted against the maximum; 0 inside.
         local_rate: the factor by which r falls at each step of size η close to the maximum,
             max_i |1 + ηh_i|/|1 + ηλ|.
         distance_estimate: ‖g_tangent‖/((λ − h₁)ε): to first order the distance to the true
@@ -85,7 +85,7 @@ def certify(
     step_size: ScalarLike,
     tolerance: float = 1e-3,
     gradient_scale: ScalarLike = 0.0,
-    method: Method = "auto",
+    eigensolver: Eigensolver = "auto",
 ) -> Certificate:
     """Classify δ, measure its margin, its rate and its distance to the true maximum.
 
@@ -110,14 +110,14 @@ def certify(
             out not to be stationary in float64.
         gradient_scale: G of the residual, `Solution.gradient_scale` for the one that the ascent
             stopped by; G is at least ‖g(δ)‖ and ‖g(0)‖.
-        method: ``"dense"`` forms the Hessian; ``"lanczos"`` takes 64 products with it (or dim) and
-            counts the residual of its Ritz value against the maximum; ``"auto"`` is dense up to
+        eigensolver: ``"dense"`` forms the Hessian; ``"lanczos"`` takes 64 products with it (or dim)
+            and counts the residual of its Ritz value against the maximum; ``"auto"`` is dense up to
             dimension 256.
 
     Raises:
         TypeError: for a constraint without faces, a step size or tolerance that is no number, and
             as `ascend`.
-        ValueError: for an unknown method, several step sizes, and as `ascend`.
+        ValueError: for an unknown eigensolver, several step sizes, and as `ascend`.
 
     Example:
         >>> import jaxadv as ja
@@ -134,10 +134,10 @@ def certify(
         ("tolerance", tolerance), ("step_size", step_size), ("gradient_scale", gradient_scale),
     ):  # fmt: skip
         check_number(name, number, positive=False)
-    if method not in ("auto", "dense", "lanczos"):
-        raise ValueError(f"method: {method!r} must be 'auto', 'dense' or 'lanczos'")
-    if method == "auto":
-        method = "dense" if point.size <= LARGEST_DENSE_DIM else "lanczos"
+    if eigensolver not in ("auto", "dense", "lanczos"):
+        raise ValueError(f"eigensolver: {eigensolver!r} must be 'auto', 'dense' or 'lanczos'")
+    if eigensolver == "auto":
+        eigensolver = "dense" if point.size <= LARGEST_DENSE_DIM else "lanczos"
     check_trial(problem, point, name="delta")
     # Not in the compiled program: what a network does may have changed since that was compiled.
     kinked = bool(kinks(problem.objective, point))
@@ -149,13 +149,13 @@ def certify(
         gradient_scale,
         dtype=point.dtype,
         tolerance=float(tolerance),
-        method=method,
+        eigensolver=eigensolver,
         kinked=kinked,
         network_kinked=kinked and bool(kinks(problem.network, point)),
     )
 
 
-@partial(jax.jit, static_argnames=("tolerance", "method", "kinked", "network_kinked"))
+@partial(jax.jit, static_argnames=("tolerance", "eigensolver", "kinked", "network_kinked"))
 def _certify(
     problem: Problem,
     delta: Float[Array, "*shape"],
@@ -163,7 +163,7 @@ def _certify(
     gradient_scale: ScalarLike,
     *,
     tolerance: float,
-    method: Literal["dense", "lanczos"],
+    eigensolver: Literal["dense", "lanczos"],
     kinked: bool,
     network_kinked: bool,
 ) -> Certificate:
@@ -176,7 +176,7 @@ def _certify(
         first = first_order(problem, delta, gradient_scale, slack)
         face = with_faces(problem.constraint).face(delta, first.active)
         multiplier = face.multiplier(first.gradient)
-        hessian = hessian_at(problem, delta, method)
+        hessian = hessian_at(problem, delta, eigensolver)
         spectrum = tangent_spectrum(problem, delta, face, hessian)
         stationary = first.residual <= tolerance + slack
         kind = classify(problem, face, first.active, first.gradient, spectrum)
@@ -188,7 +188,7 @@ def _certify(
         is_candidate = jnp.isin(kind, jnp.array(MAXIMA))
         polished = _polished(problem, delta, first, is_candidate, hessian)
         confirmed = is_candidate & _confirms(
-            problem, delta, polished, active=first.active, kind=kind, method=method
+            problem, delta, polished, active=first.active, kind=kind, eigensolver=eigensolver
         )
         largest, smallest = (
             jnp.abs((1 + step_size * h) / (1 + step_size * multiplier)) for h in spectrum[:2]
@@ -212,10 +212,10 @@ def _certify(
 
 
 def hessian_at(
-    problem: Problem, delta: Float[Array, "*shape"], method: Literal["dense", "lanczos"]
+    problem: Problem, delta: Float[Array, "*shape"], eigensolver: Literal["dense", "lanczos"]
 ) -> Float[Array, "dim dim"] | None:
-    """H(δ), or None for the method that does without."""
-    return None if method == "lanczos" else dense_hessian(problem, delta)
+    """H(δ), or None for the eigensolver that does without."""
+    return None if eigensolver == "lanczos" else dense_hessian(problem, delta)
 
 
 def _polished(
@@ -251,7 +251,7 @@ def _confirms(
     *,
     active: Bool[Array, "..."],
     kind: Int[Array, ""],
-    method: Literal["dense", "lanczos"],
+    eigensolver: Literal["dense", "lanczos"],
 ) -> Bool[Array, ""]:
     """Whether Newton's end is a strict maximum close to δ, of the kind that δ seemed to be."""
     star = polished.perturbation
@@ -259,7 +259,7 @@ def _confirms(
     gradient = gradient_at(problem, star)
     face = with_faces(problem.constraint).face(star, active)
     # Another start of Lanczos than the first look had: a second opinion.
-    spectrum = tangent_spectrum(problem, star, face, hessian_at(problem, star, method), seed=1)
+    spectrum = tangent_spectrum(problem, star, face, hessian_at(problem, star, eigensolver), seed=1)
     radius = problem.circumradius
     is_feasible = l2_norm(problem.constraint.project(star) - star) <= eps * radius
     is_near = l2_norm(star - delta) <= FARTHEST * radius

@@ -63,10 +63,10 @@ def first_order(
 class Spectrum(NamedTuple):
     """Extreme eigenvalues of the Hessian on the feasible directions, in loss per δ².
 
-    ``top`` is h₁, ``bottom`` the smallest. ``error`` is 0 for the dense method; for Lanczos, whose
-    values are Ritz values, *some* eigenvalue lies within it of ``top`` (h₁ itself could be another
-    one that was missed). Where there is no feasible direction (the boundary in dimension 1) the
-    values are −inf and inf.
+    ``top`` is h₁, ``bottom`` the smallest. ``error`` is 0 for the dense eigensolver; for Lanczos,
+    whose values are Ritz values, *some* eigenvalue lies within it of ``top`` (h₁ itself could be
+    another one that was missed). Where there is no feasible direction (the boundary in dimension 1)
+    the values are −inf and inf.
     """
 
     top: Float[Array, ""]

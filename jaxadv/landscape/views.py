@@ -1,6 +1,7 @@
 """What the pictures of a landscape are drawn from: one input of the first network, in every cell.
 
-Each function gives a dataset with the dimension ``cell``, whose coordinates are a cell's settings.
+Each function gives a dataset with the dimension ``cell``, whose coordinates are a cell's settings
+(the loss is ``loss_function``, for ``loss`` has the values that are drawn).
 The networks, inputs and starts are those of `run_landscape`. `spheres` has the views of whole
 circles and spheres. (Examples that compile for long run among the slow tests.)
 """
@@ -12,6 +13,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import xarray as xr
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Key
@@ -253,11 +255,11 @@ def each_cell(spec: Landscape, view: Callable[[Scene], dict[str, Any]], what: st
             for scene in (scene_of(spec, cell) for cell in tqdm(spec.cells, desc=what, leave=False))
         ]
     names = ("training", "ratio", "scale")
-    settings = [
+    settings = pd.DataFrame(
         {**spec.labels_of(cell.group), **{name: getattr(cell, name) for name in names}}
         for cell in spec.cells
-    ]
-    coords = {name: ("cell", [of_cell[name] for of_cell in settings]) for name in settings[0]}
+    ).rename(columns={"loss": "loss_function"})
+    coords = {str(name): ("cell", column.to_list()) for name, column in settings.items()}
     joined = xr.concat(_of_one_size(parts), "cell", join="exact")
     return joined.assign_coords(coords).assign_attrs(landscape=spec.text)
 

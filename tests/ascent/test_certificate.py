@@ -43,13 +43,13 @@ def kind_at(matrix, linear, delta, constraint, **options):
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("method", ["dense", "lanczos"])
+@pytest.mark.parametrize("eigensolver", ["dense", "lanczos"])
 @pytest.mark.parametrize("loss", ["quadratic", "logistic"])
-def test_multiplier_curvature_and_rate_equal_numpys(method, loss):
+def test_multiplier_curvature_and_rate_equal_numpys(eigensolver, loss):
     for seed in range(4):
         rng = np.random.default_rng(seed)
         case, problem, sol = solved(rng, loss=loss, activation=["tanh", "gelu"][seed % 2])
-        cert = ja.certify(problem, sol.perturbation, step_size=0.1, method=method)
+        cert = ja.certify(problem, sol.perturbation, step_size=0.1, eigensolver=eigensolver)
         delta = np.asarray(sol.perturbation)
         _, g, H = case.derivatives(delta)
         # Q: the last d − 1 columns of a Householder reflector that takes e₁ to the normal.
@@ -82,10 +82,10 @@ def test_the_numpy_hessian_equals_finite_differences():
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("method", ["dense", "lanczos"])
-def test_planted_points_get_their_kinds(method):
+@pytest.mark.parametrize("eigensolver", ["dense", "lanczos"])
+def test_planted_points_get_their_kinds(eigensolver):
     """The loss ½δᵀAδ + bᵀδ at chosen δ, on the ball of radius 1."""
-    e1, ball, at = np.eye(3)[0], ja.L2Ball(1.0), {"method": method}
+    e1, ball, at = np.eye(3)[0], ja.L2Ball(1.0), {"eigensolver": eigensolver}
     maximum, saddle = np.diag([3.0, 1.0, -2.0]), np.diag([1.0, 3.0, -2.0])
     kinds = ja.Kind
     assert kind_at(maximum, 0 * e1, e1, ball, **at) is kinds.BOUNDARY_MAX
@@ -129,8 +129,8 @@ def test_an_ascent_that_ends_just_inside_the_sphere_is_judged_by_the_maximum_on_
 def test_one_dimension_has_no_tangent_and_a_boundary_maximum():
     net = quadratic_form(np.eye(1), np.ones(1))
     problem = ja.Problem(net, jnp.zeros(1), jnp.float64(0), ja.L2Ball(1.0), LINEAR_LOSS)
-    for method in ("dense", "lanczos"):
-        cert = ja.certify(problem, jnp.ones(1), step_size=0.1, method=method)
+    for eigensolver in ("dense", "lanczos"):
+        cert = ja.certify(problem, jnp.ones(1), step_size=0.1, eigensolver=eigensolver)
         assert ja.Kind(int(cert.kind)) is ja.Kind.BOUNDARY_MAX
         assert float(cert.curvature_ratio) == -np.inf
         assert float(cert.local_rate) == 0
@@ -220,8 +220,8 @@ def test_dense_and_matrix_free_agree_above_the_number_of_lanczos_steps():
     rng = np.random.default_rng(0)
     _, problem, sol = solved(rng, dim=90, width=200, scale=3.0, tolerance=1e-4)
     dense, free = (
-        ja.certify(problem, sol.perturbation, step_size=0.1, method=method)
-        for method in ("dense", "lanczos")
+        ja.certify(problem, sol.perturbation, step_size=0.1, eigensolver=eigensolver)
+        for eigensolver in ("dense", "lanczos")
     )
     assert float(free.curvature_error) > 0
     assert float(free.curvature_ratio) <= float(dense.curvature_ratio) * (1 + 1e-12)
@@ -273,7 +273,7 @@ def test_a_certificate_in_single_precision_is_computed_in_double():
     # Below what float32 can resolve: the gradient was evaluated in float64.
     assert float(polished.residual) < 1e-12
     with jax.enable_x64(True):
-        inside = jax.jit(ja.certify, static_argnames=("tolerance", "method"))(
+        inside = jax.jit(ja.certify, static_argnames=("tolerance", "eigensolver"))(
             problem, sol.perturbation, step_size=0.1
         )
     chex.assert_trees_all_close(cert, inside, rtol=1e-5)
@@ -311,8 +311,8 @@ def test_sets_without_a_certificate_are_refused(function):
 def test_an_unknown_method_is_refused():
     net = ja.init_two_layer(jax.random.key(0), dim=3, width=8)
     problem = ja.Problem(net, jnp.ones(3), jnp.float32(0), ja.L2Ball(0.1))
-    with pytest.raises((ValueError, TypeError), match="method"):
-        ja.certify(problem, jnp.zeros(3), step_size=0.1, method="exact")
+    with pytest.raises((ValueError, TypeError), match="eigensolver"):
+        ja.certify(problem, jnp.zeros(3), step_size=0.1, eigensolver="exact")
 
 
 @pytest.mark.usefixtures("float64")

@@ -97,8 +97,8 @@ class Halving:
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("method", ["dense", "lanczos"])
-def test_an_own_sphere_gets_the_residual_and_the_certificate_of_ours(method):
+@pytest.mark.parametrize("eigensolver", ["dense", "lanczos"])
+def test_an_own_sphere_gets_the_residual_and_the_certificate_of_ours(eigensolver):
     kinds = set()
     for seed in range(3):
         rng = np.random.default_rng(seed)
@@ -109,7 +109,7 @@ def test_an_own_sphere_gets_the_residual_and_the_certificate_of_ours(method):
         assert sols[0].num_steps.tolist() == sols[1].num_steps.tolist()
         np.testing.assert_allclose(sols[1].perturbation, sols[0].perturbation, rtol=1e-9)
         certs = [
-            ja.certify(p, s.perturbation, step_size=0.1, tolerance=1e-5, method=method)
+            ja.certify(p, s.perturbation, step_size=0.1, tolerance=1e-5, eigensolver=eigensolver)
             for p, s in zip((ours, own), sols, strict=True)
         ]
         for field in ("kind", "residual", "multiplier", "curvature_ratio", "distance", "maximum"):

@@ -45,7 +45,7 @@ def test_it_draws_all_figures_and_finds_critical_points(here, capsys):
     table = pd.read_csv(here / "run" / "numbers.csv")
     assert set(table.scale) == {1.0, 30.0}
     spec = ja.Landscape.from_toml(here / "run" / "manifest.json")
-    assert (spec.dim, spec.scales) == (3, (1.0, 30.0))
+    assert (spec.dims, spec.scales) == ((3,), (1.0, 30.0))
     assert ja.open_landscape(here / "run").sizes["start"] == 4
     critical = ja.open_landscape(here / "run" / "critical-3d")
     assert critical.settled.values.all()

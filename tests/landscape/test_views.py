@@ -54,7 +54,15 @@ def test_an_ascent_without_a_maximum_has_no_top():
 def test_every_cell_is_seen_in_its_own_group():
     tiny = {"scales": 1.0, "networks": 1, "starts": 2, "max_steps": 60}
     both = views.view_losses(ja.Landscape(dims=(2, 3), widths=(4, 8), **tiny), starts=8)
+    assert set(both.loss_function.values) == {"quadratic"}
     assert both.dim.values.tolist() == [2, 2, 3, 3]
     assert both.width.values.tolist() == [4, 8, 4, 8]
     alone = views.view_losses(ja.Landscape(dims=3, widths=4, **tiny), starts=8)
     np.testing.assert_allclose(both.loss_end[2], alone.loss_end[0], rtol=1e-9)
+
+
+def test_the_losses_that_are_drawn_are_not_taken_for_the_name_of_the_loss():
+    spec = ja.Landscape(dims=2, widths=4, scales=(1.0, 2.0), networks=1)
+    drawn_losses = views.each_cell(spec, lambda _: {"loss": (("angle",), np.arange(3.0))}, "losses")
+    np.testing.assert_array_equal(drawn_losses.loss, [[0, 1, 2]] * 2)
+    assert drawn_losses.loss_function.values.tolist() == ["quadratic"] * 2

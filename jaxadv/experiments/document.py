@@ -27,6 +27,12 @@ class Document:
     former_names: ClassVar[Mapping[str, str]] = {}
     """Of fields: names that an earlier version gave them, with the names of now."""
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: what follows from them, such as data, is made again."""
+        return {
+            field.name: getattr(self, field.name) for field in dataclasses.fields(cast(Any, self))
+        }
+
     def _set(self, field: str, value: Any) -> None:
         """Settle a field, once, in ``__post_init__``."""
         object.__setattr__(self, field, value)

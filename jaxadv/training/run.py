@@ -1,6 +1,6 @@
 """One run of training: where it starts, one step of it, and many (docs/theory.md, section 7).
 
-Written for one network at one scale, ratio and learning rate; `engine` has many at once.
+Written for one network at one scale, ratio and learning rate; `program` has many at once.
 """
 
 from typing import NamedTuple

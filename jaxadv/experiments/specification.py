@@ -206,11 +206,3 @@ class Specification(Document, Generic[C]):
         if self.real_examples is not None and self.data != "digits":
             fields["data"] = self.real_examples.digest
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
-
-    @property
-    def declared(self) -> dict[str, Any]:
-        """What certificates rest on beside the computation; a part of a store's identity.
-
-        Nothing where nothing is declared, as in stores that were made before it could be.
-        """
-        return {"smooth": True} if self.smooth else {}

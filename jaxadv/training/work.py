@@ -44,26 +44,16 @@ def run_training(
     evaluation before it stopped, to the same curves, on any number of devices, and one with more
     networks or other cells adds them.
 
+    The other arguments and the errors are those of `jaxadv.run_sweep`; a network that another worker
+    of an executor takes up goes on from its last evaluation.
+
     Args:
         spec: the specification.
-        store: a folder to write to, or an fsspec address. None keeps the dataset in memory.
-        fresh: delete what the store holds, and begin anew.
-        devices: how many devices to use; by default all, on a CPU one for each core.
-        shard: as in `jaxadv.run_sweep`.
-        executor: as in `jaxadv.run_sweep`; a network that is taken up by another worker goes on
-            from its last evaluation.
-        progress: whether to draw a progress bar.
 
     Returns:
         A dataset with dimensions (cell, network[, evaluation[, split | probe]]); the settings of a
         cell are coordinates on ``cell``, ``evaluation`` has the steps. Each variable says in its
         attributes what it is; the dataset's own attributes are the manifest.
-
-    Raises:
-        ValueError: if the store is a file, is in use, or was made with other settings, if a
-            function has no name for it, or there are not so many devices.
-        OSError: if the store cannot be written to, or an executor lost its workers; what was
-            complete is kept.
 
     Example:
         >>> spec = Training(scales=1.0, optimizers="adam", widths=8, networks=1, steps=5)

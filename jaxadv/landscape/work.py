@@ -37,10 +37,16 @@ def run_landscape(
     What the store has already is not surveyed again: the same specification goes on where a run
     stopped, and one with more networks or other cells adds them.
 
-    The other arguments and the errors are those of `jaxadv.run_sweep`.
+    Errors are those of `jaxadv.run_sweep`.
 
     Args:
         spec: the specification.
+        store: as in `jaxadv.run_sweep`, like the arguments that follow.
+        fresh: likewise.
+        shard: likewise.
+        devices: likewise.
+        executor: likewise.
+        progress: likewise.
 
     Returns:
         A dataset with dimensions (cell, network, example[, start | pair | mode]); the settings of
@@ -76,12 +82,18 @@ def run_critical(
 ) -> xr.Dataset:
     """All critical points on the sphere at one input of each network, and what ascent finds there.
 
-    Ascents run on the sphere (`L2Sphere`), from starts that are uniform on it. The other arguments
-    and the errors are those of `jaxadv.run_sweep`.
+    Ascents run on the sphere (`L2Sphere`), from starts that are uniform on it. Errors are those of
+    `jaxadv.run_sweep`.
 
     Args:
         spec: the specification, in 2 or 3 dimensions, of random networks.
         starts: of ascents, on each problem.
+        store: as in `jaxadv.run_sweep`, like the arguments that follow.
+        fresh: likewise.
+        shard: likewise.
+        devices: likewise.
+        executor: likewise.
+        progress: likewise.
 
     Returns:
         A dataset with dimensions (cell, network).

@@ -44,11 +44,17 @@ def run_training(
     evaluation before it stopped, to the same curves, on any number of devices, and one with more
     networks or other cells adds them.
 
-    The other arguments and the errors are those of `jaxadv.run_sweep`; a network that another worker
-    of an executor takes up goes on from its last evaluation.
+    A network that another worker of an executor takes up goes on from its last evaluation. Errors
+    are those of `jaxadv.run_sweep`.
 
     Args:
         spec: the specification.
+        store: as in `jaxadv.run_sweep`, like the arguments that follow.
+        fresh: likewise.
+        shard: likewise.
+        devices: likewise.
+        executor: likewise.
+        progress: likewise.
 
     Returns:
         A dataset with dimensions (cell, network[, evaluation[, split | probe]]); the settings of a

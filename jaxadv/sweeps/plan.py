@@ -87,10 +87,9 @@ def make_plan(
     if check_every is None:
         check_every = 16 if on_cpu else 32
     lanes = min(count("lanes", lanes), trials)
-    share = -(-networks // mesh.size)
     # Batches follow from the sweep alone: rounding, and so counts, are the same on all devices.
     at_once = 1 if on_cpu else min(max(1, ACCELERATOR_LANES // lanes), networks)
-    per_device = max(at_once, min(-(-TRIALS_PER_CALL // trials), share))
+    per_device = max(at_once, min(-(-TRIALS_PER_CALL // trials), networks))
     return Plan(
         mesh=mesh,
         num_lanes=lanes,

@@ -1,7 +1,7 @@
 """Users' functions, tried at the shapes that will be run before anything is computed.
 
-What is built in is not tried, but for optimisers, some of which take more than gradients. All of
-it happens on shapes alone (`jax.eval_shape`).
+Built-in functions are not tried, except optimisers, some of which take more than gradients. Only
+shapes are computed (`jax.eval_shape`).
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ def check_activation(field: str, activation: Function, width: int, *, dtype: str
 
     Args:
         field: of the activation.
-        activation: itself, or its name.
+        activation: the activation, or its name.
         width: of the network.
         dtype: of the pre-activations.
 
@@ -79,7 +79,7 @@ def check_loss(field: str, loss: Function, shape: tuple[int, ...], *, dtype: str
 
     Args:
         field: of the loss.
-        loss: itself, or its name.
+        loss: the loss, or its name.
         shape: of the networks' outputs.
         dtype: of outputs and labels.
 
@@ -111,7 +111,7 @@ def check_step(
         step: the rule.
         recipe: of the networks.
         loss: of a network's output, or its name.
-        step_size: its parameter; None where that is known to compiled programs alone.
+        step_size: its parameter; None if only compiled programs know it.
         dtype: of the ascents.
 
     Raises:
@@ -179,8 +179,8 @@ def check_optimizer(field: str, optimizer: Function, table: Mapping[str, Any]) -
 
     Args:
         field: of the optimiser.
-        optimizer: itself, or its name.
-        table: the built-in ones.
+        optimizer: the optimiser, or its name.
+        table: the built-in optimisers.
 
     Raises:
         ValueError: in one line.
@@ -197,7 +197,7 @@ def check_optimizer(field: str, optimizer: Function, table: Mapping[str, Any]) -
 
 
 def check_hidden(field: str, recipe: Recipe) -> None:
-    """Refuse to train the hidden weights of a network that calls none so.
+    """Refuse to train the hidden weights of a network that has no field named ``hidden``.
 
     Raises:
         ValueError: in one line.
@@ -230,7 +230,7 @@ def network_of(recipe: Recipe, key: Key[Array, ""]) -> Network:
 
 @dataclass(frozen=True)
 class _Trial:
-    """What a function must do, where and in which precision it is tried."""
+    """A trial of a function: what it must do, at which settings and in which precision."""
 
     field: str
     function: Function
@@ -277,7 +277,7 @@ class _Trial:
         set_of: Callable[[Array], Constraint],
         rule_of: Callable[[Array], StepRule],
     ) -> None:
-        """Take an ascent in a set, and by a step rule, that are made for a size."""
+        """Trace an ascent; its set and its step rule are made for a size."""
         loss_function = resolve("loss", loss, EVERY_LOSS)
 
         def end(x: Array, key: Array, size: Array) -> Array:

@@ -147,7 +147,7 @@ class LandscapeWork(SpecifiedWork[Landscape]):
     of_cells: ClassVar[frozenset[str]] = SpecifiedWork.of_cells | {"trainings"}
 
     @property
-    def settings(self) -> Mapping[str, Any]:
+    def more_identity(self) -> Mapping[str, Any]:
         """What is surveyed."""
         return {"survey": self.title}
 
@@ -205,9 +205,9 @@ class CriticalWork(LandscapeWork):
     variables: ClassVar[Mapping[str, Variable]] = exhaustive.VARIABLES
 
     @property
-    def settings(self) -> Mapping[str, Any]:
+    def more_identity(self) -> Mapping[str, Any]:
         """What is surveyed, and how many ascents are held against it."""
-        return {**super().settings, "ascents": self.starts}
+        return {**super().more_identity, "ascents": self.starts}
 
     @property
     def sizes(self) -> Mapping[str, int]:

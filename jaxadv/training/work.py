@@ -111,7 +111,7 @@ class TrainingWork(SpecifiedWork[Training]):
     }
 
     @property
-    def settings(self) -> Mapping[str, Any]:
+    def more_identity(self) -> Mapping[str, Any]:
         """What kind of experiment it is."""
         return {"training": self.title}
 

@@ -1,4 +1,4 @@
-"""The grids of landscapes: surveys of maxima and regularity, and of all critical points."""
+"""Running landscapes: the grids of surveys, of maxima and regularity or of all critical points."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
@@ -32,10 +32,10 @@ def run_landscape(
     executor: Executor | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    """Survey the landscapes that a specification asks for: maxima, and how regular it is.
+    """Survey the landscapes of a specification: their maxima, and how regular they are.
 
-    What the store has already is not surveyed again: the same specification goes on where a run
-    stopped, and one with more networks or other cells adds them.
+    A run only does what its store lacks. The same specification goes on where a run stopped, and
+    one with more networks or other cells adds them to the store.
 
     Args:
         spec: the specification.
@@ -54,7 +54,7 @@ def run_landscape(
 
     Raises:
         ValueError: if the store is a file, is in use, or was made with other settings, if a
-            function has no name for it, or there are not so many devices.
+            function has no name that a store could keep, or there are fewer devices.
         OSError: if the store cannot be written to, or an executor lost its workers; what was
             complete is kept.
 
@@ -87,25 +87,25 @@ def run_critical(
 ) -> xr.Dataset:
     """All critical points on the sphere at one input of each network, and what ascent finds there.
 
-    Ascents run on the sphere (`L2Sphere`), from starts that are uniform on it. Stored and resumed
-    as `run_landscape`.
+    Ascents run on the sphere (`L2Sphere`), from starts that are uniform on it. A run is stored and
+    resumed like `run_landscape`.
 
     Args:
         spec: the specification, in 2 or 3 dimensions, of random networks.
         store: as in `run_landscape`; a folder of its own.
-        starts: of ascents, on each problem.
+        starts: how many ascents there are on each problem.
         fresh: as in `run_landscape`.
-        devices: likewise.
-        shard: likewise.
-        executor: likewise.
-        progress: likewise.
+        devices: as in `run_landscape`.
+        shard: as in `run_landscape`.
+        executor: as in `run_landscape`.
+        progress: as in `run_landscape`.
 
     Returns:
         A dataset with dimensions (cell, network).
 
     Raises:
-        ValueError, OSError: as `run_landscape`, and if the dimension is not 2 or 3, or
-            networks are to be trained.
+        ValueError, OSError: as `run_landscape`; also if a dimension is not 2 or 3, or if networks
+            are to be trained.
 
     Example:
         >>> spec = Landscape(scales=(1.0,), dims=2, widths=8, networks=1)
@@ -163,12 +163,12 @@ class LandscapeWork(SpecifiedWork[Landscape]):
 
     @property
     def groups(self) -> tuple[tuple[Cell, ...], ...]:
-        """Each cell by itself."""
+        """Each cell is a group of its own."""
         return tuple((cell,) for cell in self.spec.cells)
 
     @property
     def replicates_per_block(self) -> int:
-        """A network: some seconds of work."""
+        """One network: some seconds of work."""
         return 1
 
     @property
@@ -177,11 +177,11 @@ class LandscapeWork(SpecifiedWork[Landscape]):
         return "network"
 
     def units(self, cells: Sequence[Cell]) -> int:
-        """One network for each cell."""
+        """One network in each cell."""
         return len(cells)
 
     def cost(self, cells: Sequence[Cell]) -> float:
-        """Width times dim, for every radius that the ascents of a cell may travel."""
+        """Width times dim times the radius, which the lengths of ascents grow with."""
         group = cells[0].group
         return group.dim * group.width * sum(cell.scale * cell.ratio for cell in cells)
 
@@ -196,7 +196,7 @@ class CriticalWork(LandscapeWork):
 
     Attributes:
         spec: the specification, in 2 or 3 dimensions, of random networks.
-        starts: of ascents, on each problem.
+        starts: how many ascents there are on each problem.
     """
 
     starts: int = 10_000
@@ -206,12 +206,12 @@ class CriticalWork(LandscapeWork):
 
     @property
     def more_identity(self) -> Mapping[str, Any]:
-        """What is surveyed, and how many ascents are held against it."""
+        """What is surveyed, and how many ascents are compared with it."""
         return {**super().more_identity, "ascents": self.starts}
 
     @property
     def sizes(self) -> Mapping[str, int]:
-        """None: a number for each network."""
+        """None: each variable is one number for a network."""
         return {}
 
     def program(self, cells: tuple[Cell, ...], devices: Sequence[Device]) -> CellSurvey:
@@ -220,6 +220,6 @@ class CriticalWork(LandscapeWork):
         return CriticalSurvey(self.spec, cells[0], mesh, self.starts)
 
     def check(self, *, stored: bool) -> None:
-        """Refuse dimensions of which not all critical points are found, and trained networks."""
+        """Refuse other dimensions than 2 and 3, and trained networks."""
         exhaustive.check(self.spec)
         super().check(stored=stored)

@@ -1,4 +1,4 @@
-"""The grid of a training experiment: runs of all optimisers, scales, ratios, rates and seeds."""
+"""Running a training experiment: all its optimisers, scales, ratios, rates and seeds."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -38,11 +38,11 @@ def run_training(
     executor: Executor | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    """Train all networks that a specification asks for, and record how it goes.
+    """Train all networks of a specification, and record their losses on the way.
 
-    What the store has already is not run again: the same specification goes on from the last
-    evaluation before it stopped, to the same curves, on any number of devices, and one with more
-    networks or other cells adds them.
+    A run only does what its store lacks. The same specification goes on from the last evaluation
+    before it stopped, to the same curves and on any number of devices. One with more networks or
+    other cells adds them to the store.
 
     Args:
         spec: the specification.
@@ -50,8 +50,8 @@ def run_training(
         fresh: delete what the store holds, and begin anew.
         devices: how many devices to use; by default all, on a CPU one for each core.
         shard: as in `jaxadv.run_sweep`.
-        executor: as in `jaxadv.run_sweep`; a network that is taken up by another worker goes on
-            from its last evaluation.
+        executor: as in `jaxadv.run_sweep`; if a worker is lost, another one goes on from the last
+            evaluation of its networks.
         progress: whether to draw a progress bar.
 
     Returns:
@@ -61,7 +61,7 @@ def run_training(
 
     Raises:
         ValueError: if the store is a file, is in use, or was made with other settings, if a
-            function has no name for it, or there are not so many devices.
+            function has no name that a store could keep, or there are fewer devices.
         OSError: if the store cannot be written to, or an executor lost its workers; what was
             complete is kept.
 
@@ -112,7 +112,7 @@ class TrainingWork(SpecifiedWork[Training]):
 
     @property
     def more_identity(self) -> Mapping[str, Any]:
-        """What kind of experiment it is."""
+        """The title, by which stores of version 0.1 are known as those of a training."""
         return {"training": self.title}
 
     @property
@@ -148,21 +148,21 @@ class TrainingWork(SpecifiedWork[Training]):
 
     @property
     def replicates_per_block(self) -> int:
-        """A network: minutes of work, with a state in between."""
+        """One network: minutes of work, with a state after each evaluation."""
         return 1
 
     @property
     def unit(self) -> str:
-        """An evaluation of a network in all cells of its group."""
+        """One evaluation of a network in all cells of its group."""
         return "evaluation"
 
     def units(self, cells: Sequence[Cell]) -> int:
-        """The evaluations of a network."""
+        """How many evaluations a network has."""
         del cells
         return len(self.spec.evaluations)
 
     def cost(self, cells: Sequence[Cell]) -> float:
-        """Width times dim, for each run."""
+        """Width times dim for each cell."""
         group = cells[0].group
         return float(group.dim * group.width * len(cells))
 

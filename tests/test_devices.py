@@ -121,3 +121,17 @@ print(float(result.sum()))
         env={k: v for k, v in os.environ.items() if k != "NPROC"},
     )
     assert run.stdout.strip() == str(256 * 64.0)
+
+
+RUNS = {
+    "ja.run_sweep(ja.Sweep(scales=1, dims=2, widths=2, networks=1, examples=1, starts=1, ",
+    "ja.run_landscape(ja.Landscape(scales=1, dims=2, widths=2, networks=1, examples=1, starts=2, ",
+}
+
+
+@pytest.mark.parametrize("run", sorted(RUNS))
+def test_a_run_asks_for_its_devices_before_jax_starts(run):
+    code = f"import jaxadv as ja; {run}max_steps=1), devices=3, progress=False).complete"
+    process = python(f"{code}; print(jax.device_count())")
+    assert process.stdout == "3\n"
+    assert "JAX had started" not in process.stderr

@@ -9,7 +9,7 @@ import jax
 from jaxadv.cli.commands import Sharing
 from jaxadv.problems.names import first_line
 
-TIMEOUT = 30  # in seconds, for a scheduler to answer
+TIMEOUT = 10  # in seconds, for a scheduler to answer
 
 
 @contextlib.contextmanager

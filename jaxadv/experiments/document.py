@@ -29,6 +29,12 @@ class Document:
     functions: ClassVar[Mapping[str, str]]
     former_names: ClassVar[Mapping[str, str]] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: what follows from them, such as data, is made again."""
+        return {
+            field.name: getattr(self, field.name) for field in dataclasses.fields(cast(Any, self))
+        }
+
     def _set(self, field: str, value: Any) -> None:
         """Set a field of the frozen dataclass; for ``__post_init__``."""
         object.__setattr__(self, field, value)

@@ -1,7 +1,8 @@
 """Users' functions, tried at the shapes that will be run before anything is computed.
 
 Built-in functions are not tried, except optimisers, some of which take more than gradients. Only
-shapes are computed (`jax.eval_shape`).
+shapes are computed (`jax.eval_shape`). Each check takes the name of a field, the function that it
+has, and where it will be used, and raises a `ValueError` of one line.
 """
 
 import dataclasses
@@ -28,17 +29,7 @@ from jaxadv.pytrees import cast_floats
 
 
 def check_activation(field: str, activation: Function, width: int, *, dtype: str) -> None:
-    """Refuse a user's activation that is not elementwise, or that JAX cannot derive twice.
-
-    Args:
-        field: of the activation.
-        activation: the activation, or its name.
-        width: of the network.
-        dtype: of the pre-activations.
-
-    Raises:
-        ValueError: in one line.
-    """
+    """Refuse a user's activation that is not elementwise, or that JAX cannot derive twice."""
     if activation in ACTIVATIONS:
         return
     what, where = "map an array elementwise", f"at width {width}, "
@@ -49,15 +40,7 @@ def check_activation(field: str, activation: Function, width: int, *, dtype: str
 
 
 def check_network(recipe: Recipe, *, dtype: str) -> None:
-    """Refuse a user's network whose output has the wrong shape, or that JAX cannot derive twice.
-
-    Args:
-        recipe: of the network.
-        dtype: of its inputs and weights.
-
-    Raises:
-        ValueError: in one line.
-    """
+    """Refuse a user's network whose output has the wrong shape, or that JAX cannot derive twice."""
     if recipe.network in NETWORKS:
         return
     settings, result = "key, dim, width, activation", "a scalar"
@@ -75,17 +58,7 @@ def check_network(recipe: Recipe, *, dtype: str) -> None:
 
 
 def check_loss(field: str, loss: Function, shape: tuple[int, ...], *, dtype: str) -> None:
-    """Refuse a user's loss that gives no scalar, or that JAX cannot derive twice.
-
-    Args:
-        field: of the loss.
-        loss: the loss, or its name.
-        shape: of the networks' outputs.
-        dtype: of outputs and labels.
-
-    Raises:
-        ValueError: in one line.
-    """
+    """Refuse a user's loss that gives no scalar, or that JAX cannot derive twice."""
     if loss in EVERY_LOSS:
         return
     where = f"at an output of shape {shape}, "
@@ -104,19 +77,7 @@ def check_step(
     step_size: float | None,
     dtype: str,
 ) -> None:
-    """Refuse a user's step rule that ascent cannot work with.
-
-    Args:
-        field: of the step rule.
-        step: the rule.
-        recipe: of the networks.
-        loss: of a network's output, or its name.
-        step_size: its parameter; None if only compiled programs know it.
-        dtype: of the ascents.
-
-    Raises:
-        ValueError: in one line.
-    """
+    """Refuse a user's step rule that ascent cannot work with."""
     if step in STEP_RULES:
         return
     make = resolve(field, step, STEP_RULES)
@@ -145,20 +106,7 @@ def check_constraint(
     step_size: float,
     dtype: str,
 ) -> None:
-    """Refuse a user's set of perturbations that ascent cannot work with.
-
-    Args:
-        field: of the set.
-        constraint: the set.
-        recipe: of the networks.
-        loss: of a network's output, or its name.
-        step: the step rule of the ascents, or its name.
-        step_size: its parameter.
-        dtype: of the ascents.
-
-    Raises:
-        ValueError: in one line.
-    """
+    """Refuse a user's set of perturbations that ascent cannot work with."""
     if constraint in CONSTRAINTS:
         return
 
@@ -175,16 +123,7 @@ def check_constraint(
 
 
 def check_optimizer(field: str, optimizer: Function, table: Mapping[str, Any]) -> None:
-    """Refuse an optimiser that takes more than gradients.
-
-    Args:
-        field: of the optimiser.
-        optimizer: the optimiser, or its name.
-        table: the built-in optimisers.
-
-    Raises:
-        ValueError: in one line.
-    """
+    """Refuse an optimiser that takes more than gradients."""
     make = resolve(field, optimizer, table)
 
     def updates(gradient: Array, rate: Array) -> Any:
@@ -197,11 +136,7 @@ def check_optimizer(field: str, optimizer: Function, table: Mapping[str, Any]) -
 
 
 def check_hidden(field: str, recipe: Recipe) -> None:
-    """Refuse to train the hidden weights of a network that has no field named ``hidden``.
-
-    Raises:
-        ValueError: in one line.
-    """
+    """Refuse to train the hidden weights of a network that has no field named ``hidden``."""
     has_hidden = True
 
     def look(key: Key[Array, ""]) -> None:

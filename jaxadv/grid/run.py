@@ -47,6 +47,8 @@ def run_grid(
     """
     work.check(stored=store is not None)
     keep_programs()
+    # First of all, for JAX can be told how many devices to make of a CPU only before it starts.
+    chosen = use_devices(devices)
     worker = Worker.here(shard)
     path = None if store is None else places.place(store)
     if path is None and (worker.count > 1 or executor is not None):
@@ -55,8 +57,6 @@ def run_grid(
         raise ValueError("fresh: a shard would delete what others have done; give another store")
     if executor is not None and worker.count > 1:
         raise ValueError("executor: it deals out the work itself; give no shard, start one process")
-    # An executor's workers have devices of their own, and this process need not start any.
-    chosen = use_devices(devices) if executor is None else []
     with _locked(path, worker, None if fresh else work.identity):
         stored = worker.first_alone(
             lambda: _prepare(path, work, fresh=fresh), lambda: _join(path, work)

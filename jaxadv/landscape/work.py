@@ -37,26 +37,21 @@ def run_landscape(
     A run only does what its store lacks. The same specification goes on where a run stopped, and
     one with more networks or other cells adds them to the store.
 
+    Errors are those of `jaxadv.run_sweep`.
+
     Args:
         spec: the specification.
-        store: a folder to write to, network by network, or an fsspec address. None keeps the
-            dataset in memory.
-        fresh: delete what the store holds, and begin anew.
-        devices: how many devices to use; by default all, on a CPU one for each core.
-        shard: as in `jaxadv.run_sweep`.
-        executor: as in `jaxadv.run_sweep`.
-        progress: whether to draw a progress bar.
+        store: as in `jaxadv.run_sweep`, like the arguments that follow.
+        fresh: likewise.
+        shard: likewise.
+        devices: likewise.
+        executor: likewise.
+        progress: likewise.
 
     Returns:
         A dataset with dimensions (cell, network, example[, start | pair | mode]); the settings of
         a cell are coordinates on ``cell``. Each variable says in its attributes what it is; the
         dataset's own attributes are the manifest.
-
-    Raises:
-        ValueError: if the store is a file, is in use, or was made with other settings, if a
-            function has no name that a store could keep, or there are fewer devices.
-        OSError: if the store cannot be written to, or an executor lost its workers; what was
-            complete is kept.
 
     Example:
         >>> spec = Landscape(scales=(1.0,), dims=3, widths=8, networks=1, starts=4, max_steps=50)
@@ -87,25 +82,24 @@ def run_critical(
 ) -> xr.Dataset:
     """All critical points on the sphere at one input of each network, and what ascent finds there.
 
-    Ascents run on the sphere (`L2Sphere`), from starts that are uniform on it. A run is stored and
-    resumed like `run_landscape`.
+    Ascents run on the sphere (`L2Sphere`), from starts that are uniform on it. Errors are those of
+    `jaxadv.run_sweep`.
 
     Args:
         spec: the specification, in 2 or 3 dimensions, of random networks.
-        store: as in `run_landscape`; a folder of its own.
         starts: how many ascents there are on each problem.
-        fresh: as in `run_landscape`.
-        devices: as in `run_landscape`.
-        shard: as in `run_landscape`.
-        executor: as in `run_landscape`.
-        progress: as in `run_landscape`.
+        store: as in `jaxadv.run_sweep`, like the arguments that follow.
+        fresh: likewise.
+        shard: likewise.
+        devices: likewise.
+        executor: likewise.
+        progress: likewise.
 
     Returns:
         A dataset with dimensions (cell, network).
 
     Raises:
-        ValueError, OSError: as `run_landscape`; also if a dimension is not 2 or 3, or if networks
-            are to be trained.
+        ValueError: also if the dimension is not 2 or 3, or if networks are to be trained.
 
     Example:
         >>> spec = Landscape(scales=(1.0,), dims=2, widths=8, networks=1)

@@ -44,26 +44,22 @@ def run_training(
     before it stopped, to the same curves and on any number of devices. One with more networks or
     other cells adds them to the store.
 
+    A network that another worker of an executor takes up goes on from its last evaluation. Errors
+    are those of `jaxadv.run_sweep`.
+
     Args:
         spec: the specification.
-        store: a folder to write to, or an fsspec address. None keeps the dataset in memory.
-        fresh: delete what the store holds, and begin anew.
-        devices: how many devices to use; by default all, on a CPU one for each core.
-        shard: as in `jaxadv.run_sweep`.
-        executor: as in `jaxadv.run_sweep`; if a worker is lost, another one goes on from the last
-            evaluation of its networks.
-        progress: whether to draw a progress bar.
+        store: as in `jaxadv.run_sweep`, like the arguments that follow.
+        fresh: likewise.
+        shard: likewise.
+        devices: likewise.
+        executor: likewise.
+        progress: likewise.
 
     Returns:
         A dataset with dimensions (cell, network[, evaluation[, split | probe]]); the settings of a
         cell are coordinates on ``cell``, ``evaluation`` has the steps. Each variable says in its
         attributes what it is; the dataset's own attributes are the manifest.
-
-    Raises:
-        ValueError: if the store is a file, is in use, or was made with other settings, if a
-            function has no name that a store could keep, or there are fewer devices.
-        OSError: if the store cannot be written to, or an executor lost its workers; what was
-            complete is kept.
 
     Example:
         >>> spec = Training(scales=1.0, optimizers="adam", widths=8, networks=1, steps=5)

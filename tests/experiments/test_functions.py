@@ -270,13 +270,21 @@ def test_hidden_weights_are_looked_for_in_any_network():
         ja.Training(network=plain)
 
 
+def test_the_pickle_of_a_specification_has_its_fields_and_not_its_data():
+    """A task of an executor has it, so that it is sent for every block."""
+    spec = ja.Sweep(scales=1.0, data="digits", networks=2, widths=8)
+    assert len(spec.real_examples.labels) > 1000
+    assert len(pickle.dumps(spec)) < 1000
+    assert pickle.loads(pickle.dumps(spec)) == spec
+
+
 def test_specifications_pickle_unless_a_function_does_not():
     for spec in (
         ja.Sweep(activations=(jnp.tanh, jnp.cos), network=of_pixels, dims=784, step=HalfStep),
         ja.Landscape(losses=ja.logistic),
         ja.Training(optimizers=optax.adam, constraint=ja.LInfBall),
     ):
-        assert len(spec.cells) > 0  # kept by the specification, and so in the pickle
+        assert len(spec.cells) > 0  # kept by the specification, and not in the pickle
         assert pickle.loads(pickle.dumps(spec)) == spec
     with pytest.raises((pickle.PicklingError, AttributeError), match="lambda"):
         pickle.dumps(ja.Sweep(activations=lambda z: z))

@@ -1,4 +1,4 @@
-"""`scripts/sweep.py` in processes of its own, to be killed, spread and watched."""
+"""Sweeps by their script, and runs of any experiment, in processes to be killed and watched."""
 
 import os
 import subprocess
@@ -10,20 +10,35 @@ from pathlib import Path
 import xarray as xr
 
 import jaxadv as ja
+from jaxadv.experiments.specification import Specification
 from jaxadv.grid.store import Store
 from jaxadv.grid.stored import whole_dataset
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "sweep.py"
+ONE_RUN = Path(__file__).with_name("one_run.py")
 
 
 def start(
     store: Path | str, flags: Sequence[str], environment: Mapping[str, str] | None = None
 ) -> subprocess.Popen[str]:
     """Start a sweep; what it prints can be read from the process."""
+    return _start([str(SCRIPT), *flags, "--store", str(store)], environment)
+
+
+def start_run(spec: Specification, store: Path, devices: int) -> subprocess.Popen[str]:
+    """Start a run of any experiment on so many devices."""
+    file = store.parent / "specification.toml"
+    file.write_text(spec.to_toml(), encoding="utf-8")
+    return _start([str(ONE_RUN), spec.experiment, str(file), str(store), str(devices)])
+
+
+def _start(
+    command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
     # The tests' own settings of JAX are not its.
     ours = {name: value for name, value in os.environ.items() if not name.startswith("NPROC")}
     return subprocess.Popen(
-        [sys.executable, SCRIPT, *flags, "--store", str(store)],
+        [sys.executable, *command],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

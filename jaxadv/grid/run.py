@@ -47,7 +47,7 @@ def run_grid(
     """
     work.check(stored=store is not None)
     keep_programs()
-    # First of all, for JAX can be told how many devices to make of a CPU only before it starts.
+    # First of all: only before JAX starts can it be told how many devices to make of a CPU.
     chosen = use_devices(devices)
     worker = Worker.here(shard)
     path = None if store is None else places.place(store)

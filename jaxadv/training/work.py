@@ -44,8 +44,8 @@ def run_training(
     before it stopped, to the same curves and on any number of devices. One with more networks or
     other cells adds them to the store.
 
-    A network that another worker of an executor takes up goes on from its last evaluation. Errors
-    are those of `jaxadv.run_sweep`.
+    If an executor loses a worker, another worker goes on from the last evaluations of its networks.
+    Errors are those of `jaxadv.run_sweep`.
 
     Args:
         spec: the specification.

@@ -1,4 +1,4 @@
-"""The whole path of a trial, for a few trials that are looked at."""
+"""The whole path of a trial, for the few trials that are drawn."""
 
 import jax
 import jax.numpy as jnp

@@ -30,7 +30,7 @@ class Document:
     former_names: ClassVar[Mapping[str, str]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """The fields alone: what follows from them, such as data, is made again."""
+        """Only the fields: what follows from them, such as data, is made again."""
         return {
             field.name: getattr(self, field.name) for field in dataclasses.fields(cast(Any, self))
         }

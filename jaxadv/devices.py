@@ -1,4 +1,4 @@
-"""The devices that jaxadv uses, how work is spread on them, and what it asks of JAX at first."""
+"""The devices that jaxadv uses, how work is spread on them, and the cache of programs."""
 
 import os
 import re
@@ -12,19 +12,16 @@ import jax
 import platformdirs
 from jax import lax
 
-# Whether JAX has started has no public name: a change of a setting would tell, and be a change.
+# No public name says whether JAX has started. Trying to change a setting would tell, and change it.
 from jax._src import xla_bridge
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
 R = TypeVar("R")
-Device = Any
-"""A `jax.Device`, which is no type to a type checker."""
+Device = Any  # a `jax.Device`, which type checkers do not take for a type
 _config: Any = jax.config
-NAP = 0.002
-"""In seconds, between two looks whether the devices are done."""
-SHORTEST_COMPILATION = 0.2
-"""In seconds: what compiles faster is not kept in the cache of programs."""
+NAP = 0.002  # seconds between two looks whether the devices are done
+SHORTEST_COMPILATION = 0.2  # seconds; a program that compiles faster is not kept in the cache
 
 
 def use_devices(number: int | None = None) -> list[Device]:

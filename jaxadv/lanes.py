@@ -25,12 +25,11 @@ X = TypeVar("X")
 S = TypeVar("S")
 R = TypeVar("R")
 
+# When the queue is empty, the lanes are cut to a quarter again and again, down to the fewest. Still
+# fewer lanes would gain nothing, and each number of lanes is one more loop body.
 FEWER = 4
 FEWEST_LANES = 8
-"""Once the queue is empty, a quarter of the lanes at a time, down to these: fewer gain nothing, and
-each size is one more loop body."""
-MOST_SHAPES = 4
-"""In a message."""
+MOST_SHAPES = 4  # in a message
 
 
 def lane_map(

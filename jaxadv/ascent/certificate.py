@@ -1,4 +1,4 @@
-"""Is the end of an ascent a local maximum? Second-order certificates on faces.
+"""Second-order certificates: whether the end of an ascent is a local maximum.
 
 Source: docs/theory.md, section 4.
 """
@@ -28,19 +28,17 @@ from jaxadv.problems.problem import Floats, Problem, as_floats
 from jaxadv.problems.smoothness import kinks
 from jaxadv.pytrees import pytree
 
-LARGEST_DENSE_DIM = 256
-"""Above this dimension ``eigensolver="auto"`` does not form the Hessian."""
-
+LARGEST_DENSE_DIM = 256  # above it, eigensolver="auto" does not form the Hessian
+# In radii: the largest distance from δ at which a maximum counts as close by.
 FARTHEST = 0.3
-"""In radii: a maximum that is farther from δ is not close by."""
+# In radii: the largest first-order distance of Newton's end from the maximum.
 NEAREST = 1e-3
-"""In radii: Newton's end must be as close to the maximum, to first order."""
 Eigensolver = Literal["auto", "dense", "lanczos"]
 
 
 @pytree
 class Certificate:
-    """What is known of a point of a set with circumradius ε, to second order.
+    """What second derivatives say about a point of a set with circumradius ε.
 
     Attributes:
         kind: a `Kind`.
@@ -48,19 +46,19 @@ class Certificate:
         multiplier: λ, loss per δ²: ⟨g, δ⟩/ε² on the boundary of an L2 set; 0 inside.
         curvature_ratio: κ = h₁/λ, h₁ the largest eigenvalue of the Hessian on the tangent space.
             Where λ > 0 it is below 1 at a strict maximum. Inside, where λ = 0, it is −inf at a
-            strict maximum and inf at what is none, and 1 where h₁ = 0 as well. It is −inf in
-            dimension 1 on the boundary, where no tangent is left.
-        curvature_error: 0 for the dense eigensolver; the Ritz residual over |λ| for Lanczos, which
-            is counted against the maximum; 0 inside.
+            strict maximum, 1 where h₁ = 0 as well, and inf elsewhere. On the boundary in dimension
+            1, where there is no tangent, it is −inf.
+        curvature_error: 0 for the dense eigensolver and 0 inside; for Lanczos the Ritz residual
+            over |λ|, by which h₁ is taken to be larger when a maximum is claimed.
         local_rate: the factor by which r falls at each step of size η close to the maximum,
             max_i |1 + ηh_i|/|1 + ηλ|.
-        distance_estimate: ‖g_tangent‖/((λ − h₁)ε): to first order the distance to the true
-            maximum, in radii, at most; inf where the conditions of a maximum are not met.
-        distance: ‖δ − δ*‖/ε, measured to the maximum δ* that Newton's method reaches from δ; inf
-            where none is confirmed.
-        maximum: that δ*, on the boundary or inside as δ is; δ itself where none is confirmed.
+        distance_estimate: ‖g_tangent‖/((λ − h₁)ε), to first order an upper bound of the distance to
+            the true maximum, in radii; inf where the conditions of a maximum are not met.
+        distance: ‖δ − δ*‖/ε, with δ* the maximum that Newton's method reaches from δ; inf where no
+            maximum is confirmed.
+        maximum: δ*, on the boundary or inside as δ is; δ itself where no maximum is confirmed.
         kink_distance: how far the network is from its nearest kink, in pre-activations: inf for
-            networks whose computation is analytic, 0 where nothing is known.
+            networks whose computation is analytic, 0 where the distance is not known.
         declared_smooth: whether the certificate rests on `Problem.smooth`, the user's word, because
             the computation does not show that there are no kinks.
     """
@@ -87,7 +85,7 @@ def certify(
     gradient_scale: ScalarLike = 0.0,
     eigensolver: Eigensolver = "auto",
 ) -> Certificate:
-    """Classify δ, measure its margin, its rate and its distance to the true maximum.
+    """Classify δ; measure its margin, its local rate and its distance to the true maximum.
 
     Source: docs/theory.md, section 4.
 
@@ -139,7 +137,7 @@ def certify(
     if eigensolver == "auto":
         eigensolver = "dense" if point.size <= LARGEST_DENSE_DIM else "lanczos"
     check_trial(problem, point, name="delta")
-    # Not in the compiled program: what a network does may have changed since that was compiled.
+    # Outside the compiled program, because the network may have changed since it was compiled.
     kinked = bool(kinks(problem.objective, point))
     return in_double(
         _certify,
@@ -214,7 +212,7 @@ def _certify(
 def hessian_at(
     problem: Problem, delta: Float[Array, "*shape"], eigensolver: Literal["dense", "lanczos"]
 ) -> Float[Array, "dim dim"] | None:
-    """H(δ), or None for the eigensolver that does without."""
+    """H(δ); None for Lanczos, which does not need it."""
     return None if eigensolver == "lanczos" else dense_hessian(problem, delta)
 
 
@@ -225,7 +223,7 @@ def _polished(
     is_candidate: Bool[Array, ""],
     hessian: Float[Array, "dim dim"] | None,
 ) -> Polished:
-    """The maximum close to δ: by the chord method, and by Newton's where that does not converge."""
+    """The maximum close to δ, by the chord method; by Newton's method where that fails."""
 
     def search(is_sought: Bool[Array, ""], matrix: Float[Array, "dim dim"] | None) -> Polished:
         return newton(
@@ -258,14 +256,14 @@ def _confirms(
     eps = rounding(star.size, star.dtype)
     gradient = gradient_at(problem, star)
     face = with_faces(problem.constraint).face(star, active)
-    # Another start of Lanczos than the first look had: a second opinion.
+    # Lanczos starts from another vector than before, as a second opinion.
     spectrum = tangent_spectrum(problem, star, face, hessian_at(problem, star, eigensolver), seed=1)
     radius = problem.circumradius
     is_feasible = l2_norm(problem.constraint.project(star) - star) <= eps * radius
     is_near = l2_norm(star - delta) <= FARTHEST * radius
-    # To first order, in the units of this point: the gradient's scale may be that of another one.
-    left = over(l2_norm(face.tangent(gradient)), face.multiplier(gradient) - spectrum.top)
-    is_there = left <= NEAREST * radius
+    # To first order, and independent of the gradient's scale, which may be that of another point.
+    distance = over(l2_norm(face.tangent(gradient)), face.multiplier(gradient) - spectrum.top)
+    is_there = distance <= NEAREST * radius
     same = classify(problem, face, active, gradient, spectrum) == kind
     return polished.converged & is_feasible & is_near & is_there & same
 
@@ -273,7 +271,7 @@ def _confirms(
 def _curvature_ratio(top: Float[Array, ""], multiplier: Float[Array, ""]) -> Float[Array, ""]:
     """h₁/λ, with its limits where λ = 0."""
     at_zero = jnp.where(top > 0, jnp.inf, jnp.where(top < 0, -jnp.inf, 1))
-    # A NaN in h₁ is passed on: it is neither above nor below 0.
+    # A NaN is neither above nor below 0, and stays NaN.
     at_zero = jnp.where(jnp.isnan(top), top, at_zero)
     return jnp.where(is_zero(multiplier), at_zero, over(top, multiplier))
 
@@ -281,7 +279,7 @@ def _curvature_ratio(top: Float[Array, ""], multiplier: Float[Array, ""]) -> Flo
 def _kink_distance(
     problem: Problem, delta: Float[Array, "*shape"], network_kinked: bool
 ) -> Float[Array, ""]:
-    """How far the network is from its nearest kink: what it says itself, inf, or 0 for unknown."""
+    """The distance to the nearest kink, as the network gives it; inf if none, 0 if unknown."""
     if not network_kinked:
         return jnp.full((), jnp.inf, delta.dtype)
     measure = getattr(problem.network, "kink_distance", None)

@@ -1,4 +1,4 @@
-"""What `ascend`, `certify` and `polish` refuse at their entry, in the user's words."""
+"""Checks at the entry of `ascend`, `certify` and `polish`, with messages in the user's words."""
 
 from typing import Any
 
@@ -10,21 +10,20 @@ from jaxtyping import Array, Float
 from jaxadv.problems.losses import LABELLED, check_label, cross_entropy, logistic, quadratic
 from jaxadv.problems.problem import Problem
 
-FEWEST_BITS = 32
-"""Of a float: residuals of 1e-3 have no meaning in half precision."""
+FEWEST_BITS = 32  # of a float; residuals of 1e-3 have no meaning in half precision
 
 
 def check_trial(problem: Problem, point: Float[Array, "*shape"], name: str = "start") -> None:
-    """Refuse shapes and types that no ascent is defined for; also while JAX is tracing.
+    """Refuse shapes and types for which no ascent is defined; works while JAX is tracing.
 
     Args:
         problem: what is to be maximised.
         point: a perturbation.
-        name: what the messages call it.
+        name: the name of the perturbation in messages.
 
     Raises:
         TypeError: if the perturbation is in half precision, or the network or loss cannot be
-            called, or gives something else than it should.
+            called, or returns something of another kind than it should.
         ValueError: if x and the perturbation differ in shape.
     """
     x = problem.x
@@ -75,7 +74,7 @@ def _check_loss(problem: Problem, output: jax.ShapeDtypeStruct) -> None:
 
 
 def check_step(problem: Problem, start: Float[Array, "*shape"], rule: Any) -> None:
-    """Refuse a step rule whose methods cannot be called; also while JAX is tracing.
+    """Refuse a step rule whose methods cannot be called; works while JAX is tracing.
 
     Raises:
         TypeError: says which method fails, and why.
@@ -87,7 +86,7 @@ def check_step(problem: Problem, start: Float[Array, "*shape"], rule: Any) -> No
 
 
 def check_problem(problem: Any) -> None:
-    """Refuse what is no problem.
+    """Refuse anything that is not a problem.
 
     Raises:
         TypeError: for anything but a `Problem`.
@@ -124,7 +123,7 @@ def _check_precision(name: str, dtype: Any) -> None:
 
 
 def _shape_of(failure: str, function: Any, *args: Any) -> Any:
-    """What a function gives, by its shape alone."""
+    """The shape of what a function returns."""
     try:
         return jax.eval_shape(function, *args)
     except Exception as error:  # a user's function may raise anything

@@ -1,4 +1,4 @@
-"""What a certificate can find a point to be, and how that is decided."""
+"""The kinds of points that a certificate tells apart, and the rule that decides."""
 
 import enum
 
@@ -12,7 +12,7 @@ from jaxadv.problems.problem import Problem
 
 
 class Kind(enum.IntEnum):
-    """What a certificate found a point to be; `meaning` says it in a sentence."""
+    """What kind of point a certificate found; `meaning` explains it in a sentence."""
 
     NOT_STATIONARY = 0
     BOUNDARY_MAX = 1
@@ -33,6 +33,7 @@ class Kind(enum.IntEnum):
         return MEANINGS[self]
 
 
+# The kinds in sentences.
 MEANINGS = {
     Kind.NOT_STATIONARY: "the residual is above the tolerance",
     Kind.BOUNDARY_MAX: "a strict local maximum on the boundary (h₁ < λ, and λ > 0 if the set is a "
@@ -49,11 +50,8 @@ MEANINGS = {
     Kind.UNCONFIRMED: "the conditions of a strict local maximum hold, but Newton's method found "
     "none close by; a tighter tolerance may decide",
 }
-"""The kinds in sentences."""
-MAXIMA = (Kind.BOUNDARY_MAX, Kind.INTERIOR_MAX)
-"""The kinds that are certified maxima."""
-UNCONVERGED = 100
-"""How many times the residual of a Ritz value the margin must be."""
+MAXIMA = (Kind.BOUNDARY_MAX, Kind.INTERIOR_MAX)  # the kinds that are certified maxima
+UNCONVERGED = 100  # the least margin of a maximum, in residuals of its Ritz value
 
 
 def classify(
@@ -69,7 +67,7 @@ def classify(
     values = jnp.stack([spectrum.top, spectrum.bottom, multiplier])
     largest = jnp.max(jnp.where(jnp.isfinite(values), jnp.abs(values), 0))
     error = rounding(problem.x.size, largest.dtype) * largest
-    # A Ritz value that has not converged says little of how much larger h₁ is.
+    # A Ritz value that has not converged says little about how much larger h₁ is.
     is_strict = margin > error + UNCONVERGED * spectrum.error
     # Where δ can leave its face, a negative complementarity means that the loss rises inwards, and
     # 0 leaves that direction undecided.

@@ -11,7 +11,7 @@ from jaxadv.problems.norms import l2_norm, over
 
 
 class RitzPair(NamedTuple):
-    """An eigenvalue estimate inside the spectrum, with how far the nearest eigenvalue may be."""
+    """An estimate inside the spectrum, and a bound of its distance to the nearest eigenvalue."""
 
     value: Float[Array, ""]
     residual: Float[Array, ""]
@@ -36,7 +36,7 @@ def extreme_ritz_values(
 
     Args:
         product: v -> A v, for arrays of the shape of ``start``.
-        start: any vector with a part in the wanted eigenvectors.
+        start: any vector that is not orthogonal to the extreme eigenvectors.
         num_iters: steps, at most dim.
 
     Example:

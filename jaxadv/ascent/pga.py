@@ -45,7 +45,7 @@ class PGA:
     Attributes:
         step: the rule for η_k; a number is a `ConstantStep`.
         tolerances: residuals at which steps are counted, descending; the last one stops the trial.
-            One number stands for a tuple of one.
+            A single number may stand for a tuple of one.
         max_steps: the budget of steps.
 
     Raises:
@@ -93,7 +93,7 @@ def as_pga(pga: Any) -> PGA:
 
 
 def _as_ladder(tolerances: Any) -> tuple[float, ...]:
-    """Tolerances as a tuple of Python's floats, which are part of the compiled program."""
+    """Tolerances as a tuple of Python floats, which are constants of the compiled program."""
     many = tolerances if np.iterable(tolerances) else (tolerances,)
     try:
         ladder = tuple(float(tolerance) for tolerance in many)
@@ -108,10 +108,10 @@ def _as_ladder(tolerances: Any) -> tuple[float, ...]:
 
 @pytree
 class State:
-    """What the loop carries from step to step.
+    """The state that the loop carries from step to step.
 
     Attributes:
-        rule: the step rule's own state.
+        rule: the state of the step rule.
         perturbation: δ_k.
         loss: L(δ_k).
         loss_start: L(δ_0).
@@ -120,8 +120,8 @@ class State:
         residual: r_k.
         steps: k.
         num_steps: for each tolerance the first k with r_k ≤ tol, or the current k.
-        reached: whether that has happened.
-        boundary_step: the first k with δ_k on the boundary, −1 before.
+        reached: for each tolerance whether r_k ≤ tol at some k so far.
+        boundary_step: the first k with δ_k on the boundary; −1 as long as there is none.
         status: a `Status`.
     """
 
@@ -142,7 +142,7 @@ class State:
 def init(problem: Problem, start: Float[Array, "*shape"], pga: PGA) -> State:
     """The state at k = 0; a start outside the set is projected first.
 
-    The precision of ``start`` is that of all floats of the trial.
+    All floats of the trial have the precision of ``start``.
     """
     problem, pga = cast_floats((problem, pga), start.dtype)
     delta = _project(problem, start)
@@ -154,7 +154,7 @@ def init(problem: Problem, start: Float[Array, "*shape"], pga: PGA) -> State:
         loss=zero,
         loss_start=zero,
         gradient=jnp.zeros_like(delta),
-        # Not above ‖g_0‖, and a unit in which that can be squared safely.
+        # It is not above ‖g_0‖, and ‖g_0‖ in this unit can be squared safely.
         gradient_scale=jnp.max(jnp.abs(gradient)),
         residual=zero,
         steps=jnp.int32(-1),
@@ -175,7 +175,7 @@ def init(problem: Problem, start: Float[Array, "*shape"], pga: PGA) -> State:
 
 
 def step(problem: Problem, state: State, pga: PGA) -> State:
-    """The state at k + 1: one step δ_{k+1} = P(δ_k + η_k g_k), and what is known of that point."""
+    """The state at k + 1, after one step δ_{k+1} = P(δ_k + η_k g_k)."""
     problem, pga = cast_floats((problem, pga), state.perturbation.dtype)
     size = _step_size(problem, state, pga)
     delta = _project(problem, state.perturbation + size * state.gradient)
@@ -188,7 +188,7 @@ def done(state: State) -> Bool[Array, ""]:
 
 
 def finish(problem: Problem, state: State, pga: PGA) -> Solution:
-    """What the last state says of the trial."""
+    """The solution, from the last state of the trial."""
     problem, pga = cast_floats((problem, pga), state.perturbation.dtype)
     return Solution(
         perturbation=state.perturbation,
@@ -255,10 +255,11 @@ def _arrive(problem: Problem, before: State, delta: Float[Array, "*shape"], pga:
 def ascend(problem: Problem, start: Floats, pga: PGA | None = None) -> Solution:
     """Projected gradient ascent of one problem from one start (docs/theory.md, section 3).
 
-    Runs at the precision of ``start``, float32 or float64, with matrix products in full precision
-    on every device. Many trials at once: ``jax.vmap(ja.ascend, in_axes=(None, 0, None))(problem,
-    starts, pga)``; faster where their lengths differ: `lane_map` of the functions of `ja.pga`.
-    Differentiable in forward mode (the number of steps is found on the way).
+    It runs at the precision of ``start``, float32 or float64, with matrix products in full
+    precision on every device. For many trials at once use ``jax.vmap(ja.ascend, in_axes=(None, 0,
+    None))(problem, starts, pga)``, or, faster where their lengths differ, `lane_map` of the
+    functions of `ja.pga`. It is differentiable in forward mode only, because the number of steps
+    is not known before.
 
     Args:
         problem: what is maximised.
@@ -267,8 +268,8 @@ def ascend(problem: Problem, start: Floats, pga: PGA | None = None) -> Solution:
 
     Raises:
         TypeError: if ``start`` is no array of floats of 32 bits or more, or the network or loss
-            cannot be called or does not give what it should; says which.
-        ValueError: if ``x`` and ``start`` differ in shape, or the label is none of the loss's.
+            cannot be called or returns something else than it should; says which.
+        ValueError: if ``x`` and ``start`` differ in shape, or the loss has no value at the label.
 
     Example:
         >>> import jaxadv as ja

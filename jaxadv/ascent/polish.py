@@ -18,8 +18,8 @@ Scalar = Float[Array, ""]
 Vector = Float[Array, "*shape"]
 
 MAX_ITERS = 20
+# In radii. Newton's method starts close to a maximum, and a longer move would leave it.
 LONGEST_MOVE = 0.1
-"""In radii. Newton's method starts close to a maximum; a longer move would leave it."""
 
 
 class View(NamedTuple):
@@ -32,12 +32,12 @@ class View(NamedTuple):
     residual: Scalar
 
 
+# The view at the point, the residual before the last step, and the number of steps.
 Carry = tuple[View, Scalar, Int[Array, ""]]
-"""The view from the point, the residual before, and the number of steps."""
 
 
 class Polished(NamedTuple):
-    """A stationary point to the precision's floor.
+    """A stationary point, as close as the precision allows.
 
     ``residual`` is the norm of the tangent gradient over the gradient scale, ``converged`` whether
     it is below eps^¾, and ``num_iters`` the number of Newton steps.
@@ -54,12 +54,13 @@ def polish(problem: Problem, delta: Floats) -> Polished:
 
     Source: docs/theory.md, section 4.4.
 
-    Inside a transformation, as `certify`: enter ``jax.enable_x64(True)`` around it for float64.
+    Inside a transformation the precision cannot be changed: enter ``jax.enable_x64(True)`` around
+    it for float64.
 
     Args:
         problem: its constraint must have faces (`CertifiableConstraint`).
-        delta: δ, a point of the set close to a maximum; from elsewhere the method may end in any
-            stationary point, or in none.
+        delta: δ, a point of the set close to a maximum. From another point the method may end in
+            any stationary point, or in none.
 
     Raises:
         TypeError, ValueError: as `certify`.
@@ -113,10 +114,10 @@ def newton(
     Args:
         problem: with a `CertifiableConstraint`.
         delta: the start; it is first put on the face.
-        active: the constraints that hold with equality at the maximum that is sought.
+        active: the constraints that hold with equality at the maximum.
         gradient_scale: the unit of the residual.
-        is_candidate: where false the start is returned. (In `jax.vmap` lanes wait for the slowest.)
-        hessian: H at the start, which then serves for all steps (the chord method: more steps, but
+        is_candidate: where false, the start is returned at once, which saves time in `jax.vmap`.
+        hessian: H at the start, which is then used in all steps (the chord method: more steps, but
             much cheaper ones); None for products with H at each point.
     """
     constraint = with_faces(problem.constraint)
@@ -147,8 +148,8 @@ def newton(
         def operator(vector: Vector) -> Vector:
             return view.multiplier * vector - view.face.tangent(product(view.point, vector))
 
-        # Solving to the order of the residual itself keeps the convergence quadratic; that of the
-        # chord method is linear, at a rate of the order of the first residual.
+        # Solved to the order of the residual, Newton's method converges quadratically. The chord
+        # method converges linearly, at a rate of the order of the first residual.
         finest = 1e-8 if hessian is None else 1e-4
         accuracy: Any = jnp.clip(view.residual, finest, 0.1)
         move, _ = cg(operator, view.slope, tol=accuracy, maxiter=2 * view.point.size)

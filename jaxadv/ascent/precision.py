@@ -1,4 +1,4 @@
-"""Float64 for those computations that are only worth doing in it."""
+"""Float64 for the computations that need it."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -15,8 +15,8 @@ R = TypeVar("R")
 def in_double(function: Callable[..., R], *args: Any, dtype: Any, **kwargs: Any) -> R:
     """``function(*args, **kwargs)`` with float64 switched on, its floats returned in ``dtype``.
 
-    Inside a transformation (`jax.jit`, `jax.vmap`) JAX cannot change the precision any more: there
-    the function is called as it is; enter ``jax.enable_x64(True)`` around the transformation.
+    Inside a transformation (`jax.jit`, `jax.vmap`) JAX cannot change the precision. The function
+    is then called as it is; enter ``jax.enable_x64(True)`` around the transformation.
 
     Example:
         >>> bool(in_double(lambda x: as_double(x) + 1e-12 > 1, jnp.float32(1), dtype=jnp.float32))

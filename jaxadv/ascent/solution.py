@@ -8,17 +8,20 @@ from jaxadv.pytrees import pytree
 
 
 class Status(enum.IntEnum):
-    """Why a trial stopped; RUNNING while it has not."""
+    """Why a trial stopped.
+
+    - RUNNING: it has not stopped.
+    - CONVERGED: the residual reached the tightest tolerance.
+    - MAX_STEPS: the budget ran out; the step counts of tolerances not reached are right-censored.
+    - STALLED: δ_{k+1} = δ_k bit for bit, above the tightest tolerance: the floor of the precision.
+    - NONFINITE: the input, the loss or the gradient became NaN or infinite at the last step.
+    """
 
     RUNNING = 0
     CONVERGED = 1
-    """The residual reached the tightest tolerance."""
     MAX_STEPS = 2
-    """The budget ran out: the step counts of tolerances not reached are right-censored."""
     STALLED = 3
-    """δ_{k+1} = δ_k bit for bit, above the tightest tolerance: the floor of the precision."""
     NONFINITE = 4
-    """The input, the loss or the gradient is NaN or infinite, since the last step counted."""
 
 
 @pytree
@@ -29,14 +32,14 @@ class Solution:
         perturbation: δ at the end.
         loss: L(δ).
         loss_start: L(δ_0).
-        residual: r, see `residual`.
+        residual: r, as `residual` defines it.
         frank_wolfe_gap: max ⟨z − δ, g⟩ over the set, in units of the loss.
-        gradient_scale: the largest gradient norm on the way.
-        step_size: η that the rule gives at δ.
+        gradient_scale: the largest gradient norm along the ascent.
+        step_size: η, which the step rule gives at δ.
         steps: the number of steps taken.
-        num_steps: for each tolerance the first step at which r ≤ tol; where that never happened,
-            the number of steps taken (right-censored).
-        reached: whether it happened.
+        num_steps: for each tolerance the first step at which r ≤ tol; if it was not reached, the
+            number of steps taken (right-censored).
+        reached: for each tolerance whether it was reached.
         boundary_step: the first step with δ on the boundary, −1 if none.
         status: a `Status`.
     """

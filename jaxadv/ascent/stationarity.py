@@ -1,4 +1,4 @@
-"""How far a point is from a first-order stationary one."""
+"""The residual: how far a point is from first-order stationarity."""
 
 from jaxtyping import Array, Float, ScalarLike
 
@@ -12,10 +12,10 @@ def ascent_point(
     gradient: Float[Array, "*shape"],
     gradient_scale: ScalarLike,
 ) -> Float[Array, "*shape"]:
-    """P(δ + (ε/G) g): where a step of at most one circumradius ε leads.
+    """P(δ + (ε/G) g): the end of a step of at most one circumradius ε.
 
-    Of the gradient it takes the part in the set's tangent space. On a sphere the whole of an inward
-    gradient would lead to the centre, to which all points are nearest.
+    Only the gradient's part in the set's tangent space is used. On a sphere the whole of an inward
+    gradient would lead to the centre, from which all points of the sphere are equally far.
     """
     ascent = constraint.tangent(delta, gradient)
     step = constraint.circumradius(delta.size) * over(ascent, gradient_scale)
@@ -28,7 +28,7 @@ def residual(
     gradient: Float[Array, "*shape"],
     gradient_scale: ScalarLike,
 ) -> Float[Array, ""]:
-    """The residual r = ‖P(δ + (ε/G) g) − δ‖ / ε: no unit, 0 at stationary points alone.
+    """The residual r = ‖P(δ + (ε/G) g) − δ‖ / ε, without unit, and 0 only at stationary points.
 
     Source: docs/theory.md, section 3.2.
 

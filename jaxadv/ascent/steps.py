@@ -1,7 +1,7 @@
-"""Step-size rules: how large the step η_k of projected gradient ascent is.
+"""Step rules: how large the step η_k of projected gradient ascent is.
 
-A rule has a state that is made once at the start of a trial (``init``) and gives the step size at
-each point (``size``). Each built-in one has one parameter, so that a sweep can put it on a grid.
+A rule makes a state once, at the start of a trial (``init``), and gives the step size at each point
+(``size``). Each built-in rule has one parameter, so that a sweep can put it on a grid.
 """
 
 from collections.abc import Callable, Mapping
@@ -48,7 +48,7 @@ class StepRule(Protocol):
     """
 
     def init(self, problem: Problem, start: Float[Array, "*shape"]) -> Any:
-        """What the rule has to know of a trial, computed once at its start: any pytree."""
+        """The rule's state, computed once at the start of a trial: any pytree."""
         ...
 
     def size(
@@ -58,7 +58,7 @@ class StepRule(Protocol):
         gradient: Float[Array, "*shape"],
         steps: Int[Array, ""],
     ) -> Float[Array, ""]:
-        """η_k, where the gradient is g_k, after k = ``steps`` steps."""
+        """η_k at a point with the gradient g_k, after k = ``steps`` steps."""
         ...
 
 
@@ -129,8 +129,8 @@ class NormalizedStep:
 class InverseCurvatureStep:
     """η_k = step_size/|h|, |h| the largest |eigenvalue| of H at the start of the trial.
 
-    |h| is a Lanczos estimate, from below, from one fixed random vector. Where H = 0 at the start,
-    the step is one circumradius long there: step_size·ε/‖g_0‖.
+    |h| is a Lanczos estimate from one fixed random vector, and not above the true value. Where
+    H = 0 at the start, the step is step_size·ε/‖g_0‖, a multiple of the circumradius.
 
     Attributes:
         step_size: the multiple of 1/|h|.
@@ -149,9 +149,9 @@ class InverseCurvatureStep:
 
     def init(self, problem: Problem, start: Float[Array, "*shape"]) -> Float[Array, ""]:
         """step_size over the estimate of |h|."""
-        generic = jax.random.normal(jax.random.key(0), start.shape, start.dtype)
+        vector = jax.random.normal(jax.random.key(0), start.shape, start.dtype)
         top, bottom = extreme_ritz_values(
-            lambda v: problem.hessian_product(start, v), generic, min(self.num_iters, start.size)
+            lambda v: problem.hessian_product(start, v), vector, min(self.num_iters, start.size)
         )
         curvature = jnp.maximum(jnp.abs(top.value), jnp.abs(bottom.value))
         _, gradient = problem.value_and_gradient(start)
@@ -172,12 +172,12 @@ class InverseCurvatureStep:
         return state
 
 
+# The step rules by name, each made from its parameter.
 STEP_RULES: Mapping[str, Callable[[ScalarLike], StepRule]] = {
     "constant": ConstantStep,
     "normalized": NormalizedStep,
     "inverse-curvature": InverseCurvatureStep,
 }
-"""The step rules by name, each made for its parameter."""
 
 
 def as_step_rule(step: Any) -> Any:

@@ -33,8 +33,8 @@ def dense_hessian(problem: Problem, delta: Float[Array, "*shape"]) -> Float[Arra
 class FirstOrder(NamedTuple):
     """A point to first order: its gradient, the gradient's scale G, and the residual.
 
-    ``active`` says which constraints are active at the maximum close by, if there is one: those
-    that are where the residual's step ends. (The point itself may lie a little inside.)
+    ``active`` says which constraints are active where the residual's step ends, and so at the
+    maximum close by, if there is one. (The point itself may lie a little inside.)
     """
 
     gradient: Float[Array, "*shape"]
@@ -46,10 +46,10 @@ class FirstOrder(NamedTuple):
 def first_order(
     problem: Problem, delta: Float[Array, "*shape"], gradient_scale: ScalarLike, slack: float
 ) -> FirstOrder:
-    """The first order at δ, with G the largest of ``gradient_scale``, ‖g(δ)‖ and ‖g(0)‖."""
+    """δ to first order, with G the largest of ``gradient_scale``, ‖g(δ)‖ and ‖g(0)‖."""
     gradient = gradient_at(problem, delta)
-    central = gradient_at(problem, jnp.zeros_like(delta))
-    norms = [l2_norm(gradient), l2_norm(central), jnp.asarray(gradient_scale, delta.dtype)]
+    at_centre = gradient_at(problem, jnp.zeros_like(delta))
+    norms = [l2_norm(gradient), l2_norm(at_centre), jnp.asarray(gradient_scale, delta.dtype)]
     scale = jnp.stack(norms).max()
     ahead = ascent_point(problem.constraint, delta, gradient, scale)
     return FirstOrder(
@@ -84,9 +84,9 @@ def tangent_spectrum(
     """The extreme eigenvalues of PHP on the tangent space of a face, P the projection on it.
 
     With the Hessian: the eigenvalues of PHP + h̄(I − P), h̄ the mean of the tangent eigenvalues,
-    which lies among them (PHP alone would add a 0, which can be larger than h₁). Without: by
-    Lanczos, from a random tangent vector, so that no other direction is ever met; ``seed`` draws
-    another one.
+    which lies among them (PHP alone would add a 0, which can be larger than h₁). Without it:
+    Lanczos from a random tangent vector, which meets only tangent vectors; another ``seed`` draws
+    another vector.
     """
     size, eps = delta.size, jnp.finfo(delta.dtype).eps
     if hessian is not None:
@@ -101,21 +101,21 @@ def tangent_spectrum(
         mean = jnp.trace(projected) / jnp.maximum(num_tangent, 1)
         beside = mean * (jnp.eye(size, dtype=delta.dtype) - projection)
         matrix = projected + beside
-        # Rounding leaves it a little asymmetric, and LAPACK reads one triangle alone.
+        # Rounding leaves the matrix a little asymmetric, and LAPACK reads only one triangle.
         top, bottom = extreme_eigenvalues((matrix + matrix.T) / 2)
         error = jnp.zeros_like(mean)
         has_tangent = num_tangent > 0.5
     else:
-        generic = jax.random.normal(jax.random.key(seed), delta.shape, delta.dtype)
-        start = face.tangent(generic)
+        vector = jax.random.normal(jax.random.key(seed), delta.shape, delta.dtype)
+        start = face.tangent(vector)
         upper, lower = extreme_ritz_values(
             lambda v: face.tangent(problem.hessian_product(delta, v)),
             start,
             min(LANCZOS_ITERS, size),
         )
         top, bottom, error = upper.value, lower.value, upper.residual
-        has_tangent = l2_norm(start) > 64 * size * eps * l2_norm(generic)
-    # A NaN is no reason to say that there is no tangent.
+        has_tangent = l2_norm(start) > 64 * size * eps * l2_norm(vector)
+    # A NaN does not mean that there is no tangent direction.
     has_tangent |= jnp.isnan(top)
     return Spectrum(
         jnp.where(has_tangent, top, -jnp.inf), jnp.where(has_tangent, bottom, jnp.inf), error
@@ -126,10 +126,10 @@ def tangent_spectrum(
 def extreme_eigenvalues(
     matrix: Float[Array, "dim dim"],
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """The largest and the smallest eigenvalue of a symmetric matrix; NaN if an entry is.
+    """The largest and the smallest eigenvalue of a symmetric matrix; NaN if an entry is not finite.
 
-    LAPACK gives the others and all eigenvectors as well, for four times the work; on a CPU it only
-    makes the matrix tridiagonal here, and a bisection does the rest. Compiled for itself, as
+    On a CPU, LAPACK makes the matrix tridiagonal and a bisection does the rest. To compute all
+    eigenvalues and eigenvectors would take four times as long. Compiled for itself, as
     `gradient_at`.
 
     Example:
@@ -146,7 +146,7 @@ def extreme_eigenvalues(
                 diagonal, off_diagonal, eigvals_only=True, select="i", select_range=(last, last)
             )[0]
 
-        # The smallest is minus the largest of the negative: one bisection finds both.
+        # The smallest eigenvalue is minus the largest of −A, so one batched bisection finds both.
         top, negative = jax.vmap(largest)(jnp.stack([diagonal, -diagonal]))
         return top, -negative
 
@@ -155,18 +155,18 @@ def extreme_eigenvalues(
         return values[-1], values[0]
 
     finite = jnp.isfinite(matrix).all()
-    # The bisection squares entries: in its own unit no matrix is too small or too large for that.
+    # The bisection squares entries; scaled by its largest entry, any matrix is safe for that.
     unit = entry_scale(matrix)
-    some = jnp.where(finite, matrix / unit, jnp.eye(len(matrix), dtype=matrix.dtype))
+    scaled = jnp.where(finite, matrix / unit, jnp.eye(len(matrix), dtype=matrix.dtype))
     if len(matrix) == 1:
-        top = bottom = some[0, 0]
+        top = bottom = scaled[0, 0]
     else:
-        top, bottom = jax.lax.platform_dependent(some, cpu=by_bisection, default=by_all)
+        top, bottom = jax.lax.platform_dependent(scaled, cpu=by_bisection, default=by_all)
     return jnp.where(finite, unit * top, jnp.nan), jnp.where(finite, unit * bottom, jnp.nan)
 
 
 def with_faces(constraint: Constraint) -> CertifiableConstraint:
-    """The constraint, if it says what its faces are.
+    """The constraint itself, if it has faces.
 
     Raises:
         TypeError: for a constraint without the method ``face``.

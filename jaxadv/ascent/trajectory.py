@@ -1,4 +1,4 @@
-"""The whole path of a trial, for those few trials that somebody wants to look at."""
+"""The whole path of a trial, for the few trials that are drawn."""
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ from jaxadv.pytrees import pytree
 
 @pytree
 class Trajectory:
-    """What `ascend` saw at each step k = 0, 1, …, max_steps.
+    """The points of an ascent at each step k = 0, 1, …, max_steps.
 
     After the trial stopped, its last point is repeated: `Solution.steps` is the last k that counts.
 
@@ -34,10 +34,11 @@ class Trajectory:
 def ascend_recorded(
     problem: Problem, start: Floats, pga: PGA | None = None
 ) -> tuple[Solution, Trajectory]:
-    """`ascend`, with the trajectory; the same steps, and the same arguments and errors.
+    """`ascend` with the trajectory; steps, arguments and errors are the same.
 
-    A separate loop, so that `ascend` pays nothing for it: it always takes ``pga.max_steps`` turns,
-    idle after the trial stopped, and holds as many values. Choose the budget accordingly.
+    It is a separate loop, so that `ascend` pays nothing for the trajectory. It always takes
+    ``pga.max_steps`` turns, which do nothing after the trial has stopped, and holds as many values.
+    Choose the budget accordingly.
 
     Example:
         >>> import jaxadv as ja

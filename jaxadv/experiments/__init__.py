@@ -1,1 +1,1 @@
-"""What the experiments have in common: specifications, random draws, notes of what was run."""
+"""What the experiments have in common: specifications, random draws, a part of their grids."""

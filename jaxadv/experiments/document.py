@@ -1,4 +1,4 @@
-"""Frozen dataclasses of fields that can be written down, functions by name, and read back."""
+"""Frozen dataclasses that are written as TOML documents, functions by name, and read back."""
 
 import dataclasses
 import functools
@@ -17,28 +17,30 @@ class Document:
     """A frozen dataclass with keyword fields, each with a default, as a TOML document.
 
     Fields of functions take a built-in name, a reference "module:function", or the function itself,
-    which is kept by its name where it has one. One without is good for runs in memory.
+    which is kept by its name where it has one. A function without a name can be run in memory only.
+
+    Attributes:
+        experiment: the name of the document in a manifest.
+        functions: the fields of functions, each with a reference to its table of built-in ones.
+        former_names: the names that an earlier version gave to fields, with their present names.
     """
 
     experiment: ClassVar[str]
-    """The name under which a manifest has the document."""
     functions: ClassVar[Mapping[str, str]]
-    """The fields of functions, with a reference to the table of what is built in for each."""
     former_names: ClassVar[Mapping[str, str]] = {}
-    """Of fields: names that an earlier version gave them, with the names of now."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """The fields alone: what follows from them, such as data, is made again."""
+        """Only the fields: what follows from them, such as data, is made again."""
         return {
             field.name: getattr(self, field.name) for field in dataclasses.fields(cast(Any, self))
         }
 
     def _set(self, field: str, value: Any) -> None:
-        """Settle a field, once, in ``__post_init__``."""
+        """Set a field of the frozen dataclass; for ``__post_init__``."""
         object.__setattr__(self, field, value)
 
     def _settle_functions(self) -> None:
-        """Settle the fields of functions; those whose default is a tuple are axes of the grid."""
+        """Check and convert fields of functions; a field whose default is a tuple is an axis."""
         for field in dataclasses.fields(cast(Any, self)):
             if field.name in self.functions:
                 check = functools.partial(checks.function, table=self.table(field.name))
@@ -49,20 +51,20 @@ class Document:
 
     @classmethod
     def table(cls, field: str) -> Mapping[str, Any]:
-        """What is built in for a field of functions, by name."""
+        """The built-in functions of a field, by name."""
         return table_of(cls.functions[field])
 
-    def _axis(self, field: str) -> tuple[Function, ...]:
-        """The functions of a field."""
+    def _functions_of(self, field: str) -> tuple[Function, ...]:
+        """The functions of a field, one or many."""
         value = getattr(self, field)
         return value if isinstance(value, tuple) else (value,)
 
     @functools.cached_property
     def _labels(self) -> dict[str, dict[Function, str]]:
-        """By field and function."""
+        """The labels of functions, by field and function."""
         return {
             field: dict(zip(axis, labels(axis, self.table(field)), strict=True))
-            for field, axis in ((field, self._axis(field)) for field in self.functions)
+            for field, axis in ((field, self._functions_of(field)) for field in self.functions)
         }
 
     def label(self, field: str, function: Function) -> str:
@@ -70,13 +72,13 @@ class Document:
         return self._labels[field][function]
 
     def check_names(self) -> None:
-        """Refuse functions that no store and no file could name.
+        """Refuse functions that a store or a file could not name.
 
         Raises:
             ValueError: for the first one; names the field.
         """
         for field in self.functions:
-            for function in self._axis(field):
+            for function in self._functions_of(field):
                 if not isinstance(function, str):
                     raise ValueError(
                         f"{field}: {label_of(function)} has no name under which a store could find "
@@ -84,7 +86,7 @@ class Document:
                     )
 
     def to_dict(self) -> dict[str, Any]:
-        """Field by field.
+        """The values of all fields, functions by name.
 
         Raises:
             ValueError: for a function without a name.
@@ -93,13 +95,14 @@ class Document:
         return self.labelled()
 
     def labelled(self) -> dict[str, Any]:
-        """Field by field, with labels of functions that have no name."""
+        """The values of all fields; functions without a name have labels."""
         values = {
             field.name: getattr(self, field.name) for field in dataclasses.fields(cast(Any, self))
         }
-        for field, given in self._labels.items():
-            many = tuple(given.values())
-            values[field] = many if isinstance(values[field], tuple) else many[0]
+        for field, label_of_function in self._labels.items():
+            field_labels = tuple(label_of_function.values())
+            is_axis = isinstance(values[field], tuple)
+            values[field] = field_labels if is_axis else field_labels[0]
         return values
 
     def to_toml(self) -> str:
@@ -113,7 +116,7 @@ class Document:
 
     @property
     def text(self) -> str:
-        """The specification as a TOML document, with labels of functions that have no name."""
+        """The specification as a TOML document; functions without a name have labels."""
         lines = [
             f"{name} = {json.dumps(value, ensure_ascii=False)}"
             for name, value in self.labelled().items()
@@ -138,18 +141,17 @@ class Document:
         Their names are checked, their values not.
 
         Raises:
-            ValueError: if there is no such file, it cannot be read, or has keys that no field is
-                named.
+            ValueError: if the file does not exist, cannot be read, or has an unknown key.
         """
         return cls._read(path)
 
     @classmethod
     def _read(cls, path: str | Path) -> dict[str, Any]:
         try:
-            place = Path(path).expanduser()
-            # Some editors put a mark before the text.
-            text = place.read_text(encoding="utf-8-sig")
-            if place.suffix == ".json":
+            file = Path(path).expanduser()
+            # Some editors put a byte order mark before the text.
+            text = file.read_text(encoding="utf-8-sig")
+            if file.suffix == ".json":
                 text = json.loads(text)[cls.experiment]
             fields = tomllib.loads(text)
         except UnicodeDecodeError as error:

@@ -27,11 +27,11 @@ from jaxadv.problems.norms import l2_norm
 from jaxadv.pytrees import cast_floats, pytree
 
 AnyArray = Array | np.ndarray
+# Real directions and labels; None where they are simulated.
 Given = tuple[Float[AnyArray, "row dim"], Float[AnyArray, " row"]] | None
-"""Real directions and labels, or None."""
 IntLike = int | Int[Array, ""]
+# For the data "teacher": the hidden tanh neurons of the network whose sign is the label.
 TEACHER_WIDTH = 16
-"""Hidden tanh neurons of the network whose sign is the label, for the data ``"teacher"``."""
 
 
 class Tag(enum.IntEnum):
@@ -107,7 +107,7 @@ class Source(NamedTuple):
 
         Args:
             index: which network.
-            key: the sweep's, `key_of`.
+            key: the key of the experiment, `key_of`.
             given: real directions and labels; None where they are simulated.
         """
         network = make_network(
@@ -164,7 +164,7 @@ def make_network(
     activation: Activation,
     classes: int | None,
 ) -> Network:
-    """A random network, asked for in the way of all experiments: any callable will do."""
+    """A random network, from any callable that takes these arguments."""
     # A user's network of one output need not know of classes.
     more = {} if classes is None else {"classes": classes}
     return as_network(init(key, dim=dim, width=width, activation=activation, **more))
@@ -198,19 +198,19 @@ def key_of(spec: Specification) -> Key[Array, ""]:
     return jax.random.key(spec.seed)
 
 
+# `Source.draw`, compiled by itself, so that it rounds in the same way wherever it is used.
 draw = jax.jit(Source.draw, static_argnums=0)
-"""`Source.draw` as the programs of a sweep round it: the same bit for bit wherever it is used."""
 
 
 def random_mark() -> str:
-    """A mark of the random numbers that this JAX draws: versions and settings change them."""
+    """A hash of some random numbers: it differs where another JAX or setting draws others."""
     numbers = [int(value) for leaf in jax.tree.leaves(_some_numbers()) for value in leaf]
     return hashlib.sha256(repr(numbers).encode()).hexdigest()[:8]
 
 
 @jax.jit
 def _some_numbers() -> Any:
-    """Of each kind that sweeps draw; rounded, for the last bits depend on the machine."""
+    """Numbers of each kind that is drawn; rounded, because the last bits depend on the machine."""
     key = jax.random.fold_in(jax.random.key(0), 1)
     floats = (jax.random.normal, jax.random.uniform)
     return (
@@ -221,5 +221,5 @@ def _some_numbers() -> Any:
 
 
 def _keys(key: Key[Array, ""], number: int) -> Key[Array, " number"]:
-    """The first keys of an endless row: key i does not depend on ``number``."""
+    """The first ``number`` keys of an infinite sequence: key i does not depend on ``number``."""
     return jax.vmap(functools.partial(jax.random.fold_in, key))(jnp.arange(number))

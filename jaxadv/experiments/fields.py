@@ -1,4 +1,4 @@
-"""Checks of a specification's fields: what is wrong is said with the field, its value and why."""
+"""Checks of a specification's fields; each error names the field, its value and what is allowed."""
 
 import itertools
 import math
@@ -9,14 +9,14 @@ import numpy as np
 
 from jaxadv.problems.names import Function, label_of, named, suggest
 
+# The range of scales, ratios, step sizes and tolerances; single precision has room for it.
 SMALLEST, LARGEST = 1e-20, 1e20
-"""Of scales, ratios, step sizes and tolerances: what single precision has room for."""
 
 
 def grid(
     field: str, values: Any, check: Callable[[str, Any], Any], *, least: int = 1
 ) -> tuple[Any, ...]:
-    """A grid axis: a tuple of distinct checked values; one value stands for itself."""
+    """A grid axis: a tuple of distinct, checked values; a single value may stand for a tuple."""
     # A function is one value, also where it is an object that can be iterated over.
     many = np.iterable(values) and not isinstance(values, str) and not callable(values)
     axis = tuple(check(field, value) for value in (values if many else (values,)))
@@ -41,7 +41,7 @@ def positive(field: str, value: Any) -> float:
 
 
 def descending(field: str, values: Any) -> tuple[float, ...]:
-    """A tuple of positive numbers, each below the one before it; one number stands for itself."""
+    """A tuple of positive numbers, each below the one before; one number may stand for a tuple."""
     axis = grid(field, values, positive)
     if any(tighter > looser for looser, tighter in itertools.pairwise(axis)):
         raise ValueError(f"{field}: {axis} must descend, each below the one before it")
@@ -73,7 +73,7 @@ def choice(field: str, value: Any, allowed: tuple[Any, ...]) -> None:
 
 
 def function(field: str, value: Any, table: Mapping[str, Any]) -> Function:
-    """A function, by its name where it has one."""
+    """A function, replaced by its name where it has one."""
     if not isinstance(value, str) and not callable(value):
         built_in = type(value) in table.values()
         hint = f"; give {type(value).__name__} itself" if built_in else ""

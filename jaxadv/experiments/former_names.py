@@ -1,4 +1,4 @@
-"""Fields of specifications under names of an earlier version, for one more release."""
+"""Fields of specifications under the names of an earlier version, taken for one more release."""
 
 import functools
 import warnings
@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+# Fields of `Landscape` and `Training` in version 0.1, which are axes of their grids now.
 SINGULAR = {"dim": "dims", "width": "widths", "activation": "activations", "loss": "losses"}
-"""Settings of `Landscape` and `Training` in version 0.1 that are axes of their grids now."""
 
 
 def takes_former_names(names: Mapping[str, str]) -> Callable[[type[T]], type[T]]:
     """A class decorator: the constructor takes fields by their former names as well.
 
     Args:
-        names: by former name, the name of now.
+        names: the present names, by former name.
 
     Example:
         >>> from dataclasses import dataclass
@@ -47,7 +47,7 @@ def with_names_of_now(
 
     Args:
         fields: by name.
-        names: by former name, the name of now.
+        names: the present names, by former name.
         stacklevel: of the warnings, as `warnings.warn` counts it from here.
 
     Raises:
@@ -65,6 +65,6 @@ def with_names_of_now(
             stacklevel=stacklevel,
         )
         value = renamed.pop(former)
-        # None stood for the data's own.
+        # In version 0.1 None meant the dimension of the data.
         renamed[now] = () if value is None else value
     return renamed

@@ -1,8 +1,8 @@
 """Users' functions, tried at the shapes that will be run before anything is computed.
 
-What is built in is not tried, but for optimisers, some of which take more than gradients. All of
-it happens on shapes alone (`jax.eval_shape`). Each check takes the name of a field, the function
-that it has, and where it will be used, and raises a `ValueError` of one line.
+Built-in functions are not tried, except optimisers, some of which take more than gradients. Only
+shapes are computed (`jax.eval_shape`). Each check takes the name of a field, the function that it
+has, and where it will be used, and raises a `ValueError` of one line.
 """
 
 import dataclasses
@@ -136,7 +136,7 @@ def check_optimizer(field: str, optimizer: Function, table: Mapping[str, Any]) -
 
 
 def check_hidden(field: str, recipe: Recipe) -> None:
-    """Refuse to train the hidden weights of a network that calls none so."""
+    """Refuse to train the hidden weights of a network that has no field named ``hidden``."""
     has_hidden = True
 
     def look(key: Key[Array, ""]) -> None:
@@ -165,7 +165,7 @@ def network_of(recipe: Recipe, key: Key[Array, ""]) -> Network:
 
 @dataclass(frozen=True)
 class _Trial:
-    """What a function must do, where and in which precision it is tried."""
+    """A trial of a function: what it must do, at which settings and in which precision."""
 
     field: str
     function: Function
@@ -212,7 +212,7 @@ class _Trial:
         set_of: Callable[[Array], Constraint],
         rule_of: Callable[[Array], StepRule],
     ) -> None:
-        """Take an ascent in a set, and by a step rule, that are made for a size."""
+        """Trace an ascent; its set and its step rule are made for a size."""
         loss_function = resolve("loss", loss, EVERY_LOSS)
 
         def end(x: Array, key: Array, size: Array) -> Array:

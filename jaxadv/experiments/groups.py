@@ -1,4 +1,4 @@
-"""What cells of a grid have in common when they share one compiled program."""
+"""Groups: the cells of a grid that share one compiled program."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,7 +14,7 @@ class Group:
         dim: of the inputs.
         width: of the networks.
         activation: a name, a reference, or a function.
-        loss: likewise.
+        loss: a name, a reference, or a function.
     """
 
     dim: int
@@ -28,5 +28,5 @@ class Grouped(Protocol):
 
     @property
     def group(self) -> Group:
-        """Which program the cell shares."""
+        """The group that the cell belongs to."""
         ...

@@ -1,4 +1,4 @@
-"""What works on a run, and how many trials at a time; nothing here may change a result."""
+"""The devices of a run, and how many trials are under way at a time; neither changes a result."""
 
 import numpy as np
 from jax.sharding import Mesh
@@ -6,19 +6,19 @@ from jax.sharding import Mesh
 from jaxadv.devices import Device, keep_programs, use_devices
 from jaxadv.experiments.fields import count
 
+# On a CPU, the largest product of lanes and width: its activations (128 KiB) fit a core's caches.
 HIDDEN_UNITS = 2**15
-"""On a CPU, lanes times width: what a core's caches hold of the activations (128 KiB)."""
+# On a CPU, the fewest trials for each lane, but for 16 lanes. With fewer trials, most lanes are out
+# of work long before the longest trial ends, which takes 15 times the mean in the benchmark.
 TRIALS_PER_LANE = 12
-"""On a CPU, at least (down to 16 lanes): with fewer, most lanes are out of work long before the
-longest trial ends, which takes 15 times the mean on the benchmark's workload."""
+# On an accelerator, the lanes of a device, those of all its networks together.
 ACCELERATOR_LANES = 2**13
-"""On an accelerator, lanes of all networks at once on a device."""
+# The memory for the (width, dim) matrices of a batch of certificates.
 CERTIFY_BYTES = 2**26
-"""Of the intermediate (width, dim) matrices of a batch of certificates."""
 
 
 def mesh_of(devices: int | None) -> Mesh:
-    """The devices, all by default; more of them than networks are no loss: one program serves."""
+    """A mesh of so many devices, or of all of them."""
     if devices is not None:
         count("devices", devices)
     keep_programs()
@@ -26,7 +26,7 @@ def mesh_of(devices: int | None) -> Mesh:
 
 
 def usual_lanes(device: Device, width: int, trials: int) -> int:
-    """Trials of one network that are under way at a time, where nothing else is asked for.
+    """The default number of trials of one network that are under way at a time.
 
     Example:
         >>> from jaxadv.devices import use_devices
@@ -34,14 +34,13 @@ def usual_lanes(device: Device, width: int, trials: int) -> int:
         64
     """
     on_cpu = device.platform == "cpu"
-    cached = HIDDEN_UNITS // width
-    wanted = min(cached, trials // TRIALS_PER_LANE) if on_cpu else trials // 4
-    lanes = min(max(_power_of_two(wanted), 16), 256 if on_cpu else ACCELERATOR_LANES)
-    return min(lanes, trials)
+    busy = min(HIDDEN_UNITS // width, trials // TRIALS_PER_LANE) if on_cpu else trials // 4
+    most = 256 if on_cpu else ACCELERATOR_LANES
+    return min(max(_power_of_two(busy), 16), most, trials)
 
 
 def usual_certify_lanes(dim: int, width: int, trials: int) -> int:
-    """Trials of one network that are certified at a time.
+    """The default number of trials of one network that are certified at a time.
 
     Example:
         >>> usual_certify_lanes(dim=64, width=512, trials=768)
@@ -51,5 +50,5 @@ def usual_certify_lanes(dim: int, width: int, trials: int) -> int:
 
 
 def _power_of_two(number: int) -> int:
-    """The largest one that is not above ``number``; 1 below 1."""
+    """The largest power of two that is not above ``number``; 1 if there is none."""
     return 2 ** max(0, number.bit_length() - 1)

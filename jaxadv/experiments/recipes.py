@@ -1,4 +1,4 @@
-"""How experiments ask for random networks."""
+"""Recipes: how the random networks of some trials are made."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class Recipe:
         dim: of the inputs.
         width: of the network.
         activation: a name of `ACTIVATIONS`, a reference, or a function.
-        classes: outputs; None for one, a number.
+        classes: the number of outputs; None for a single number as output.
     """
 
     network: Function
@@ -30,5 +30,5 @@ class Recipe:
 
     @property
     def text(self) -> str:
-        """The shape in words, to begin a reason."""
+        """The settings in words, as the beginning of an error's reason."""
         return f"at dim {self.dim}, width {self.width} and activation {label_of(self.activation)}, "

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from jaxadv.problems.data import Examples
 
 C = TypeVar("C", bound=Grouped)
+# A reference to the table of losses of networks with an output for each class.
 LOSSES_OF_CLASSES = "jaxadv.problems.losses:LOSSES_OF_CLASSES"
-"""A reference: the losses of networks with an output for each class."""
 
 
 class Specification(Document, Generic[C]):
@@ -35,21 +35,22 @@ class Specification(Document, Generic[C]):
 
     Attributes:
         scales: input scales.
-        dims: input dimensions; empty for the data's own, or ``default_dim`` where it is simulated.
+        dims: input dimensions; empty for that of the data, or ``default_dim`` if it is simulated.
         widths: numbers of hidden neurons.
         activations: of the networks.
         losses: of their outputs.
-        networks: how many there are in each cell.
+        networks: how many networks each cell has.
         network: a name of `NETWORKS`, a reference, or a function.
         examples: inputs per network.
-        data: what `load_examples` knows.
+        data: a name or a file, as `load_examples` takes it.
         data_dir: the folder with the files of mnist and cifar10.
         smooth: declares that users' networks and losses have no kinks.
         seed: all randomness comes from it.
+        default_dim: the dimension of simulated inputs where ``dims`` is empty.
+        least_dim: the smallest dimension.
     """
 
     default_dim: ClassVar[int] = 32
-    """Of simulated inputs."""
     least_dim: ClassVar[int] = 2
     scales: tuple[float, ...]
     dims: tuple[int, ...]
@@ -66,7 +67,7 @@ class Specification(Document, Generic[C]):
 
     @property
     def dtype(self) -> str:
-        """Of all floats but those of certificates, which are double."""
+        """The type of all floats but those of certificates, which are double."""
         return "float32" if getattr(self, "precision", "double") == "single" else "float64"
 
     @functools.cached_property
@@ -85,7 +86,7 @@ class Specification(Document, Generic[C]):
         raise NotImplementedError
 
     def classes_of(self, loss: Function) -> int | None:
-        """How many outputs the networks of a loss have; None for one, a number."""
+        """How many outputs the networks of a loss have; None for a single number as output."""
         data = self.real_examples
         if loss not in table_of(LOSSES_OF_CLASSES) or data is None or data.classes is None:
             return None
@@ -106,7 +107,7 @@ class Specification(Document, Generic[C]):
         }
 
     def _settle(self) -> None:
-        """Settle the fields that all experiments have, and refuse what the data cannot give."""
+        """Check and convert the fields of all experiments, and refuse what the data lacks."""
         self._set("scales", checks.grid("scales", self.scales, checks.positive))
         self._set("widths", checks.grid("widths", self.widths, checks.count))
         for field in ("networks", "examples"):
@@ -118,7 +119,7 @@ class Specification(Document, Generic[C]):
         self._check_labels()
 
     def _settle_data(self) -> None:
-        """Settle ``data`` and ``data_dir`` as text, and ``dims``; load the real inputs."""
+        """Load the real inputs; check and convert ``data``, ``data_dir`` and ``dims``."""
         for field, remedy in (
             ("data", "; save arrays with np.savez('mine.npz', x=x, y=y), and give 'mine.npz'"),
             ("data_dir", ""),
@@ -129,15 +130,15 @@ class Specification(Document, Generic[C]):
                 raise TypeError(f"{field}: must be a name or a path, not of type {kind}{remedy}")
             self._set(field, str(value))
         data = self.real_examples
-        own = self.default_dim if data is None else data.dim
-        dims = self.dims if np.ndim(self.dims) == 0 or len(self.dims) else (own,)
+        data_dim = self.default_dim if data is None else data.dim
+        dims = self.dims if np.ndim(self.dims) == 0 or len(self.dims) else (data_dim,)
         check = functools.partial(checks.whole, least=self.least_dim)
         self._set("dims", checks.grid("dims", dims, check))
         if data is None:
             return
-        if self.dims != (own,):
+        if self.dims != (data_dim,):
             raise ValueError(
-                f"dims: {checks.joined(self.dims)} does not fit data {self.data!r}, d = {own}"
+                f"dims: {checks.joined(self.dims)} does not fit data {self.data!r}, d = {data_dim}"
             )
         if self.examples > len(data.labels):
             has = f"data {self.data!r} has {len(data.labels)}"
@@ -166,9 +167,9 @@ class Specification(Document, Generic[C]):
             )
 
     def _check_functions(self) -> None:
-        """Try users' functions on the shapes that will be run, so that mistakes are found before.
+        """Try users' functions at the shapes that will be run, so that mistakes are found early.
 
-        A subclass adds those that it alone has.
+        A subclass adds the functions that only it has.
         """
         from jaxadv.experiments.functions import (  # noqa: PLC0415  needs JAX
             check_activation,
@@ -177,7 +178,7 @@ class Specification(Document, Generic[C]):
         )
 
         recipes = {group: self.recipe_of(group) for group in self.groups}
-        # Certificates are double whatever the rest.
+        # Certificates are in double precision, whatever the precision of the rest.
         for dtype in dict.fromkeys((self.dtype, "float64")):
             for name, width in itertools.product(self.activations, self.widths):
                 check_activation("activations", name, width, dtype=dtype)
@@ -200,8 +201,8 @@ class Specification(Document, Generic[C]):
 
         Stable across processes, versions of Python, new fields, and places of the data file.
         """
-        usual = type(self)().to_dict()
-        fields = {name: value for name, value in self.to_dict().items() if value != usual[name]}
+        defaults = type(self)().to_dict()
+        fields = {name: value for name, value in self.to_dict().items() if value != defaults[name]}
         fields.pop("data_dir", None)
         if self.real_examples is not None and self.data != "digits":
             fields["data"] = self.real_examples.digest

@@ -1,7 +1,7 @@
 """Values of a dataset that may be missing.
 
-In a dataset a missing value is NaN. Programs compute no such NaN: they return `Known` values, so
-that ``jax_debug_nans`` stops at faults alone.
+In a dataset a missing value is NaN. Programs compute no such NaN but return `Known` values, so that
+``jax_debug_nans`` stops at real faults only.
 """
 
 import jax.numpy as jnp
@@ -25,14 +25,13 @@ class Known:
     exists: Bool[Array, "*shape"] | Bool[np.ndarray, "*shape"]
 
 
-Record = Array | Known
-"""The values of a variable as a program returns them."""
+Record = Array | Known  # the values of a variable as a program returns them
 
 
 def known_where(exists: Bool[Array, "..."], value: Float[Array, "..."] | ScalarLike) -> Known:
     """Values that exist under a condition of their shape, or of one that broadcasts to it.
 
-    Where they do not, a NaN that came out of the computation is dropped as well.
+    A value that does not exist becomes 0, whatever the computation gave.
 
     Example:
         >>> filled(known_where(jnp.array([True, False]), jnp.array([1.0, jnp.nan])))
@@ -44,7 +43,7 @@ def known_where(exists: Bool[Array, "..."], value: Float[Array, "..."] | ScalarL
 
 
 def known_on_boundary(value: Array | np.ndarray, multiplier: Array | np.ndarray) -> Known:
-    """What a certificate says per multiplier: it exists on the boundary of the set alone.
+    """A certificate's value over the multiplier, which exists only on the boundary of the set.
 
     In the interior, where the multiplier is 0, a certificate has infinities instead.
 

@@ -11,14 +11,13 @@ from jaxadv.experiments.specification import Specification
 from jaxadv.grid.identity import Identity
 from jaxadv.grid.schema import TEXT, Coordinate
 
+# The coordinates on ``cell`` that all cells of a group share.
 OF_GROUPS: Mapping[str, Coordinate] = {
     "dim": Coordinate("input dimension", "int64"),
     "width": Coordinate("hidden width", "int64"),
     "activation": Coordinate("activation", TEXT),
     "loss": Coordinate("loss", TEXT),
 }
-"""The coordinates on ``cell`` that cells of a group have in common."""
-
 
 S = TypeVar("S", bound=Specification)
 
@@ -29,8 +28,8 @@ class SpecifiedWork(Generic[S]):
 
     Attributes:
         columns: the coordinates on ``cell``, by name: fields of cells, and of their groups.
-        labels: the columns of functions, with the fields that these are values of.
-        of_cells: the fields that cells are made of, under their names of now and before.
+        labels: the columns whose values are functions, with the field that each is an axis of.
+        of_cells: the fields that cells are made of, under present and former names.
         spec: the specification.
     """
 
@@ -47,8 +46,8 @@ class SpecifiedWork(Generic[S]):
         return self.spec.text
 
     @property
-    def settings(self) -> Mapping[str, Any]:
-        """What all values depend on beside the specification."""
+    def more_identity(self) -> Mapping[str, Any]:
+        """Entries of the identity beside the fields of the specification."""
         return {}
 
     @property
@@ -56,7 +55,7 @@ class SpecifiedWork(Generic[S]):
         """All fields but those of the cells, the number of networks, and where the data is."""
         outside = {*self.of_cells, "networks", "data_dir"}
         fields = {n: value for n, value in self.spec.labelled().items() if n not in outside}
-        usual = {
+        defaults = {
             field.name: field.default
             for field in dataclasses.fields(self.spec)  # pyright: ignore[reportArgumentType]
             if field.name in fields
@@ -64,9 +63,8 @@ class SpecifiedWork(Generic[S]):
         real = self.spec.real_examples
         data = self.spec.data if real is None else real.digest
         drawn = {"data": data, "random numbers": random_mark()}
-        return Identity(
-            self.spec.experiment, {**fields, **self.settings, **drawn}, usual, self.of_cells
-        )
+        entries = {**fields, **self.more_identity, **drawn}
+        return Identity(self.spec.experiment, entries, defaults, self.of_cells)
 
     @property
     def replicates(self) -> int:
@@ -75,7 +73,7 @@ class SpecifiedWork(Generic[S]):
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """None."""
+        """None beside the devices."""
         return {}
 
     def values_of(self, cell: Any) -> tuple[Any, ...]:
@@ -88,7 +86,7 @@ class SpecifiedWork(Generic[S]):
         return tuple(values)
 
     def rate(self, counts: Counter[str], seconds: float) -> str:
-        """Nothing beside the progress bar's own."""
+        """No rate beside that of the progress bar."""
         del counts, seconds
         return ""
 

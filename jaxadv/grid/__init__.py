@@ -1,1 +1,1 @@
-"""Where results are kept, and how they are kept whole."""
+"""A durable grid of independent work: blocks, chunks with checksums, locks, resume, growth."""

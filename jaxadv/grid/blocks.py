@@ -1,4 +1,4 @@
-"""The unit of a grid's work and of its durability: some cells on a stretch of replicates."""
+"""The unit of work and of durability: some cells on consecutive replicates."""
 
 import heapq
 import itertools
@@ -12,9 +12,9 @@ from jaxadv.grid.work import Cell, Work
 
 @dataclass(frozen=True)
 class Block:
-    """Cells of one group on a stretch of replicates, which have chunks of their own in a store.
+    """Cells of one group on consecutive replicates, which have chunks of their own in a store.
 
-    A part of a block, such as what is still to be run of it, is a block as well.
+    A part of a block, such as the part that is still to be run, is a block as well.
     """
 
     cells: tuple[Cell, ...]
@@ -26,7 +26,7 @@ class Block:
 
 
 def blocks_of(work: Work, per_block: int) -> list[Block]:
-    """All blocks of a grid, with so many replicates in each."""
+    """All blocks of a grid, with ``per_block`` replicates in each but the last of a group."""
     firsts = range(0, work.replicates, per_block)
     return [
         Block(cells, range(first, min(first + per_block, work.replicates)))
@@ -36,11 +36,11 @@ def blocks_of(work: Work, per_block: int) -> list[Block]:
 
 
 def missing_parts(block: Block, complete: np.ndarray) -> list[Block]:
-    """What is to be run of a block.
+    """The parts of a block that are still to be run.
 
     Args:
         block: the block.
-        complete: what was run of it, with axes (cell, replicate).
+        complete: whether each cell and replicate is complete, with axes (cell, replicate).
 
     Example:
         >>> complete = np.array([[True, True, False], [True, False, False]])
@@ -49,7 +49,7 @@ def missing_parts(block: Block, complete: np.ndarray) -> list[Block]:
         (1.0,) range(1, 2)
         (0.1, 1.0) range(2, 3)
     """
-    # Replicates that stand side by side and miss the same cells go together.
+    # Neighbouring replicates that lack the same cells make one part.
     edges = np.flatnonzero((complete[:, 1:] != complete[:, :-1]).any(axis=0)) + 1
     bounds = [0, *edges.tolist(), len(block)]
     parts = []
@@ -66,7 +66,7 @@ def cost(work: Work, blocks: Sequence[Block]) -> float:
 
 
 def deal(costs: Sequence[float], workers: int) -> list[list[int]]:
-    """Deal blocks out, longest first, each to the worker with the least so far.
+    """Deal out blocks, longest first, each to the worker with the least work so far.
 
     Returns:
         The indices of each worker's blocks, longest first; the same wherever it is computed.
@@ -75,10 +75,10 @@ def deal(costs: Sequence[float], workers: int) -> list[list[int]]:
         >>> deal([1.0, 5.0, 2.0, 2.0], workers=2)
         [[1], [2, 3, 0]]
     """
-    hands: list[list[int]] = [[] for _ in range(workers)]
+    shares: list[list[int]] = [[] for _ in range(workers)]
     loads = [(0.0, 0, worker) for worker in range(workers)]
     for index in sorted(range(len(costs)), key=lambda index: -costs[index]):
         load, number, worker = heapq.heappop(loads)
-        hands[worker].append(index)
+        shares[worker].append(index)
         heapq.heappush(loads, (load + costs[index], number + 1, worker))
-    return hands
+    return shares

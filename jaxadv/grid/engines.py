@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Ended(NamedTuple):
-    """A call that has ended: what it did, and what is complete in the store since then."""
+    """A call that has ended: what it did, and what it completed in the store."""
 
     called: Counter[str]
     completed: Counter[str]
@@ -37,14 +37,14 @@ def run_here(
 ) -> Iterator[Ended]:
     """Run blocks, or parts of them, on the devices of this process, and write their records.
 
-    A call takes as many replicates as its program can, of several blocks if need be. While one call
-    is waited for, the next is under way: no device runs dry.
+    A call takes as many replicates as its program can, of several blocks if need be. The next call
+    begins before this process waits for the current one, so that no device is idle in between.
 
     Args:
         stored: where the records go.
         blocks: what is to be run.
         programs: by the cells of the blocks.
-        tick: as of `Program.finish`.
+        tick: as `Program.finish` takes it.
     """
     ended: dict[Block, list[Finished]] = {}
     by_cells: dict[tuple[Any, ...], list[Block]] = {}
@@ -54,8 +54,8 @@ def run_here(
         call = program.finish(running, tick)
         completed: Counter[str] = Counter()
         first = 0
-        for block, places in itertools.groupby(portion, key=operator.itemgetter(0)):
-            last = first + len(list(places))
+        for block, members in itertools.groupby(portion, key=operator.itemgetter(0)):
+            last = first + len(list(members))
             parts = ended.setdefault(block, [])
             parts.append(_part(call, slice(first, last)))
             first = last
@@ -79,7 +79,7 @@ def _started(
 
 
 def _one_ahead(items: Iterable[T]) -> Iterator[T]:
-    """The items, each made before the one ahead of it is given out."""
+    """The items in their order; each is made before the previous one is yielded."""
     items = iter(items)
     ahead = deque(itertools.islice(items, 1))
     for item in items:
@@ -107,12 +107,13 @@ def _joined(parts: Sequence[Finished]) -> Finished:
 class Task:
     """A block, to be run in whichever process an executor chooses.
 
-    It can be run again, moved or lost: it runs what is not complete, and writes its own chunks.
+    An executor may repeat it, move it or lose it: it runs only what is not complete, and it writes
+    chunks that no other block has.
 
     Attributes:
         work: the grid.
-        store: the address of its store, which is laid out.
-        block: which block.
+        store: the address of its store, which has all arrays already.
+        block: the block.
         devices: how many devices of the worker to use; None for all.
     """
 
@@ -141,7 +142,7 @@ def _program(work: Work, cells: tuple[Any, ...], devices: tuple[Device, ...]) ->
 def run_on(
     executor: Executor, tasks: Iterable[Task]
 ) -> Iterator[tuple[Counter[str], dict[str, Any]]]:
-    """Run tasks on an executor; gives what each returns, in the order in which they end.
+    """Run tasks on an executor; yield what each returns, in the order in which they end.
 
     Raises:
         OSError: if the executor lost its workers.

@@ -1,25 +1,26 @@
-"""What all values of a store depend on, and whether a store that is there has the same."""
+"""What all values of a store depend on, and the check that a store was made with the same."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-OF_VERSION_0_1 = {"survey": "landscape", "training": "training"}
-"""The experiments of stores that do not say it, by an entry of their identity; else a sweep."""
+# Stores of version 0.1 do not name their experiment, but an entry of their identity tells it. A
+# store with none of these entries is a sweep's.
+EXPERIMENT_OF_ENTRY = {"survey": "landscape", "training": "training"}
 
 
 @dataclass(frozen=True)
 class Identity:
     """What all values of a store depend on, beside the cell and the replicate.
 
-    A later version can add entries: a store that lacks one means its default.
+    A later version can add entries. A store that lacks an entry has its default.
 
     Attributes:
         experiment: what kind of experiment the store is for.
         entries: by name, as JSON has them.
-        defaults: what a store means by an entry that it lacks.
-        of_cells: entries of older stores that are coordinates of the cells by now.
+        defaults: the values of entries that a store lacks.
+        of_cells: entries that older stores have, and that are coordinates of cells now.
 
     Example:
         >>> identity = Identity("sweep", {"seed": 0, "noise": 0.1}, defaults={"noise": 0.0})
@@ -33,20 +34,20 @@ class Identity:
     of_cells: frozenset[str] = frozenset()
 
     def differences(self, stored: Mapping[str, Any]) -> list[str]:
-        """In what a store's identity differs from this one, in words."""
-        # As JSON has them: a tuple is a list.
-        entries, usual, known = (
+        """How a store's identity differs from this one, in words."""
+        # In JSON a tuple is a list.
+        entries, defaults, stored = (
             json.loads(json.dumps(dict(named))) for named in (self.entries, self.defaults, stored)
         )
-        known = {name: value for name, value in known.items() if name not in self.of_cells}
+        stored = {name: value for name, value in stored.items() if name not in self.of_cells}
         return [
-            f"{name} {known.get(name, usual.get(name))}, not {entries.get(name)}"
-            for name in {**known, **entries}
-            if known.get(name, usual.get(name)) != entries.get(name)
+            f"{name} {stored.get(name, defaults.get(name))}, not {entries.get(name)}"
+            for name in {**stored, **entries}
+            if stored.get(name, defaults.get(name)) != entries.get(name)
         ]
 
     def check(self, store: str, attributes: Mapping[str, Any]) -> None:
-        """Refuse a store that is for something else.
+        """Refuse a store of another experiment or with another identity.
 
         Args:
             store: its name, for the message.
@@ -76,5 +77,5 @@ def experiment_of(attributes: Mapping[str, Any]) -> str:
     """
     if "experiment" in attributes:
         return attributes["experiment"]
-    names = (OF_VERSION_0_1[name] for name in attributes["identity"] if name in OF_VERSION_0_1)
+    names = (EXPERIMENT_OF_ENTRY[n] for n in attributes["identity"] if n in EXPERIMENT_OF_ENTRY)
     return next(names, "sweep")

@@ -1,4 +1,4 @@
-"""Locks on a folder, for one run alone or for several that share it; a crash sets them free."""
+"""Locks on a folder, for one run alone or for several that share it; a crash releases them."""
 
 import contextlib
 import warnings
@@ -19,7 +19,7 @@ def locked(path: Path, *, shared: bool = False, wait: bool = False) -> Iterator[
     Args:
         path: the file.
         shared: whether others may hold a shared lock at the same time.
-        wait: whether to wait for others, rather than to refuse.
+        wait: whether to wait for other processes instead of raising an error.
 
     Raises:
         ValueError: if another process holds the lock.

@@ -1,4 +1,4 @@
-"""What a store says of the runs that filled it: enough to run them again."""
+"""The manifest of a store: which runs filled it, with all that is needed to repeat them."""
 
 import json
 import time
@@ -14,17 +14,17 @@ from jaxadv.grid.store import Store
 from jaxadv.grid.workers import LOOK_EVERY, Worker
 
 FILE = "manifest.json"
-SUFFIX = "s_run"  # of what is counted in every run, and summed over all of them
+SUFFIX = "s_run"  # ends the names of counts, which the manifest sums over all runs
 
 
 class RunNote:
-    """The note that one worker's run keeps in the store: what it is, and how far it has come."""
+    """The note of one worker's run in the store: its description, and how far it has come."""
 
     def __init__(self, store: Store, worker: Worker, description: Mapping[str, Any]) -> None:
         self._store, self._worker = store, worker
         self._description = {"worker": worker.index, "workers": worker.count, **description}
         self._clock = self._looked = time.perf_counter()
-        self._others: Counter[str] = Counter()
+        self._counts_of_others: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
         self._write({})
 
@@ -38,20 +38,24 @@ class RunNote:
         self._write({"ended": now()})
 
     def of_others(self) -> Counter[str]:
-        """What the others of the launch have done, as of a moment ago; the first one asks."""
+        """What the other workers of a launch had done a moment ago; only the first worker looks."""
         is_time = time.perf_counter() - self._looked > LOOK_EVERY
         if self._worker.together and self._worker.index == 0 and is_time:
-            self._others = sum(map(_counts, self._notes_of_others()), Counter())
+            self._counts_of_others = sum(map(_counts, self._notes_of_others()), Counter())
             self._looked = time.perf_counter()
-        return self._others
+        return self._counts_of_others
 
     def all_ended(self) -> bool:
         """Whether all workers of the launch have done their share."""
         return all("ended" in note for note in self._notes_of_others())
 
     def _notes_of_others(self) -> list[dict[str, Any]]:
-        others = (index for index in range(self._worker.count) if index != self._worker.index)
-        return [self._store.note_of(self._worker.name(index)) for index in others]
+        workers = range(self._worker.count)
+        return [
+            self._store.note_of(self._worker.name(index))
+            for index in workers
+            if index != self._worker.index
+        ]
 
     def _write(self, more: Mapping[str, Any]) -> None:
         seconds = round(time.perf_counter() - self._clock, 3)
@@ -70,14 +74,14 @@ def manifest_of(store: Store, text: str | None = None) -> dict[str, Any]:
         store: the store.
         text: the specification to give; by default that of the last run.
     """
-    # A kill can leave a note without words.
+    # A kill can leave an empty note.
     runs = [note for note in store.notes().values() if "started" in note]
     totals = sum(map(_counts, runs), Counter())
     last = runs[-1] if runs else {}
-    known = store.attributes
-    experiment = experiment_of(known)
+    attributes = store.attributes
+    experiment = experiment_of(attributes)
     return {
-        **{name: known[name] for name in ("title", "format", "identity")},
+        **{name: attributes[name] for name in ("title", "format", "identity")},
         experiment: last.get(experiment, "") if text is None else text,
         "started": min((run["started"] for run in runs), default=""),
         "ended": max((run.get("ended", "") for run in runs), default=""),
@@ -108,6 +112,6 @@ def write_manifest(folder: Place, manifest: Mapping[str, Any]) -> None:
     """
     content = (json.dumps(manifest, indent=2) + "\n").encode()
     path = folder / FILE
-    # One that is there already is not written again, for the folder may be read-only by now.
+    # The same manifest is not written again, because the folder may be read-only by now.
     if not (isinstance(path, Path) and path.exists() and path.read_bytes() == content):
         replace_file(path, content)

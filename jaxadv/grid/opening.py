@@ -12,7 +12,7 @@ from jaxadv.grid.stored import whole_dataset
 
 
 def open(store: str | Path, experiment: str | None = None) -> xr.Dataset:  # noqa: A001
-    """All cells and replicates that a store holds, read when they are looked at.
+    """All cells and replicates that a store holds; values are read when they are used.
 
     Cells stand in the order in which they were added; ``complete`` says what was run. Nothing that
     the store names is imported or run.

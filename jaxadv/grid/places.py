@@ -13,18 +13,14 @@ from zarr.storage import FsspecStore, LocalStore
 
 from jaxadv.grid.identity import Identity
 
-Place = Path | UPath
-"""A local path, or an address of fsspec."""
+Place = Path | UPath  # a local path, or an address of fsspec
 DATA = "data.zarr"
 ROOT = "zarr.json"
-UNFINISHED = ".partial"
-"""How zarr ends the name of a file that it has not written whole."""
-FORMAT = 2
-"""Of the layout; a store of another format is refused."""
-MAKER = "jaxadv"
-"""An attribute of every store, by which those that are ours are known."""
+UNFINISHED = ".partial"  # ends the name of a file that zarr has not written whole
+FORMAT = 2  # the format of stores; a store of another format is refused
+MAKER = "jaxadv"  # the attribute "maker" of every store that is ours
+# What zarr and its codecs raise at damaged files. `OSError` is not among them: it may pass.
 DAMAGED = (ValueError, KeyError, TypeError, RuntimeError)
-"""What zarr and its codecs raise at files that are damaged; not `OSError`, which may pass."""
 
 
 def place(path: str | Path) -> Place:
@@ -55,7 +51,7 @@ def address_of(path: Place) -> str:
 
 
 def check(path: Place, identity: Identity | None = None) -> None:
-    """Refuse a path at which a store cannot be, or not one of this identity.
+    """Refuse a path that cannot hold a store, or that holds a store of another identity.
 
     Raises:
         ValueError: if the path is a file, or holds something else.
@@ -76,7 +72,7 @@ def delete(path: Place) -> None:
         return
     data = path / DATA
     with writing(str(path)):
-        # The root comes last: what is left by a kill is a store still, and can be deleted.
+        # The root goes last: a kill leaves a store, which can be deleted again.
         for part in _parts(data):
             if part.is_dir():
                 shutil.rmtree(part) if isinstance(part, Path) else part.rmdir(recursive=True)
@@ -95,7 +91,7 @@ def open_group(path: Place) -> zarr.Group | None:
     if nearest.is_file():
         raise ValueError(f"store: {str(nearest)!r} is a file; give a folder")
     data = path / DATA
-    # An empty folder is what a kill can leave of a creation.
+    # A kill while a store is created can leave an empty folder.
     if all(part.name.endswith(UNFINISHED) for part in _parts(data)):
         return None
     try:
@@ -106,12 +102,12 @@ def open_group(path: Place) -> zarr.Group | None:
             "folder"
         ) from error
     if group.attrs.get("maker") != MAKER:
-        raise ValueError(f"store: {str(data)!r} was not made here; give another folder")
+        raise ValueError(f"store: {str(data)!r} was not made by jaxadv; give another folder")
     stored_format = group.attrs.get("format")
     if stored_format != FORMAT:
         raise ValueError(
             f"store: {str(path)!r} has format {stored_format}, this version of jaxadv reads "
-            f"{FORMAT}; take that which made it, or give another folder"
+            f"{FORMAT}; use the version that made it, or give another folder"
         )
     return group
 
@@ -129,7 +125,7 @@ def zarr_store(path: Place) -> ZarrStore:
 
 @contextlib.contextmanager
 def writing(name: str) -> Iterator[None]:
-    """Say of what a write that failed was a part: an `OSError` in one line."""
+    """Make one line of a failed write's `OSError`, with the name of the store."""
     try:
         yield
     except OSError as error:
@@ -146,7 +142,7 @@ def replace_file(path: Place, content: bytes) -> None:
         OSError: if it cannot be written.
     """
     if not isinstance(path, Path):
-        # An object store shows a file when all of it was written.
+        # An object store shows a file only once all of it is written.
         path.write_bytes(content)
         return
     unfinished = path.with_name(f".{path.name}-{uuid.uuid4().hex}")

@@ -1,4 +1,4 @@
-"""What a manifest says of a process: time, versions, machine, settings of JAX."""
+"""What a manifest says about a process: time, versions, machine, settings of JAX."""
 
 import datetime as dt
 import os
@@ -14,14 +14,14 @@ import jax
 from jaxadv.devices import Device
 
 PACKAGES = ("jaxadv", "jax", "jaxlib", "numpy", "optax", "xarray", "zarr")
+# Settings of JAX that numbers can depend on. (Ascents and certificates set the precision of their
+# products and floats themselves.)
 FLAGS = (
     "jax_default_prng_impl",
     "jax_threefry_partitionable",
     "jax_enable_x64",
     "jax_default_matmul_precision",
 )
-"""Settings of JAX that numbers can depend on; ascents and certificates set the precision of
-products and of their floats by themselves."""
 
 
 def describe_process(devices: Sequence[Device]) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def now() -> str:
 
 
 def _commit() -> str:
-    """The commit of this code, if it is a checkout, and whether the code is another by now."""
+    """The commit of this code, marked if files were changed since; empty outside a checkout."""
     package = Path(__file__).parents[1]
     if not (package.parent / ".git").exists():
         return ""

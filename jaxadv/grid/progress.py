@@ -22,7 +22,7 @@ class Progress:
         )
 
     def each(self, what: str, items: Iterable[T]) -> Iterator[T]:
-        """The items, one by one; says what is done with them, which takes its time."""
+        """The items, one by one, while the bar says what is done with them."""
         items = list(items)
         for number, item in enumerate(items, 1):
             self.bar.set_description_str(f"{what}, {number} of {len(items)}")

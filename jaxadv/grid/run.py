@@ -1,4 +1,4 @@
-"""Running a grid: block by block into a store, alone, shared with others, or on an executor."""
+"""Running a grid block by block: in one process, in several that share it, or on an executor."""
 
 import contextlib
 import time
@@ -27,8 +27,8 @@ from jaxadv.grid.stored import StoredGrid
 from jaxadv.grid.work import Work
 from jaxadv.grid.workers import Worker
 
-PATIENCE = 60  # in seconds, for a shared file system to show what another process wrote
-CHECKING = 0.03  # what checking a block that is complete costs, over what running it does
+PATIENCE = 60  # seconds; a shared file system may show late what another process wrote
+CHECKING = 0.03  # the cost of checking a complete block, over the cost of running it
 
 
 def run_grid(
@@ -41,13 +41,13 @@ def run_grid(
     executor: Executor | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    """Run all of a grid that its store does not have yet, and return all that was asked for.
+    """Run the part of a grid that its store lacks, and return all of the grid.
 
-    The arguments but for ``work``, the result and the errors are those of `jaxadv.run_sweep`.
+    All arguments but ``work``, the result and the errors are those of `jaxadv.run_sweep`.
     """
     work.check(stored=store is not None)
     keep_programs()
-    # First of all, for JAX can be told how many devices to make of a CPU only before it starts.
+    # First of all: only before JAX starts can it be told how many devices to make of a CPU.
     chosen = use_devices(devices)
     worker = Worker.here(shard)
     path = None if store is None else places.place(store)
@@ -56,7 +56,7 @@ def run_grid(
     if fresh and shard is not None:
         raise ValueError("fresh: a shard would delete what others have done; give another store")
     if executor is not None and worker.count > 1:
-        raise ValueError("executor: it shares the work out by itself, without shards and processes")
+        raise ValueError("executor: it deals out the work itself; give no shard, start one process")
     with _locked(path, worker, None if fresh else work.identity):
         stored = worker.first_alone(
             lambda: _prepare(path, work, fresh=fresh), lambda: _join(path, work)
@@ -81,7 +81,7 @@ def run_grid(
 @contextlib.contextmanager
 def _locked(path: Place | None, worker: Worker, identity: Identity | None) -> Iterator[None]:
     """Hold a local store, alone or as one of several workers; others are refused."""
-    # First, so that what is not ours gets no lock file.
+    # First of all, so that no lock file is made in a folder that is not ours.
     if path is not None:
         places.check(path, identity)
     if not isinstance(path, Path):
@@ -107,7 +107,7 @@ def _prepare(path: Place | None, work: Work, *, fresh: bool) -> StoredGrid:
 def _join(path: Place | None, work: Work) -> StoredGrid:
     """The grid's store, as another process has laid it out.
 
-    A shared file system may show it a while later.
+    A shared file system may show it some seconds late.
     """
     assert path is not None
     for _ in range(PATIENCE):
@@ -180,21 +180,21 @@ class _Run:
             note.end()
 
     def _share(self) -> list[Block]:
-        """What this worker is to run, in the order of the longest blocks."""
+        """The blocks, or parts of blocks, that this worker is to run, the longest first."""
         stored, worker = self.stored, self.worker
         work, blocks = stored.work, stored.blocks
-        # Shards do not start at the same time: each must deal without knowing what the others did.
-        # In a launch the first one looks, for all must deal alike.
+        # All workers must deal alike. Shards start at different times, so each deals as if nothing
+        # were done. In a launch the first worker looks at what is done, and tells the others.
         looks = worker.together and worker.index == 0
         costs = worker.of_first([
             cost(work, stored.unmarked(block) if looks else [block])
             + CHECKING * cost(work, [block])
             for block in blocks
         ])  # fmt: skip
-        hand = deal(costs, worker.count)[worker.index]
+        dealt = deal(costs, worker.count)[worker.index]
         return [
             part
-            for index in self.shown.each("checking", hand)
+            for index in self.shown.each("checking", dealt)
             for part in stored.check(blocks[index])
         ]
 

@@ -11,7 +11,7 @@ from jaxadv.grid.store import ArraySpec
 
 CELL, REPLICATE = "cell", "network"  # the first two dimensions of every variable
 TEXT: Any = np.dtypes.StringDType()
-CHUNK_CELLS = 1024  # of the coordinates, which are small
+CHUNK_CELLS = 1024  # cells in a chunk of a coordinate, which is small
 COMPLETE, CHECKSUM = "complete", "checksum"
 
 
@@ -23,7 +23,7 @@ class Coordinate:
         long_name: what it is, in words.
         dtype: of its values.
         units: of its values.
-        default: on cells of stores that are older than the coordinate.
+        default: its value on cells of stores that were made before it was introduced.
         values: along its own dimension; empty on ``cell``.
     """
 
@@ -109,7 +109,7 @@ class Schema:
         return arrays
 
     def arrays(self, num_cells: int, replicates: int, per_block: int) -> dict[str, ArraySpec]:
-        """The arrays of the variables, their checksums and, at last, the flags of completeness.
+        """The arrays of the variables, their checksums and, last, the flags of completeness.
 
         A cell's part of a block is one chunk of each array.
         """

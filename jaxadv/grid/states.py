@@ -1,8 +1,8 @@
-"""The states of long work between its records, so that what was stopped goes on from there.
+"""The states of long work, from which a run goes on that was stopped before its records.
 
-A state is a few arrays, in one file beside a store's data for each replicate. It can be on any file
+The state of a replicate is a few arrays in one file beside the store's data. It can be on any file
 system of fsspec and is read on any number of devices. (Checkpoint libraries such as orbax keep one
-sharded tree of all devices, on disks and in a few clouds; nothing here is sharded, and blocks end
+sharded tree of all devices, on disks and in a few clouds. Nothing here is sharded, and blocks end
 at different times.)
 """
 
@@ -22,10 +22,10 @@ FOLDER = "states"
 
 
 class States:
-    """The states of some cells' replicates; in memory nothing is kept.
+    """The states of some cells' replicates; without a store none is kept.
 
-    A state is known by what its values depend on, which is in the name of its file: another grid
-    in the same folder does not find it.
+    The name of a state's file has a hash of all that its values depend on, so that another grid in
+    the same folder never takes it.
 
     Args:
         path: where the store is; None if it is in memory.
@@ -43,7 +43,7 @@ class States:
 
     @property
     def are_kept(self) -> bool:
-        """Whether states are kept, which takes them from the devices."""
+        """Whether states are kept; each one must be copied from its device."""
         return self._folder is not None
 
     def save(self, replicate: int, arrays: Mapping[str, np.ndarray]) -> None:

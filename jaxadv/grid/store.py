@@ -1,10 +1,10 @@
 """Arrays that are written block by block and may grow: a zarr group that xarray opens.
 
 A store is a folder, or the address of one on an object store, with ``data.zarr`` and whatever else
-its owner puts beside it. It is made for one identity, named settings that all its values depend
-on, and refuses to be opened for another. Each write of a chunk is atomic on a local disk and on
-object stores, and laying out can be repeated: a process may be killed at any moment. Nothing here
-knows what the values mean.
+its owner puts beside it. It is made for one identity, the named settings that all its values
+depend on, and a run with another identity is refused. Each write of a chunk is atomic, on a local
+disk and on object stores, and laying out can be repeated: a process may be killed at any moment.
+Nothing here knows what the values mean.
 """
 
 import contextlib
@@ -37,7 +37,16 @@ NOTES = "notes"
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """One array of a store: its dimensions with their lengths and chunks, its type, its meaning."""
+    """One array of a store.
+
+    Attributes:
+        dims: the names of its dimensions.
+        shape: their lengths.
+        chunks: the lengths of a chunk.
+        dtype: the type of its values.
+        attributes: what it means, as CF attributes.
+        fill_value: of parts that were not written; None for 0, NaN or "".
+    """
 
     dims: tuple[str, ...]
     shape: tuple[int, ...]
@@ -45,7 +54,6 @@ class ArraySpec:
     dtype: Any
     attributes: Mapping[str, Any]
     fill_value: Any = None
-    """Of parts that were not written; by default 0, NaN or ""."""
 
 
 class Store:
@@ -85,14 +93,14 @@ class Store:
         name = "memory" if path is None else str(path)
         if group is None:
             with writing(name):
-                where = MemoryStore() if path is None else zarr_store(path)
-                group = zarr.create_group(where, attributes={"maker": MAKER, "format": FORMAT})
+                target = MemoryStore() if path is None else zarr_store(path)
+                group = zarr.create_group(target, attributes={"maker": MAKER, "format": FORMAT})
         if "identity" not in group.attrs:
-            # New, or a creation that was cut short. The identity comes last.
+            # A new store, or one whose creation was stopped: the identity is written last.
             with writing(name):
                 group.require_group(NOTES)
-                whose = {"experiment": identity.experiment, "identity": dict(identity.entries)}
-                group.update_attributes({**attributes, **whose})
+                owner = {"experiment": identity.experiment, "identity": dict(identity.entries)}
+                group.update_attributes({**attributes, **owner})
         identity.check(name, dict(group.attrs))
         return cls(group, path)
 
@@ -111,8 +119,8 @@ class Store:
     def lay_out(self, arrays: Mapping[str, ArraySpec]) -> None:
         """Make the arrays that are missing, and give the others their new shapes.
 
-        New parts hold 0, NaN or "". Arrays keep the chunks that they were made with. The arrays are
-        taken in their order: one whose shape tells what there is goes last.
+        New parts hold 0, NaN or "". Arrays keep the chunks that they were made with. They are laid
+        out in the order given; the array whose shape says what the store holds must be the last.
         """
         with writing(self._name):
             for name, spec in arrays.items():
@@ -131,34 +139,34 @@ class Store:
                 elif self._array(name).shape != spec.shape:
                     self._array(name).resize(spec.shape)
 
-    def write(self, values: Mapping[str, np.ndarray], block: Mapping[str, Any]) -> None:
-        """Fill a block of some arrays.
+    def write(self, values: Mapping[str, np.ndarray], region: Mapping[str, Any]) -> None:
+        """Fill a region of some arrays.
 
         Args:
             values: by array.
-            block: slices or indices by dimension; all of a dimension that is not named.
+            region: slices or indices by dimension; all of a dimension that is not named.
         """
         with writing(self._name):
             for name, value in values.items():
                 array = self._array(name)
-                array.oindex[self._selection(array, block)] = value
+                array.oindex[self._selection(array, region)] = value
 
-    def read(self, name: str, block: Mapping[str, Any] | None = None) -> np.ndarray:
-        """The values of one array, or of a block of it."""
+    def read(self, name: str, region: Mapping[str, Any] | None = None) -> np.ndarray:
+        """The values of one array, or of a region of it."""
         array = self._array(name)
-        return np.asarray(array.oindex[self._selection(array, block or {})])
+        return np.asarray(array.oindex[self._selection(array, region or {})])
 
-    def erase(self, names: Iterable[str], block: Mapping[str, Any]) -> None:
-        """Delete the chunks of some arrays that a block has a part in, also damaged ones."""
+    def erase(self, names: Iterable[str], region: Mapping[str, Any]) -> None:
+        """Delete all chunks of some arrays that overlap a region, damaged ones as well."""
         assert self.path is not None
         for name in names:
             array = self._array(name)
             ranges = []
-            for dim, size, chunk in zip(self._dims(array), array.shape, array.chunks, strict=True):
-                indices = np.arange(size)[block.get(dim, slice(None))]
-                ranges.append(np.unique(indices // chunk).tolist())
-            for place in itertools.product(*ranges):
-                key = cast(Any, array.metadata).encode_chunk_key(place)
+            for dim, size, length in zip(self._dims(array), array.shape, array.chunks, strict=True):
+                indices = np.arange(size)[region.get(dim, slice(None))]
+                ranges.append(np.unique(indices // length).tolist())
+            for chunk in itertools.product(*ranges):
+                key = cast(Any, array.metadata).encode_chunk_key(chunk)
                 with writing(self._name):
                     (self.path / DATA / name / key).unlink(missing_ok=True)
 
@@ -215,7 +223,7 @@ class Store:
         return dict(self._group[path].attrs) if path in self._group else {}
 
     def dataset(self) -> xr.Dataset:
-        """All of the store, read when it is looked at.
+        """All of the store; values are read when they are used.
 
         Raises:
             ValueError: if it is damaged.
@@ -224,8 +232,8 @@ class Store:
             return xr.open_zarr(self._group.store, consolidated=False, chunks=None)
         except DAMAGED as error:
             raise ValueError(
-                f"store: {self._name!r} is damaged, or was stopped while it grew; run what made "
-                f"it again: {error}"
+                f"store: {self._name!r} is damaged, or was stopped while it grew; run the "
+                f"command that made it again: {error}"
             ) from error
 
     def _has(self, name: str) -> bool:
@@ -244,14 +252,14 @@ class Store:
         except DAMAGED as error:
             raise ValueError(
                 f"store: cannot read the array {name!r} of {self._name!r} ({error}); delete its "
-                f"folder in {DATA}, and what is lost is computed again"
+                f"folder in {DATA} and run again: what is lost is then computed anew"
             ) from error
 
     def _dims(self, array: zarr.Array) -> tuple[str, ...]:
         return cast(Any, array.metadata).dimension_names
 
-    def _selection(self, array: zarr.Array, block: Mapping[str, Any]) -> tuple[Any, ...]:
-        return tuple(block.get(dim, slice(None)) for dim in self._dims(array))
+    def _selection(self, array: zarr.Array, region: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple(region.get(dim, slice(None)) for dim in self._dims(array))
 
 
 def _fill_value(spec: ArraySpec) -> Any:

@@ -1,6 +1,6 @@
-"""How a grid lies in a store: its cells and replicates, its blocks, what is complete of them.
+"""How a grid is stored: the rows of its cells, its blocks, and what is complete of them.
 
-Cells and replicates can be added to a store; each cell's part of a block is a chunk of its own, so
+Cells and replicates can be added to a store. Each cell's part of a block is a chunk of its own, so
 that workers write disjoint files. The flag ``complete`` of a cell and a replicate is written after
 their records, and a checksum tells whether these are still what was written.
 """
@@ -22,7 +22,7 @@ from jaxadv.grid.work import Work
 
 
 class StoredGrid:
-    """A grid and the store that it is in, perhaps with cells and replicates of others.
+    """A grid and its store, which may hold further cells and replicates.
 
     Attributes:
         work: the grid.
@@ -31,34 +31,34 @@ class StoredGrid:
 
     def __init__(self, work: Work, store: Store) -> None:
         self.work, self.store = work, store
-        places = {values: row for row, values in enumerate(_cells_in(store, work.schema))}
+        row_of = {values: row for row, values in enumerate(_cells_in(store, work.schema))}
         cells = [cell for group in work.groups for cell in group]
-        self._rows = {cell: places[work.values_of(cell)] for cell in cells}
+        self._rows = {cell: row_of[work.values_of(cell)] for cell in cells}
         # Records of an older version may have no checksum, or one of fewer variables.
         self._names = store.attributes_of(CHECKSUM)["of"]
 
     @classmethod
     def create(cls, path: Place | None, work: Work) -> "StoredGrid":
-        """The grid in the store at ``path``, which is made, or grows, if need be.
+        """The grid in the store at ``path``, which is made or grows if need be.
 
         Raises:
-            ValueError: if there is something else, or a grid with another identity, or one that
-                cannot grow so.
+            ValueError: if the path holds something else, a grid with another identity, or a grid
+                that cannot grow like this.
             OSError: if the store cannot be written to.
         """
         schema = work.schema
         store = Store.create(path, work.identity, schema.attributes)
-        known = dict.fromkeys(_cells_in(store, schema))
+        old = dict.fromkeys(_cells_in(store, schema))
         values = [work.values_of(cell) for group in work.groups for cell in group]
-        new = [row for row in values if row not in known]
+        new = [row for row in values if row not in old]
         _keep_older_records(store, schema)
         replicates = max(store.sizes(COMPLETE).get(REPLICATE, 0), work.replicates)
         per_block = _replicates_per_block(store, schema) or work.replicates_per_block
-        arrays = schema.arrays(len(known) + len(new), replicates, per_block)
+        arrays = schema.arrays(len(old) + len(new), replicates, per_block)
         _check_growth(store, arrays, new)
-        store.lay_out(schema.coordinates(len(known) + len(new)))
+        store.lay_out(schema.coordinates(len(old) + len(new)))
         if new:
-            columns = zip(schema.columns.items(), zip(*known, *new, strict=True), strict=True)
+            columns = zip(schema.columns.items(), zip(*old, *new, strict=True), strict=True)
             store.write({name: np.array(v, column.dtype) for (name, column), v in columns}, {})
         for name, point in schema.points.items():
             _settle(store, name, np.array(point.values, point.dtype))
@@ -71,15 +71,15 @@ class StoredGrid:
         return blocks_of(self.work, self.store.chunks(COMPLETE)[REPLICATE])
 
     def unmarked(self, block: Block) -> list[Block]:
-        """What is not marked as complete of a block."""
+        """The parts of a block that are not marked as complete."""
         return missing_parts(block, self._marks(block))
 
     def check(self, block: Block) -> list[Block]:
-        """What is to be run of a block, after a look at all records that it should have.
+        """The parts of a block that are still to be run, after all its records were checked.
 
-        Cells that were run together are run together again, for rounding depends on that: where
-        one is damaged, a replicate is run again in all of them; where a kill came between the
-        flags, when all records had been written, the missing flags are set.
+        Rounding depends on which cells run together. So a replicate whose records are damaged in
+        one cell is run again in all cells of the block. Where all records are intact and a kill
+        came before the last flags, the missing flags are set.
         """
         marked = self._marks(block)
         if not marked.any():
@@ -89,24 +89,24 @@ class StoredGrid:
         written = intact.all(axis=0) & marked.any(axis=0)
         complete = (marked | written) & ~damaged
         if (complete != marked).any():
-            self.store.write({COMPLETE: complete}, self._place(block.cells, block.replicates))
+            self.store.write({COMPLETE: complete}, self._region(block.cells, block.replicates))
         return missing_parts(block, complete)
 
     def write(self, block: Block, records: Mapping[str, np.ndarray]) -> None:
-        """Write the records of a block, or of a part of it; mark it as complete at last."""
-        place = self._place(block.cells, block.replicates)
+        """Write the records of a block, or of a part of it, and then mark it as complete."""
+        region = self._region(block.cells, block.replicates)
         values = {
             name: _stored_form(value, self.store.dtype(name)) for name, value in records.items()
         }
         try:
-            self.store.write(values, place)
+            self.store.write(values, region)
         except DAMAGED:
-            # A lost machine can leave chunks that were never whole, nor marked.
+            # A lost machine can leave chunks that are not whole, and not marked as complete.
             self._forget(block.cells, block.replicates)
-            self.store.write(values, place)
+            self.store.write(values, region)
         sums = _checksums({name: values[name] for name in self._names})
-        self.store.write({CHECKSUM: sums}, place)
-        self.store.write({COMPLETE: np.array(True)}, place)
+        self.store.write({CHECKSUM: sums}, region)
+        self.store.write({COMPLETE: np.array(True)}, region)
         states = self.states_of(block.cells)
         for replicate in block.replicates:
             states.delete(replicate)
@@ -124,39 +124,40 @@ class StoredGrid:
         part = {CELL: rows, REPLICATE: slice(0, self.work.replicates)}
         return whole_dataset(self.store).isel(part)
 
-    def _place(self, cells: Iterable[Any], replicates: range) -> dict[str, Any]:
+    def _region(self, cells: Iterable[Any], replicates: range) -> dict[str, Any]:
+        """Where the records of some cells and replicates are in the arrays."""
         rows = [self._rows[cell] for cell in cells]
         return {CELL: rows, REPLICATE: slice(replicates.start, replicates.stop)}
 
     def _marks(self, block: Block) -> np.ndarray:
-        """What is marked as complete of a block, with axes (cell, replicate)."""
+        """What of a block is marked as complete, with axes (cell, replicate)."""
         try:
-            return self.store.read(COMPLETE, self._place(block.cells, block.replicates))
+            return self.store.read(COMPLETE, self._region(block.cells, block.replicates))
         except DAMAGED:
             pass
         marks = np.zeros((len(block.cells), len(block)), bool)
         for row, cell in enumerate(block.cells):
-            place = self._place([cell], block.replicates)
+            region = self._region([cell], block.replicates)
             try:
-                marks[row] = self.store.read(COMPLETE, place)[0]
+                marks[row] = self.store.read(COMPLETE, region)[0]
             except DAMAGED:
-                self.store.erase([COMPLETE], place)
+                self.store.erase([COMPLETE], region)
         return marks
 
     def _intact(self, cell: Any, replicates: range) -> np.ndarray:
-        """On which replicates a cell's records are what was written."""
-        place = self._place([cell], replicates)
+        """Whether a cell's records are what was written, for each replicate."""
+        region = self._region([cell], replicates)
         try:
-            values = {name: self.store.read(name, place) for name in (CHECKSUM, *self._names)}
+            values = {name: self.store.read(name, region) for name in (CHECKSUM, *self._names)}
         except DAMAGED:
             self._forget([cell], replicates)
             return np.zeros(len(replicates), bool)
         return (values.pop(CHECKSUM) == _checksums(values))[0]
 
     def _forget(self, cells: Iterable[Any], replicates: range) -> None:
-        """Delete the chunks that some cells have there, with the flags of all that is in them."""
+        """Delete the chunks of some cells and replicates, with all flags that are in them."""
         names = [COMPLETE, CHECKSUM, *self.work.schema.variables]
-        self.store.erase(names, self._place(cells, replicates))
+        self.store.erase(names, self._region(cells, replicates))
 
 
 def whole_dataset(store: Store) -> xr.Dataset:
@@ -167,33 +168,33 @@ def whole_dataset(store: Store) -> xr.Dataset:
     """
     dataset = store.dataset()
     if COMPLETE not in dataset:
-        raise ValueError(f"store: has no array {COMPLETE!r}; run what made it again")
+        raise ValueError(f"store: has no array {COMPLETE!r}; run the command that made it again")
     missing = [name for name in store.attributes_of(CHECKSUM).get("of", ()) if name not in dataset]
     if missing:
-        raise ValueError(f"store: has no array {missing[0]!r}; run what made it again")
+        raise ValueError(f"store: has no array {missing[0]!r}; run the command that made it again")
     return dataset.drop_vars(CHECKSUM, errors="ignore")
 
 
 def _cells_in(store: Store, schema: Schema) -> list[tuple[Any, ...]]:
     """The values of the columns of all cells of a store."""
-    known = store.sizes(COMPLETE).get(CELL, 0)
-    if not known:
+    num_cells = store.sizes(COMPLETE).get(CELL, 0)
+    if not num_cells:
         return []
     try:
         columns = [
-            store.read(name).tolist() if store.sizes(name) else [column.default] * known
+            store.read(name).tolist() if store.sizes(name) else [column.default] * num_cells
             for name, column in schema.columns.items()
         ]
     except DAMAGED as error:
         raise ValueError(f"store: the settings of its cells cannot be read: {error}") from error
-    if any(value == "" or pd.isna(value) for column in columns for value in column[:known]):
+    if any(value == "" or pd.isna(value) for column in columns for value in column[:num_cells]):
         raise ValueError("store: the settings of its cells are damaged; give another folder")
     # A store that was stopped while it grew has coordinates of cells that are not there yet.
-    return list(zip(*(column[:known] for column in columns), strict=True))
+    return list(zip(*(column[:num_cells] for column in columns), strict=True))
 
 
 def _replicates_per_block(store: Store, schema: Schema) -> int | None:
-    """What the store was made with; None if it has no arrays yet."""
+    """How many replicates a store's blocks have; None if it has no arrays yet."""
     names = (name for name in (COMPLETE, *schema.variables) if store.sizes(name))
     return next((store.chunks(name)[REPLICATE] for name in names), None)
 
@@ -236,16 +237,16 @@ def _keep_older_records(store: Store, schema: Schema) -> None:
         for first in range(0, sizes[REPLICATE], chunks[REPLICATE]):
             last = min(first + chunks[REPLICATE], sizes[REPLICATE])
             cells = slice(cell, min(cell + chunks[CELL], sizes[CELL]))
-            place = {CELL: cells, REPLICATE: slice(first, last)}
+            region = {CELL: cells, REPLICATE: slice(first, last)}
             try:
-                sums = _checksums({name: store.read(name, place) for name in names})
+                sums = _checksums({name: store.read(name, region) for name in names})
             except DAMAGED:
-                continue  # found again, and run again
-            store.write({CHECKSUM: sums}, place)
+                continue  # the next check of these blocks runs them again
+            store.write({CHECKSUM: sums}, region)
 
 
 def _settle(store: Store, name: str, values: np.ndarray) -> None:
-    """Write a coordinate, unless it is there already."""
+    """Write a coordinate, unless the store has it already."""
     try:
         is_there = np.array_equal(store.read(name), values)
     except DAMAGED:
@@ -269,6 +270,6 @@ def _checksums(values: Mapping[str, np.ndarray]) -> np.ndarray:
     sums = np.zeros(first.shape[:2], np.uint32)
     for name in sorted(values):
         value = np.ascontiguousarray(values[name])
-        for place in np.ndindex(sums.shape):
-            sums[place] = zlib.crc32(value[place].tobytes(), int(sums[place]))
+        for index in np.ndindex(sums.shape):
+            sums[index] = zlib.crc32(value[index].tobytes(), int(sums[index]))
     return sums

@@ -12,9 +12,9 @@ from jaxadv.grid.identity import Identity
 from jaxadv.grid.schema import Schema
 from jaxadv.grid.states import States
 
-Cell = Any  # of an experiment: hashable, and known to the experiment alone
+Cell = Any  # whatever an experiment uses as a cell; hashable, and the grid never looks into it
+# Called during a long call with the units that are done by now and a text for the progress bar.
 Tick = Callable[[int, str], None]
-"""Told of progress within a long call: units that are done by now, and what is done next."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Program(Protocol):
         ...
 
     def start(self, replicates: Sequence[int], states: States, /) -> Any:
-        """Begin the work on some replicates; does not wait. Long work goes on from its state."""
+        """Begin the work on some replicates without waiting. Long work goes on from its state."""
         ...
 
     def finish(self, running: Any, tick: Tick, /) -> Finished:
@@ -62,8 +62,8 @@ class Program(Protocol):
 class Work(Protocol):
     """An experiment on a grid: independent replicates in each of many cells.
 
-    A value of a cell and a replicate depends on the identity, the cell and the replicate alone,
-    but for rounding. A `Work` can be pickled, and has a hash.
+    Up to rounding, a value depends on nothing but the identity, the cell and the replicate. A
+    `Work` can be pickled and hashed.
     """
 
     @property
@@ -78,7 +78,7 @@ class Work(Protocol):
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """Settings that change the time that it takes, and no value; for the manifest."""
+        """Settings that change how long the work takes, but no value; for the manifest."""
         ...
 
     @property
@@ -88,12 +88,12 @@ class Work(Protocol):
 
     @property
     def groups(self) -> Sequence[tuple[Cell, ...]]:
-        """All cells: those that one program runs together, group by group."""
+        """All cells, group by group; one program runs the cells of a group together."""
         ...
 
     @property
     def replicates(self) -> int:
-        """How many replicates there are to be in each cell."""
+        """How many replicates each cell has."""
         ...
 
     @property
@@ -103,7 +103,7 @@ class Work(Protocol):
 
     @property
     def unit(self) -> str:
-        """What the progress bar counts; ``unit + "s_run"`` is a count of every call."""
+        """What the progress bar counts, in the singular; calls count it as ``unit + "s_run"``."""
         ...
 
     def units(self, cells: Sequence[Cell], /) -> int:
@@ -131,7 +131,7 @@ class Work(Protocol):
         ...
 
     def check(self, *, stored: bool) -> None:
-        """Refuse what cannot be run, or cannot be stored.
+        """Refuse what cannot be run or, where ``stored``, what cannot be stored.
 
         Raises:
             ValueError: in one line.

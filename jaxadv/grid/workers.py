@@ -1,4 +1,4 @@
-"""Processes that share a sweep, under `jax.distributed` or as shards that know of no others."""
+"""Processes that share a grid's work, under `jax.distributed` or as independent shards."""
 
 import datetime as dt
 import time
@@ -11,19 +11,18 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 T = TypeVar("T")
-LOOK_EVERY = 0.5
-"""In seconds, between two looks at what the others have done."""
+LOOK_EVERY = 0.5  # seconds between two looks at what the other workers have done
 
 
 @dataclass(frozen=True)
 class Worker:
-    """One of the processes that share a sweep; the only one, if ``count`` is 1.
+    """One of the processes that share a grid's work; the only one if ``count`` is 1.
 
     Attributes:
         index: which one.
         count: how many there are.
         together: whether they run at the same time, under `jax.distributed`.
-        launch: when they were started (together) or this one was, as a name that sorts.
+        launch: when all of them (together) or this one was started, as text that sorts by time.
     """
 
     index: int
@@ -59,10 +58,10 @@ class Worker:
         return f"{self.launch}-{index}-of-{self.count}"
 
     def first_alone(self, prepare: Callable[[], T], join: Callable[[], T]) -> T:
-        """What ``prepare`` returns in a launch's first worker, and then ``join`` in the others.
+        """Call ``prepare`` in a launch's first worker, and then ``join`` in the others.
 
         Raises:
-            ValueError: if it failed in the first worker, which raises its own error.
+            ValueError: in the others, if ``prepare`` failed; the first worker raises its error.
         """
         if not self.together:
             return prepare()
@@ -84,12 +83,12 @@ class Worker:
             return list(values)
         return multihost_utils.broadcast_one_to_all(np.array(values, np.float32)).tolist()
 
-    def total(self, trials: int) -> int:
+    def total(self, units: int) -> int:
         """The sum over all workers of a launch; waits for them."""
         if not self.together:
-            return trials
-        # In parts that 32 bits hold.
-        parts = multihost_utils.process_allgather(np.array(divmod(trials, 10**6), np.int32))
+            return units
+        # In two parts, each of which 32 bits hold.
+        parts = multihost_utils.process_allgather(np.array(divmod(units, 10**6), np.int32))
         millions, rest = np.asarray(parts, np.int64).reshape(-1, 2).sum(axis=0).tolist()
         return millions * 10**6 + rest
 
@@ -102,7 +101,7 @@ class Worker:
 
 
 def _now() -> tuple[int, int]:
-    """Seconds and microseconds, each of which 32 bits hold."""
+    """The time in seconds and microseconds, each of which 32 bits hold."""
     return divmod(time.time_ns() // 1000, 10**6)
 
 

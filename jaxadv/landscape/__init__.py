@@ -1,1 +1,1 @@
-"""An experiment: how regular is the landscape of the adversarial loss, and where does ascent go?"""
+"""The second experiment: maxima of the adversarial loss, and how regular its landscape is."""

@@ -1,6 +1,6 @@
 """Every critical point of the loss on the circle (d = 2) or the sphere (d = 3) of radius ε.
 
-The ground truth for what ascent finds in few dimensions. Candidates are the points of a mesh at
+They are the ground truth for ascent in few dimensions. Candidates are the points of a mesh at
 which the tangent gradient is smaller than at all neighbours; Newton's method takes each to a
 critical point. The mesh is refined until nothing new is found and the numbers fit Euler's
 characteristic: maxima − minima = 0 on the circle, maxima − saddles + minima = 2 on the sphere.
@@ -10,7 +10,7 @@ has a *valley*: a point of the circle, one of the minima; but a closed curve on 
 it critical, with Euler's characteristic 0. On the sphere, therefore, critical points of the output
 f are sought: those of the loss beside its valleys.
 
-On the sphere, not in the ball: in few dimensions the ball has maxima inside as well.
+The points are sought on the sphere because in few dimensions the ball has maxima inside as well.
 """
 
 import dataclasses
@@ -25,20 +25,17 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from jaxadv.experiments.draws import IntLike
-from jaxadv.landscape.meshes import EULER, Mesh, climb_on, mesh
+from jaxadv.landscape.meshes import EULER, SphereMesh, climb_on, sphere_mesh
 from jaxadv.landscape.regularity import tangent_basis, tangent_eigenvalues
 from jaxadv.problems.norms import l2_norm, over
 from jaxadv.problems.problem import Problem
 
-FIRST_POINTS = {2: 2048, 3: 8192}
-"""Of the coarsest mesh, by dimension."""
-REFINEMENTS = 4
-"""At most; each has twice as many points along a circle."""
+FIRST_POINTS = {2: 2048, 3: 8192}  # of the coarsest mesh, by dimension
+REFINEMENTS = 4  # at most; each has twice as many points along a circle
 NEWTON_STEPS = 40
+# The number of candidates is filled up to this times a power of two, so that few programs suffice.
 FEWEST_CANDIDATES = 64
-"""Their number is filled up to this times a power of two, so that a few programs serve all."""
-SAME = 1e-7
-"""In radii: ends of Newton's method that are closer are one point."""
+SAME = 1e-7  # in radii; ends of Newton's method that are closer are one point
 
 
 class Critical(enum.IntEnum):
@@ -62,7 +59,7 @@ class CriticalPoints:
         euler: Σ (−1)^(number of directions in which the loss falls).
         valleys: how many points (d = 2) or curves (d = 3) there are with ℓ'(f) = 0. The points are
             among the minima.
-        settled: whether a finer mesh gave as many, ``euler`` is what it must be, and the loss is
+        settled: whether a finer mesh gave as many points, ``euler`` is what it must be, the loss is
             finite all over the mesh, and no point was left out because its curvature is NaN.
         num_points: of the finest mesh.
     """
@@ -77,7 +74,7 @@ class CriticalPoints:
     num_points: int
 
     def count(self, kind: Critical) -> int:
-        """How many there are of a kind."""
+        """How many points of a kind there are."""
         return int((self.kind == kind).sum())
 
 
@@ -99,25 +96,25 @@ def find_critical_points(problem: Problem) -> CriticalPoints:
         raise ValueError(f"dim: {dim} must be 2 or 3, for all critical points to be found")
     with jax.enable_x64(True):
         problem = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), problem)
-        points, before = _on_mesh(problem, mesh(dim, FIRST_POINTS[dim])), None
+        points, before = _on_mesh(problem, sphere_mesh(dim, FIRST_POINTS[dim])), None
         for level in range(1, REFINEMENTS + 1):
-            before, finer = points, mesh(dim, FIRST_POINTS[dim] * 2 ** (level * (dim - 1)))
-            points = _on_mesh(problem, finer)
+            finer = sphere_mesh(dim, FIRST_POINTS[dim] * 2 ** (level * (dim - 1)))
+            before, points = points, _on_mesh(problem, finer)
             as_many = len(points.loss) == len(before.loss)
             if points.settled and points.euler == EULER[dim] and as_many:
                 return points
     return dataclasses.replace(points, settled=False)
 
 
-def _on_mesh(problem: Problem, found: Mesh) -> CriticalPoints:
-    """What one mesh shows; whether that is settled, as far as this mesh alone can tell."""
-    directions = found.points.shape[1] - 1
+def _on_mesh(problem: Problem, mesh: SphereMesh) -> CriticalPoints:
+    """The critical points that one mesh shows, settled as far as this mesh alone can tell."""
+    directions = mesh.points.shape[1] - 1
     height = problem if directions == 1 else dataclasses.replace(problem, loss=_output)
     radius = float(problem.circumradius)
-    losses, sides, slopes = map(np.asarray, _look(problem, height, radius * found.points))
-    candidates = found.points[(slopes[:, None] <= slopes[found.neighbours]).all(axis=1)]
+    losses, sides, slopes = map(np.asarray, _look(problem, height, radius * mesh.points))
+    candidates = mesh.points[(slopes[:, None] <= slopes[mesh.neighbours]).all(axis=1)]
     size = _filled_up(len(candidates))
-    ends, converged = _newton(height, np.resize(candidates, (size, directions + 1)), found.spacing)
+    ends, converged = _newton(height, np.resize(candidates, (size, directions + 1)), mesh.spacing)
     ends, converged = (np.asarray(array)[: len(candidates)] for array in (ends, converged))
     points = _distinct(ends[converged])
     padded = np.resize(points, (_filled_up(len(points)), directions + 1))
@@ -129,22 +126,22 @@ def _on_mesh(problem: Problem, found: Mesh) -> CriticalPoints:
     kind = np.select(
         [rising == 0, rising == directions], [Critical.MAXIMUM, Critical.MINIMUM], Critical.SADDLE
     )
-    regions = _num_regions(found, sides)
+    regions = _num_regions(mesh, sides)
     return CriticalPoints(
         perturbation=radius * points,
         loss=loss,
         kind=kind,
-        basin=_basins(found, losses, points, kind),
+        basin=_basins(mesh, losses, points, kind),
         euler=int(((-1) ** (directions - rising)).sum()),
         # Each curve on a sphere parts it once more; a circle is first parted by two points.
         valleys=regions - 1 if directions == 2 or regions == 1 else regions,
         settled=bool(np.isfinite(losses).all() and is_known.all()),
-        num_points=len(found.points),
+        num_points=len(mesh.points),
     )
 
 
 def _output(output: Float[Array, ""], label: ScalarLike) -> Float[Array, ""]:
-    """The output itself for a loss."""
+    """A loss that is the output itself."""
     del label
     return output
 
@@ -227,25 +224,25 @@ def _distinct(points: Float[np.ndarray, "point dim"]) -> Float[np.ndarray, "dist
 
 
 def _basins(
-    found: Mesh,
+    mesh: SphereMesh,
     losses: Float[np.ndarray, " point"],
     points: Float[np.ndarray, "critical dim"],
     kind: Int[np.ndarray, " critical"],
 ) -> Float[np.ndarray, " critical"]:
     """The share of the mesh from which steepest ascent ends next to each maximum."""
-    tops = climb_on(found, losses)
+    tops = climb_on(mesh, losses)
     maxima = np.flatnonzero(kind == Critical.MAXIMUM)
     shares = np.zeros(len(points))
     if len(maxima):
-        nearest = (found.points[tops] @ points[maxima].T).argmax(axis=1)
-        np.add.at(shares, maxima[nearest], found.shares)
+        nearest = (mesh.points[tops] @ points[maxima].T).argmax(axis=1)
+        np.add.at(shares, maxima[nearest], mesh.shares)
     return shares
 
 
-def _num_regions(found: Mesh, sides: Bool[np.ndarray, " point"]) -> int:
+def _num_regions(mesh: SphereMesh, sides: Bool[np.ndarray, " point"]) -> int:
     """Into how many connected parts the signs of ℓ'(f) divide the mesh."""
-    rows = np.repeat(np.arange(len(sides)), found.neighbours.shape[1])
-    columns = found.neighbours.ravel()
+    rows = np.repeat(np.arange(len(sides)), mesh.neighbours.shape[1])
+    columns = mesh.neighbours.ravel()
     together = sides[rows] == sides[columns]
     edges = (np.ones(together.sum()), (rows[together], columns[together]))
     return int(connected_components(coo_array(edges, shape=(len(sides),) * 2))[0])

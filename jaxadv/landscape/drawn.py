@@ -1,4 +1,4 @@
-"""What is looked at in a cell: a network as it is drawn or trained, and the problems on it."""
+"""The networks of a cell, as they are drawn or trained, and the problems on them."""
 
 import functools
 from collections.abc import Callable
@@ -26,7 +26,7 @@ N = TypeVar("N", bound=Network)
 
 
 class Pretraining(NamedTuple):
-    """How networks are trained before they are looked at; ``attacked`` tells clean from robust."""
+    """How networks are trained before the survey; ``attacked`` if against an adversary."""
 
     attacked: bool
     num_steps: int
@@ -80,7 +80,7 @@ def source_of(spec: Landscape, group: Group) -> Source:
 
 
 def loss_of(group: Group) -> Loss:
-    """The loss itself."""
+    """The loss function of a group."""
     return resolve("losses", group.loss, LOSSES)
 
 
@@ -117,7 +117,7 @@ def draw_trained(  # noqa: PLR0917  shared rows of `on_devices` are positional
 
 
 class Scene(NamedTuple):
-    """The first problem on the first network of a cell, with its starts, and a key for others."""
+    """The first problem on a cell's first network, its starts, and a key for further starts."""
 
     problem: Problem
     starts: Float[Array, "start dim"]
@@ -125,7 +125,7 @@ class Scene(NamedTuple):
 
 
 def scene_of(spec: Landscape, cell: Cell) -> Scene:
-    """What is looked at in one cell, in double precision."""
+    """The scene of one cell, in double precision."""
     with jax.enable_x64(True):
         settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
         source, loss = source_of(spec, cell.group), loss_of(cell.group)
@@ -137,7 +137,7 @@ def scene_of(spec: Landscape, cell: Cell) -> Scene:
 def _scene(source: Source, training: Pretraining | None, loss: Loss) -> Callable[..., Scene]:
     def program(index: IntLike, key: Key[Array, ""], *shared: Any) -> Scene:
         drawn = draw_trained(source, training, index, key, *shared)
-        others = source.key_for(key, Tag.SPHERE, index)
-        return Scene(drawn.problem(0, loss), drawn.starts(0), others)
+        starts_key = source.key_for(key, Tag.SPHERE, index)
+        return Scene(drawn.problem(0, loss), drawn.starts(0), starts_key)
 
     return jax.jit(program)

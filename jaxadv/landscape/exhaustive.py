@@ -1,4 +1,4 @@
-"""What ascent finds against all that there is, in two and three dimensions."""
+"""The survey of all critical points in two and three dimensions, and of which ascents reach."""
 
 import dataclasses
 import functools
@@ -26,8 +26,7 @@ from jaxadv.problems.losses import Loss
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
 
-LEAST_BASIN = 0.01
-"""Of the sphere: maxima with a larger basin must be found."""
+LEAST_BASIN = 0.01  # a maximum with a basin above this share of the sphere should be found
 MEANINGS = {
     "maxima": "maxima on the sphere",
     "saddles": "saddles on the sphere",
@@ -47,7 +46,7 @@ VARIABLES: Mapping[str, Variable] = {
 
 
 def check(spec: Landscape) -> None:
-    """Refuse a specification of which not all critical points can be found.
+    """Refuse a specification for which not all critical points can be found.
 
     Raises:
         ValueError: if a dimension is not 2 or 3, or networks are to be trained.
@@ -56,7 +55,7 @@ def check(spec: Landscape) -> None:
         if dim not in EULER:
             raise ValueError(f"dims: {dim} must be 2 or 3, for all critical points to be found")
     if spec.trainings != ("none",):
-        raise ValueError("trainings: all critical points are found of random networks alone")
+        raise ValueError("trainings: all critical points are found for random networks only")
 
 
 class CriticalSurvey(CellSurvey):
@@ -64,9 +63,9 @@ class CriticalSurvey(CellSurvey):
 
     Args:
         spec: in 2 or 3 dimensions.
-        cell: which cell.
+        cell: the cell.
         mesh: the devices.
-        starts: of ascents, on each problem.
+        starts: how many ascents there are on each problem.
     """
 
     label = "critical points"
@@ -76,14 +75,14 @@ class CriticalSurvey(CellSurvey):
         self._starts = starts
 
     def program(self) -> Callable[..., Any]:
-        """The first problem on each of some networks; ends of ascents, and which are certified."""
+        """The compiled program: each network's first problem, and the ends of ascents on it."""
         group = self.cell.group
         lanes = usual_lanes(self.mesh.devices.flat[0], group.width, self._starts)
         source, pga = source_of(self.spec, group), pga_of(self.spec)
         return _compiled(source, loss_of(group), pga, self._starts, lanes, self.mesh)
 
     def records(self, running: Running) -> dict[str, np.ndarray]:
-        """What the ascents found, held against all that there is."""
+        """The critical points of each network, and which of them the ascents reached."""
         problems, *ends = running.values
         maxima, certified = map(np.asarray, ends)
         rows = [
@@ -114,7 +113,7 @@ def _compiled(  # noqa: PLR0917
         scale, ratio = settings
         drawn = Drawn(draws.network, draws, scale, ratio, source.smooth)
         problem = on_sphere(drawn.problem(0, loss))
-        # Others than the survey's, and as many as are wanted.
+        # These starts are not those of `RegularitySurvey`, and there can be any number of them.
         normal = jax.random.normal(
             source.key_for(key, Tag.SPHERE, network), (starts, source.dim), problem.x.dtype
         )

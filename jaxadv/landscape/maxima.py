@@ -1,4 +1,4 @@
-"""From many starts to the distinct maxima that ascent finds, and how it got there."""
+"""Ascents from many starts, their paths, and the distinct maxima in which they end."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -18,9 +18,9 @@ from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import pytree
 
 X = TypeVar("X")
+# In radii: polished maxima that are closer are one. Newton's method leaves errors of about 1e-12,
+# and a little more where the curvature ratio is close to 1.
 SAME = 1e-6
-"""In radii: polished maxima that are closer are one. Newton's method leaves errors of 1e-12 or so,
-a little more where the curvature ratio is close to 1."""
 
 
 @pytree
@@ -28,7 +28,7 @@ class Walk:
     """An ascent under way, and what its path was like so far.
 
     Attributes:
-        state: the ascent's.
+        state: the state of the ascent.
         start: δ_0.
         length: Σ ‖δ_{k+1} − δ_k‖.
         falls: how many steps lowered the loss.
@@ -49,9 +49,9 @@ class Ends:
         steps: how many there were.
         residual: r at the end.
         loss: L(δ) at the end.
-        kind: a `Kind`, of the end.
-        curvature_ratio: κ, there; it exists on the boundary alone.
-        certified: whether there is a certified maximum by the end.
+        kind: the `Kind` of the end.
+        curvature_ratio: κ at the end; it exists on the boundary only.
+        certified: whether a certified maximum is close to the end.
         maximum: δ*, that maximum, polished; the end itself where there is none.
         loss_maximum: L(δ*).
         path_ratio: the path's length over its chord, ‖δ_K − δ_0‖, as `path_ratio` has it.
@@ -81,12 +81,12 @@ def climb(
 ) -> Ends:
     """Ascend from many starts, and certify and polish the ends.
 
-    In double precision, in which falls of the loss and distances of maxima are no noise: enter
-    ``jax.enable_x64(True)`` around it, and give it floats of that precision.
+    Enter ``jax.enable_x64(True)`` around it, and give it floats of double precision, in which falls
+    of the loss and distances of maxima are more than noise.
 
     Args:
-        problem_of: from a row to its problem and start; what it closes over, such as the network,
-            is shared by all.
+        problem_of: from a row to its problem and start. All rows share what it closes over, such as
+            the network.
         rows: any pytree of arrays with a common leading axis, a row for each start.
         pga: the ascents' settings.
         num_lanes: ascents under way at a time.
@@ -170,14 +170,14 @@ def path_ratio(length: Float[Array, ""], chord: Float[Array, ""]) -> Float[Array
 def same_maxima(
     maxima: Float[Array, "start dim"], certified: Bool[Array, " start"], radius: ScalarLike
 ) -> Int[Array, " start"]:
-    """Which starts ended in the same maximum: for each the first of them, −1 where there is none.
+    """For each start the first start that ended in the same maximum, −1 where it ended in none.
 
-    By distance alone, never by loss: mirror images have equal losses.
+    Maxima are compared by distance, never by loss: mirror images have equal losses.
 
     Args:
         maxima: polished maxima.
-        certified: which of them are maxima; the others are in no group.
-        radius: ε; what is closer than `SAME` radii is one.
+        certified: which of them are maxima.
+        radius: ε; points that are closer than `SAME` radii are one maximum.
 
     Example:
         >>> points = jnp.array([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
@@ -196,15 +196,19 @@ def same_maxima(
 
 
 def representatives(
-    groups: Int[Array, " start"], number: int
+    firsts: Int[Array, " start"], number: int
 ) -> tuple[Int[Array, " maximum"], Bool[Array, " maximum"]]:
-    """The first starts of the first ``number`` groups, and whether there are so many.
+    """The first starts of the first ``number`` maxima, and which of them exist.
+
+    Args:
+        firsts: as `same_maxima` returns them.
+        number: how many maxima.
 
     Example:
         >>> rows, exist = representatives(jnp.array([0, 1, -1, 0]), 3)
         >>> rows[exist].tolist()
         [0, 1]
     """
-    is_first = groups == jnp.arange(len(groups))
+    is_first = firsts == jnp.arange(len(firsts))
     (rows,) = jnp.nonzero(is_first, size=number, fill_value=0)
     return rows, jnp.arange(number) < is_first.sum()

@@ -16,10 +16,10 @@ from jaxadv.landscape.spec import Cell, Landscape
 
 
 class Running(NamedTuple):
-    """Networks whose surveys devices may still be at.
+    """Networks whose surveys devices may still work on.
 
     Attributes:
-        num_networks: how many of the rows are asked for.
+        num_networks: how many of the rows were asked for; rows beyond repeat networks.
         values: as the program returns them, a row for each network.
     """
 
@@ -28,13 +28,13 @@ class Running(NamedTuple):
 
 
 class CellSurvey:
-    """A `jaxadv.grid.work.Program` for one cell: some networks in a call, one for each device.
+    """A `jaxadv.grid.work.Program` for one cell; a call has one network for each device.
 
-    A subclass starts the call and takes the records.
+    A subclass has the compiled program, and makes records of what it returns.
 
     Args:
         spec: the specification.
-        cell: which cell.
+        cell: the cell.
         mesh: the devices.
     """
 
@@ -49,26 +49,26 @@ class CellSurvey:
 
     @property
     def replicates_per_call(self) -> int:
-        """A network for each device."""
+        """One network for each device."""
         return self.mesh.size
 
     @property
     def layout(self) -> Mapping[str, Any]:
-        """The cell; there is nothing to choose."""
+        """The settings of the cell; nothing of the layout can be chosen."""
         cell = self.cell
         labels = self.spec.labels_of(cell.group)
         return {**labels, "training": cell.training, "ratio": cell.ratio, "scale": cell.scale}
 
     def start(self, networks: Sequence[int], states: States | None = None) -> Running:
-        """Begin the survey of some networks; does not wait. It is short, and keeps no state."""
+        """Begin the survey of some networks without waiting; it is short, and keeps no state."""
         del states
-        # A last call with fewer networks repeats one: one shape, one compilation.
+        # A last call with fewer networks repeats some, so that one compiled shape serves all calls.
         indices = np.resize(np.asarray(networks, np.int32), self.mesh.size)
         with jax.enable_x64(True):
             return Running(len(networks), self.program()(indices, *self.shared))
 
     def finish(self, running: Running, tick: Tick | None = None) -> Finished:
-        """Wait for the survey to end, and take its records."""
+        """Wait until the survey has ended, and return its records."""
         if tick is not None:
             cell = self.cell
             trained = "random" if cell.training == "none" else f"{cell.training} training"
@@ -79,7 +79,7 @@ class CellSurvey:
         return Finished({name: value[None] for name, value in records.items()}, counts)
 
     def program(self) -> Callable[..., Any]:
-        """The compiled program, of the networks' indices and what they share."""
+        """The compiled program; its arguments are the networks' indices and ``shared``."""
         raise NotImplementedError
 
     def records(self, running: Running) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ Scalar = Float[Array, ""]
 
 
 def one_step(problem: Problem, best: Vector) -> tuple[Scalar, Scalar]:
-    """How good a single step is: from the centre along the gradient, to the boundary.
+    """How good a single step is from the centre along the gradient to the boundary.
 
     Returns:
         The cosine between the gradient at δ = 0 and δ*; and the share of the best gain in loss
@@ -42,8 +42,8 @@ def great_circle(
 ) -> Float[Array, "angle dim"]:
     """Points of the great circle from ``one`` through ``other``, at some angles from ``one``.
 
-    Its radius is the norm of ``one``. Where both are (anti)parallel the circle is not determined,
-    and one of those through both is taken.
+    Its radius is the norm of ``one``. Where the two are (anti)parallel, many circles go through
+    both, and one of them is taken.
 
     Example:
         >>> great_circle(jnp.array([2.0, 0.0]), jnp.array([1.0, 1.0]), jnp.array([jnp.pi / 2]))
@@ -56,7 +56,7 @@ def great_circle(
         return vector - normal * (normal @ vector)
 
     across = beside(over(other, l2_norm(other)))
-    # The axis that is least parallel to ``one``, for want of another direction.
+    # Where ``other`` gives no direction, take the axis that is least parallel to ``one``.
     spare = beside(jax.nn.one_hot(jnp.argmin(jnp.abs(normal)), one.size, dtype=one.dtype))
     undetermined = l2_norm(across) < 8 * float(jnp.finfo(one.dtype).eps) ** 0.5
     across = jnp.where(undetermined, spare, across)
@@ -72,14 +72,14 @@ def angle_between(one: Vector, other: Vector) -> Scalar:
         0.7854
     """
     one, other = over(one, l2_norm(one)), over(other, l2_norm(other))
-    # Better than the arc cosine, which is blind to small angles.
+    # The arc cosine would lose small angles to rounding.
     return 2 * jnp.arctan2(l2_norm(one - other), l2_norm(one + other))
 
 
 def barrier(problem: Problem, one: Vector, other: Vector, num_points: int = 256) -> Scalar:
     """How deep the valley is between two maxima, along the shorter great circle through both.
 
-    min(L(a), L(b)) less the least loss on the way, in units of the loss.
+    The value is min(L(a), L(b)) minus the least loss on the way, in units of the loss.
 
     Example:
         >>> import jaxadv as ja
@@ -97,10 +97,9 @@ def gradient_change(
 ) -> Scalar:
     """The largest change of the gradient over distance on the sphere, without a unit.
 
-    max ‖g(a) − g(b)‖/‖a − b‖ over neighbouring points of great circles, in units of the largest
-    ‖g‖ there over the radius: how many times over the gradient can change on the way of a radius.
-
-    0 where the radius is 0.
+    max ‖g(a) − g(b)‖/‖a − b‖ over neighbouring points of great circles, times the radius, over the
+    largest ‖g‖ there. It says how much of itself the gradient can change within a radius. It is 0
+    where the radius is 0.
 
     Args:
         problem: with an L2 set.
@@ -129,7 +128,7 @@ def gradient_change(
 
 
 def tangent_basis(normal: Vector) -> Float[Array, "dim tangent"]:
-    """An orthonormal basis of the tangent space n^⊥ of the sphere: a Householder reflection's.
+    """An orthonormal basis of the tangent space n^⊥ of the sphere, by a Householder reflection.
 
     Example:
         >>> tangent_basis(jnp.array([0.0, 1.0])).tolist()

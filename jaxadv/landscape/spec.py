@@ -1,4 +1,4 @@
-"""What a look at a landscape is: a frozen specification, and the cells of its grid."""
+"""The specification of a landscape, and the cells of its grid."""
 
 import itertools
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ TRAININGS = ("none", "clean", "adversarial")
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of the grid."""
+    """One combination of settings."""
 
     group: Group
     training: str
@@ -32,15 +32,15 @@ class Landscape(Specification[Cell]):
     The grid is the product of dims, widths, activations, losses, trainings, ratios and scales.
     Networks, inputs, labels and relative starts are the same in every cell of one dim and width,
     and the same as those of a `Sweep` with the same seed and shape. All of it is computed in double
-    precision, in which falls of the loss and distances of maxima are no noise. A single value may
-    stand for a tuple of one.
+    precision, in which falls of the loss and distances of maxima are more than noise. A single
+    value may stand for a tuple of one.
 
     Attributes:
         scales: input scales s; the inputs have norm s·√dim.
         ratios: perturbation ratios ρ; the perturbation's radius is ρ times the input's norm.
         trainings: none (random networks as they are drawn), clean or adversarial: the same networks
             trained on all of the data at the cell's scale, which must be real.
-        dims: input dimensions d; empty for the data's own, or 32 where the data is simulated.
+        dims: input dimensions d; empty for that of the data, or 32 where the data is simulated.
         widths: numbers m of hidden neurons.
         networks: random networks, the independent units of every statistic.
         examples: inputs per network.
@@ -137,7 +137,7 @@ class Landscape(Specification[Cell]):
             )  # fmt: skip
 
     def cells_of(self, group: Group) -> tuple[Cell, ...]:
-        """The cells of one group, those of one training together."""
+        """The cells of one group; cells of one training are neighbours."""
         axes = ((group,), self.trainings, self.ratios, self.scales)
         return tuple(itertools.starmap(Cell, itertools.product(*axes)))
 

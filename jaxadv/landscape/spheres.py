@@ -1,6 +1,6 @@
 """Whole circles (d = 2) and spheres (d = 3) for pictures: every critical point, and ascents.
 
-As in `exhaustive`, ascents run on the sphere, on the first input of the first network.
+Ascents run on the sphere, as in `exhaustive`, at the first input of the first network.
 """
 
 from typing import Any
@@ -20,16 +20,15 @@ from jaxadv.landscape.spec import Landscape
 from jaxadv.landscape.views import each_cell, record_paths, thinned
 from jaxadv.problems.problem import Problem
 
-NUM_STARTS = 24
-"""Of the ascents that are drawn on the sphere."""
+NUM_STARTS = 24  # of ascents on the sphere
 
 
 def view_circle(spec: Landscape, num_angles: int = 1024) -> xr.Dataset:
-    """The loss around the circle, its critical points, and where ascents from everywhere end.
+    """The loss around the circle, its critical points, and the ends of ascents from all angles.
 
     Args:
         spec: the specification, in two dimensions.
-        num_angles: of the loss, and of the starts of ascents.
+        num_angles: how many angles the loss is computed at, and ascents start from.
 
     Returns:
         ``loss`` over (cell, angle); ``critical_angle``, ``critical_loss`` and ``critical_kind`` (a
@@ -65,7 +64,7 @@ def view_sphere(spec: Landscape, num_latitudes: int = 181) -> xr.Dataset:
 
     Args:
         spec: the specification, in three dimensions.
-        num_latitudes: of the loss; there are twice as many longitudes.
+        num_latitudes: at which the loss is computed; there are twice as many longitudes.
 
     Returns:
         ``loss`` over (cell, latitude, longitude); ``critical_longitude``, ``critical_latitude``,
@@ -105,7 +104,7 @@ def view_sphere(spec: Landscape, num_latitudes: int = 181) -> xr.Dataset:
 
 
 def _critical(points: CriticalPoints) -> dict[str, Any]:
-    """What is said of critical points, wherever they are; floats, to be padded with NaN."""
+    """Losses and kinds of critical points, on circles and spheres; floats, for padding with NaN."""
     return {
         "critical_loss": (("critical",), points.loss),
         "critical_kind": (("critical",), points.kind.astype(float)),
@@ -122,8 +121,8 @@ def _tops(
     return ends.maximum, ends.certified
 
 
-def _filled_in(paths: Float[np.ndarray, "start point 3"]) -> Float[np.ndarray, "start place 3"]:
-    """Paths with points between their points: a long step is a curve on a map."""
+def _filled_in(paths: Float[np.ndarray, "start point 3"]) -> Float[np.ndarray, "start between 3"]:
+    """Paths with further points between their points, because a long step is curved on a map."""
     parts = np.linspace(0, 1, 8, endpoint=False)[:, None]
     here, there = paths[:, :-1, None], paths[:, 1:, None]
     between = (1 - parts) * here + parts * there

@@ -1,6 +1,6 @@
-"""What is measured of a landscape: all inputs of one network in one cell, by one program.
+"""The survey of maxima and regularity: one program for all inputs of one network in one cell.
 
-`maxima` and `regularity` have the parts, for one problem; `work` has the grid of cells.
+`maxima` and `regularity` measure one problem; `work` has the grid of cells.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,11 +38,11 @@ from jaxadv.problems.losses import Loss
 from jaxadv.problems.norms import is_zero, over
 from jaxadv.problems.problem import Problem
 
+# Valleys to the best maximum are measured from so many maxima, in the order of their first starts.
 NUM_BARRIERS = 16
-"""Maxima, in the order in which they are found, from which valleys to the best one are measured."""
-NUM_CIRCLES = 16
-"""Great circles along which gradients are compared."""
-LOSS = "loss"
+NUM_CIRCLES = 16  # great circles along which gradients are compared
+LOSS = "loss"  # a unit
+# The variables of a landscape's dataset, by name.
 VARIABLES: Mapping[str, Variable] = {
     "status": Variable("status", "why the ascent stopped", dtype="int8", flags=Status),
     "num_steps": Variable("steps", "steps that were taken", units="step", dtype="int32"),
@@ -80,11 +80,10 @@ VARIABLES: Mapping[str, Variable] = {
         dims=("example", "mode"),
     ),
 }  # fmt: skip
-"""The variables of a landscape's dataset by name."""
 
 
 class Rules(NamedTuple):
-    """What all problems of an experiment have in common, and what a program is compiled for."""
+    """What all problems of a group have in common, and what a program is compiled for."""
 
     loss: Loss
     pga: PGA
@@ -107,7 +106,7 @@ class RegularitySurvey(CellSurvey):
     def records(self, running: Running) -> dict[str, np.ndarray]:
         """The values of all variables, for each network."""
         values = {name: filled(running.values[name])[: running.num_networks] for name in VARIABLES}
-        # Networks of fewer dimensions have fewer curvatures.
+        # Networks with fewer input dimensions have fewer curvatures.
         missing = sizes_of(self.spec)["mode"] - values["spectrum"].shape[-1]
         widths = [(0, 0)] * (values["spectrum"].ndim - 1) + [(0, missing)]
         return {**values, "spectrum": np.pad(values["spectrum"], widths, constant_values=np.nan)}
@@ -175,7 +174,7 @@ def _one_network(
         ),
         jnp.arange(examples),
     )
-    # Of the ends' maxima, which are points, the dataset has the groups.
+    # The maxima themselves are points; the dataset only has which of them are the same.
     loss_maximum = known_where(ends.certified, ends.loss_maximum)
     records = {**vars(ends), "loss_maximum": loss_maximum, **of_examples}
     return {name: records[variable.field] for name, variable in VARIABLES.items()}
@@ -184,24 +183,24 @@ def _one_network(
 def _one_example(
     problem: Problem, starts: Float[Array, "start dim"], ends: Ends
 ) -> dict[str, Record]:
-    """What there is beside the single ascents."""
+    """The records of one input as a whole, beside those of its ascents."""
     radius = problem.circumradius
-    groups = same_maxima(ends.maximum, ends.certified, radius)
-    best = jnp.argmax(jnp.where(groups >= 0, ends.loss_maximum, -jnp.inf))
-    any_maximum = groups[best] >= 0
+    firsts = same_maxima(ends.maximum, ends.certified, radius)
+    best = jnp.argmax(jnp.where(firsts >= 0, ends.loss_maximum, -jnp.inf))
+    any_maximum = firsts[best] >= 0
     top = ends.maximum[best]
     loss_centre = problem.objective(jnp.zeros_like(top))
     step_cosine, step_gain = one_step(problem, top)
-    rows, exist = representatives(groups, NUM_BARRIERS)
+    rows, exist = representatives(firsts, NUM_BARRIERS)
     on_edge = ends.kind == Kind.BOUNDARY_MAX
-    are_apart = exist & on_edge[rows] & on_edge[best] & (groups[rows] != groups[best])
+    are_apart = exist & on_edge[rows] & on_edge[best] & (firsts[rows] != firsts[best])
     depths = jax.vmap(lambda row: barrier(problem, top, ends.maximum[row]))(rows)
     pairs = min(NUM_CIRCLES, len(starts) // 2)
     circles = starts[: 2 * pairs].reshape(pairs, 2, starts.shape[1])
     change = gradient_change(problem, circles)
     eigenvalues, multiplier = tangent_eigenvalues(problem, top)
     return {
-        "maximum": groups,
+        "maximum": firsts,
         "loss_centre": loss_centre,
         "step_cosine": known_where(any_maximum, step_cosine),
         "step_gain": known_where(any_maximum, step_gain),

@@ -1,9 +1,9 @@
-"""What the pictures of a landscape are drawn from: one input of the first network, in every cell.
+"""The data of pictures of a landscape: one input of the first network, in every cell.
 
-Each function gives a dataset with the dimension ``cell``, whose coordinates are a cell's settings
-(the loss is ``loss_function``, for ``loss`` has the values that are drawn).
-The networks, inputs and starts are those of `run_landscape`. `spheres` has the views of whole
-circles and spheres. (Examples that compile for long run among the slow tests.)
+Each function returns a dataset with the dimension ``cell``, whose coordinates are the settings.
+(The coordinate of the loss function is ``loss_function``, because ``loss`` has the values.)
+Networks, inputs and starts are those of `run_landscape`. `spheres` has the views of whole circles
+and spheres. (Examples that compile for long run among the slow tests.)
 """
 
 import functools
@@ -32,8 +32,8 @@ from jaxadv.landscape.spec import Landscape
 from jaxadv.problems.problem import Problem
 
 Directions = Literal["pca", "gradient"]
-NUM_PATHS = 20
-NUM_ARCS = 8
+NUM_PATHS = 20  # ascents whose paths are drawn
+NUM_ARCS = 8  # great circles from the best maximum to other ones
 POINTS_PER_PATH = 64
 
 
@@ -57,7 +57,7 @@ def _record_paths(scene: Scene, pga: PGA, number: int) -> tuple[Known, Known]:
 
 @jax.jit
 def find_maxima(scene: Scene, pga: PGA) -> tuple[Array, Array, Array]:
-    """From all starts: polished maxima, their losses, and the groups, -1 where there is none."""
+    """From all starts: polished maxima, their losses, and which are the same, as `same_maxima`."""
     lanes = usual_lanes(jax.local_devices()[0], scene.problem.x.size * 8, len(scene.starts))
     ends = climb(lambda start: (scene.problem, start), scene.starts, pga, num_lanes=lanes)
     radius = scene.problem.circumradius
@@ -82,7 +82,7 @@ def view_ascents(spec: Landscape) -> xr.Dataset:
 
 
 def view_arcs(spec: Landscape, num_points: int = 256) -> xr.Dataset:
-    """The loss along great circles from the best maximum to others, in the order of discovery.
+    """The loss along great circles from the best maximum to others, in the order of their starts.
 
     ``loss_arc`` is NaN where there are not so many maxima; ``angle`` is 0 at the best maximum, and
     ends at the other one.
@@ -94,15 +94,15 @@ def view_arcs(spec: Landscape, num_points: int = 256) -> xr.Dataset:
     """
 
     def view(scene: Scene) -> dict[str, Any]:
-        maxima, losses, groups = find_maxima(scene, pga_of(spec))
-        best = jnp.argmax(jnp.where(groups >= 0, losses, -jnp.inf))
-        rows, exist = representatives(jnp.where(groups == groups[best], -1, groups), NUM_ARCS)
+        maxima, losses, firsts = find_maxima(scene, pga_of(spec))
+        best = jnp.argmax(jnp.where(firsts >= 0, losses, -jnp.inf))
+        rows, exist = representatives(jnp.where(firsts == firsts[best], -1, firsts), NUM_ARCS)
         angles, values = _arcs(scene.problem, maxima[best], maxima[rows], num_points)
         centre = scene.problem.objective(jnp.zeros_like(scene.problem.x))
         return {
             "loss_arc": (("pair", "point"), known_where(exist[:, None], values)),
             "angle": (("pair", "point"), known_where(exist[:, None], angles)),
-            "loss_best": ((), known_where(groups[best] >= 0, losses[best])),
+            "loss_best": ((), known_where(firsts[best] >= 0, losses[best])),
             "loss_centre": ((), centre),
         }
 
@@ -113,16 +113,16 @@ def view_arcs(spec: Landscape, num_points: int = 256) -> xr.Dataset:
 def _arcs(
     problem: Problem,
     best: Float[Array, " dim"],
-    others: Float[Array, "pair dim"],
+    maxima: Float[Array, "pair dim"],
     num_points: int,
 ) -> tuple[Float[Array, "pair point"], Float[Array, "pair point"]]:
-    """Angles from the best maximum to each other, and the losses there."""
+    """Angles on the way from the best maximum to each other one, and the losses there."""
 
     def along(other: Float[Array, " dim"]) -> tuple[Array, Array]:
         angles = jnp.linspace(0, 1, num_points) * angle_between(best, other)
         return angles, jax.vmap(problem.objective)(great_circle(best, other, angles))
 
-    return jax.lax.map(along, others)
+    return jax.lax.map(along, maxima)
 
 
 def view_plane(
@@ -151,10 +151,10 @@ def view_plane(
     def view(scene: Scene) -> dict[str, Any]:
         problem = scene.problem
         radius = float(problem.circumradius)
-        maxima, tops, groups = map(np.asarray, find_maxima(scene, pga_of(spec)))
+        maxima, tops, firsts = map(np.asarray, find_maxima(scene, pga_of(spec)))
         losses, points = record_paths(scene, pga_of(spec), NUM_PATHS)
-        if (groups >= 0).any():
-            best = np.where(groups >= 0, tops, -np.inf).argmax()
+        if (firsts >= 0).any():
+            best = np.where(firsts >= 0, tops, -np.inf).argmax()
             top, loss_best = maxima[best] / radius, tops[best]
         else:
             # No maximum was certified: the highest point of all ascents stands for it.
@@ -195,7 +195,7 @@ def _losses(problem: Problem, grid: Float[Array, "row column dim"]) -> Float[Arr
 
 
 def thinned(points: Float[np.ndarray, "start step dim"]) -> Float[np.ndarray, "start point dim"]:
-    """Points of paths that are NaN after their ends: `POINTS_PER_PATH` of each, ever fewer.
+    """`POINTS_PER_PATH` points of each path, ever fewer along it; paths are NaN after their ends.
 
     Example:
         >>> thinned(np.arange(4.0).reshape(1, 4, 1)).shape
@@ -207,7 +207,7 @@ def thinned(points: Float[np.ndarray, "start step dim"]) -> Float[np.ndarray, "s
 
 
 def view_losses(spec: Landscape, starts: int = 100_000) -> xr.Dataset:
-    """The final losses of many ascents, from other starts than the survey's.
+    """The final losses of many ascents, whose starts are not those of the survey.
 
     Example:
         >>> spec = Landscape(scales=(1.0,), dims=3, widths=8, networks=1)
@@ -248,7 +248,7 @@ def _final_losses(mesh: Mesh, number: int, lanes: int) -> Callable[..., tuple[Ar
 
 
 def each_cell(spec: Landscape, view: Callable[[Scene], dict[str, Any]], what: str) -> xr.Dataset:
-    """What a view shows in every cell, side by side; shorter arrays are filled with NaN."""
+    """A view of every cell in one dataset; shorter arrays are filled up with NaN."""
     with jax.enable_x64(True):
         parts = [
             xr.Dataset({name: (dims, filled(value)) for name, (dims, value) in view(scene).items()})
@@ -265,7 +265,7 @@ def each_cell(spec: Landscape, view: Callable[[Scene], dict[str, Any]], what: st
 
 
 def _of_one_size(parts: Iterable[xr.Dataset]) -> list[xr.Dataset]:
-    """The datasets, padded at the ends of their dimensions to the longest."""
+    """The datasets, each dimension padded at its end to the longest."""
     parts = list(parts)
     sizes = {dim: max(part.sizes[dim] for part in parts) for dim in parts[0].sizes}
     return [

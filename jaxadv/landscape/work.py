@@ -1,4 +1,4 @@
-"""The grids of landscapes: surveys of maxima and regularity, and of all critical points."""
+"""Running landscapes: the grids of surveys, of maxima and regularity or of all critical points."""
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
@@ -32,10 +32,10 @@ def run_landscape(
     executor: Executor | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    """Survey the landscapes that a specification asks for: maxima, and how regular it is.
+    """Survey the landscapes of a specification: their maxima, and how regular they are.
 
-    What the store has already is not surveyed again: the same specification goes on where a run
-    stopped, and one with more networks or other cells adds them.
+    A run only does what its store lacks. The same specification goes on where a run stopped, and
+    one with more networks or other cells adds them to the store.
 
     Errors are those of `jaxadv.run_sweep`.
 
@@ -87,7 +87,7 @@ def run_critical(
 
     Args:
         spec: the specification, in 2 or 3 dimensions, of random networks.
-        starts: of ascents, on each problem.
+        starts: how many ascents there are on each problem.
         store: as in `jaxadv.run_sweep`, like the arguments that follow.
         fresh: likewise.
         shard: likewise.
@@ -99,7 +99,7 @@ def run_critical(
         A dataset with dimensions (cell, network).
 
     Raises:
-        ValueError: also if the dimension is not 2 or 3, or networks are to be trained.
+        ValueError: also if the dimension is not 2 or 3, or if networks are to be trained.
 
     Example:
         >>> spec = Landscape(scales=(1.0,), dims=2, widths=8, networks=1)
@@ -141,7 +141,7 @@ class LandscapeWork(SpecifiedWork[Landscape]):
     of_cells: ClassVar[frozenset[str]] = SpecifiedWork.of_cells | {"trainings"}
 
     @property
-    def settings(self) -> Mapping[str, Any]:
+    def more_identity(self) -> Mapping[str, Any]:
         """What is surveyed."""
         return {"survey": self.title}
 
@@ -157,12 +157,12 @@ class LandscapeWork(SpecifiedWork[Landscape]):
 
     @property
     def groups(self) -> tuple[tuple[Cell, ...], ...]:
-        """Each cell by itself."""
+        """Each cell is a group of its own."""
         return tuple((cell,) for cell in self.spec.cells)
 
     @property
     def replicates_per_block(self) -> int:
-        """A network: some seconds of work."""
+        """One network: some seconds of work."""
         return 1
 
     @property
@@ -171,11 +171,11 @@ class LandscapeWork(SpecifiedWork[Landscape]):
         return "network"
 
     def units(self, cells: Sequence[Cell]) -> int:
-        """One network for each cell."""
+        """One network in each cell."""
         return len(cells)
 
     def cost(self, cells: Sequence[Cell]) -> float:
-        """Width times dim, for every radius that the ascents of a cell may travel."""
+        """Width times dim times the radius, which the lengths of ascents grow with."""
         group = cells[0].group
         return group.dim * group.width * sum(cell.scale * cell.ratio for cell in cells)
 
@@ -190,7 +190,7 @@ class CriticalWork(LandscapeWork):
 
     Attributes:
         spec: the specification, in 2 or 3 dimensions, of random networks.
-        starts: of ascents, on each problem.
+        starts: how many ascents there are on each problem.
     """
 
     starts: int = 10_000
@@ -199,13 +199,13 @@ class CriticalWork(LandscapeWork):
     variables: ClassVar[Mapping[str, Variable]] = exhaustive.VARIABLES
 
     @property
-    def settings(self) -> Mapping[str, Any]:
-        """What is surveyed, and how many ascents are held against it."""
-        return {**super().settings, "ascents": self.starts}
+    def more_identity(self) -> Mapping[str, Any]:
+        """What is surveyed, and how many ascents are compared with it."""
+        return {**super().more_identity, "ascents": self.starts}
 
     @property
     def sizes(self) -> Mapping[str, int]:
-        """None: a number for each network."""
+        """None: each variable is one number for a network."""
         return {}
 
     def program(self, cells: tuple[Cell, ...], devices: Sequence[Device]) -> CellSurvey:
@@ -214,6 +214,6 @@ class CriticalWork(LandscapeWork):
         return CriticalSurvey(self.spec, cells[0], mesh, self.starts)
 
     def check(self, *, stored: bool) -> None:
-        """Refuse dimensions of which not all critical points are found, and trained networks."""
+        """Refuse other dimensions than 2 and 3, and trained networks."""
         exhaustive.check(self.spec)
         super().check(stored=stored)

@@ -1,4 +1,4 @@
-"""The adversary of training, and the loss that it leaves: the mean of max_{δ} ℓ(f(x + δ), y)."""
+"""The adversary of training, and the robust loss: the mean of max_{δ} ℓ(f(x + δ), y)."""
 
 import jax
 import jax.numpy as jnp
@@ -73,10 +73,10 @@ def robust_loss(
     *,
     loss: Loss,
 ) -> Float[Array, ""]:
-    """The mean loss on a batch at what the attack makes of it; as it is without an attack.
+    """The mean loss on a batch under an attack; the mean loss on the batch itself if it is None.
 
-    Its gradient in the weights is that at the perturbations that were found, which are held fixed
-    (Danskin's theorem, exact at a maximum).
+    Its gradient in the weights is taken with the perturbations held fixed (Danskin's theorem, exact
+    if they are maxima).
 
     Example:
         >>> import jaxadv as ja

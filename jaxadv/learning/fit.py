@@ -26,7 +26,7 @@ def fit(
     learning_rate: float,
     batch_size: int = 256,
 ) -> tuple[N, Float[Array, " step"]]:
-    """Adam on `robust_loss` of random batches, all weights.
+    """Minimise `robust_loss` on random batches over all weights, by Adam.
 
     Args:
         network: where the weights start; its leaves and the inputs are of one type.
@@ -34,10 +34,10 @@ def fit(
         labels: y.
         key: draws the batches, without replacement within one.
         loss: ℓ.
-        attack: of each input of a batch; None for clean training.
-        num_steps: of Adam.
-        learning_rate: Adam's.
-        batch_size: examples in a batch; all, where there are fewer.
+        attack: the attack on each input of a batch; None for clean training.
+        num_steps: steps of Adam.
+        learning_rate: Adam's learning rate.
+        batch_size: examples in a batch; all examples if there are fewer.
 
     Returns:
         The fitted network, and the loss of each batch before its step. A step that is not finite

@@ -1,7 +1,7 @@
 """One run of training: a network with its optimiser, one step on a batch, and many.
 
-Written for one network, one adversary and one learning rate; `fit` and the training experiment are
-made of it. Source: docs/theory.md, section 7.
+Written for one network, one adversary and one learning rate; `fit` and the training experiment use
+it. Source: docs/theory.md, section 7.
 """
 
 import dataclasses
@@ -22,28 +22,27 @@ from jaxadv.pytrees import pytree
 
 Layers = Literal["hidden", "both"]
 Weights = PyTree[Float[Array, "..."]]
-Batch = tuple[Float[Array, "example dim"], Float[Array, " example"]]
-"""Inputs and labels."""
+Batch = tuple[Float[Array, "example dim"], Float[Array, " example"]]  # inputs and labels
 R = TypeVar("R", bound="Run")
 
 
 class Objective(NamedTuple):
-    """What is minimised: the mean loss on a batch as the adversary leaves it, over some weights.
+    """What is minimised: the mean loss on a batch under an attack, over some weights.
 
     Attributes:
         loss: ℓ.
-        layers: whether the hidden weights are trained, or all.
+        layers: which weights are trained, the hidden ones or both layers.
     """
 
     loss: Loss
     layers: Layers = "both"
 
     def weights(self, network: Network) -> Weights:
-        """What is trained of a network."""
+        """The weights of a network that are trained."""
         return cast(Any, network).hidden if self.layers == "hidden" else network
 
     def network(self, network: Network, weights: Weights) -> Network:
-        """The network with its trained part replaced."""
+        """The network with other trained weights."""
         if self.layers == "both":
             return cast(Network, weights)
         return dataclasses.replace(cast(Any, network), hidden=weights)
@@ -54,12 +53,12 @@ class Run:
     """The state of a run.
 
     Attributes:
-        network: with the weights after so many steps.
-        optimizer: the optimiser's state.
+        network: the network with its present weights.
+        optimizer: the state of the optimiser.
         learning_rate: lr.
-        steps: how many were taken.
-        diverged_step: the step that gave a loss, a gradient or a weight that is not finite and was
-            undone; −1 if there was none. A run that diverged stays where it was.
+        steps: how many steps were taken.
+        diverged_step: the step whose loss, gradient or weights were not finite, which was undone;
+            −1 if there was none. A run that diverged keeps its weights.
     """
 
     network: Network
@@ -90,12 +89,12 @@ def step(
     Args:
         run: the state before.
         batch: inputs and labels.
-        attack: of each input; None for clean training.
-        optimizer: itself, or its name; as in `begin`.
-        objective: likewise.
+        attack: the attack on each input; None for clean training.
+        optimizer: the optimiser, or its name; as in `begin`.
+        objective: as in `begin`.
 
     Returns:
-        The state after, and the robust loss before.
+        The state after the step, and the robust loss before it.
     """
     weights = objective.weights(run.network)
     value, gradient = jax.value_and_grad(
@@ -107,7 +106,7 @@ def step(
         gradient, run.optimizer, cast(Any, weights)
     )
     stepped = optax.apply_updates(cast(Any, weights), updates)
-    # Some optimisers make a finite step of a gradient that is not, for instance by its sign.
+    # Some optimisers make a finite step from a gradient that is not finite, for instance its sign.
     is_finite = jnp.isfinite(value)
     for leaf in jax.tree.leaves((gradient, stepped)):
         is_finite &= jnp.isfinite(leaf).all()
@@ -123,15 +122,15 @@ def advance(
     optimizer: Function,
     objective: Objective,
 ) -> R:
-    """The run after so many more steps, with matrix products in full precision.
+    """The run after ``num_steps`` more steps, with matrix products in full precision.
 
     Args:
         run: the state before.
-        batch_of: from the number of steps that were taken to the next step's batch.
+        batch_of: from the number of steps taken to the batch of the next step.
         attack: as in `step`.
-        num_steps: how many more.
+        num_steps: how many more steps.
         optimizer: as in `begin`.
-        objective: likewise.
+        objective: as in `begin`.
     """
 
     def following(_: Array, run: R) -> R:
@@ -167,11 +166,11 @@ def without_replacement(
 
 
 def _accept(run: R, network: Network, state: Any, is_finite: Bool[Array, ""]) -> R:
-    """The run after a step, which is undone where it is not finite."""
-    runs, steps = run.diverged_step < 0, run.steps + 1
+    """The run after a step; a step that is not finite is undone."""
+    goes_on, steps = run.diverged_step < 0, run.steps + 1
     new = dataclasses.replace(run, network=network, optimizer=state, steps=steps)
-    # A run that diverged counts steps like all others, but takes none.
+    # A run that diverged counts steps like the other runs, but its weights stay.
     old = dataclasses.replace(
-        run, steps=steps, diverged_step=jnp.where(runs & ~is_finite, steps, run.diverged_step)
+        run, steps=steps, diverged_step=jnp.where(goes_on & ~is_finite, steps, run.diverged_step)
     )
-    return jax.tree.map(lambda new, old: jnp.where(runs & is_finite, new, old), new, old)
+    return jax.tree.map(lambda new, old: jnp.where(goes_on & is_finite, new, old), new, old)

@@ -1,4 +1,4 @@
-"""Optimisers by name: all of optax that are known by a learning rate, and users' own."""
+"""Optimisers by name: those of optax that need no more than a learning rate, and users' own."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -8,23 +8,22 @@ from jaxtyping import ScalarLike
 
 from jaxadv.problems.names import Function, resolve
 
+# From a learning rate, which may be traced, to an optimiser.
 Optimizer = Callable[[ScalarLike], optax.GradientTransformation]
-"""Made for a learning rate, which may be traced."""
 
 
 def _known() -> Mapping[str, Optimizer]:
     """The functions of optax whose first parameter is a learning rate."""
-    found = {}
+    optimizers = {}
     for name, function in inspect.getmembers(optax, inspect.isfunction):
         parameters = list(inspect.signature(function).parameters)
         is_public = not name.startswith(("_", "scale_by"))
         if is_public and parameters[:1] == ["learning_rate"]:
-            found[name] = function
-    return found
+            optimizers[name] = function
+    return optimizers
 
 
-OPTIMIZERS = _known()
-"""By name."""
+OPTIMIZERS = _known()  # by name
 
 
 def optimizer_of(name: Function, learning_rate: ScalarLike) -> optax.GradientTransformation:

@@ -1,4 +1,4 @@
-"""How sharp the clean loss is in the weights: what bounds the steps of gradient descent."""
+"""The sharpness of the clean loss in the weights, which bounds the steps of gradient descent."""
 
 from collections.abc import Callable
 
@@ -25,11 +25,11 @@ def sharpness(
 
     J has the derivatives of all outputs in the weights. For the quadratic loss ℓ'' = 1, and λ₁ is
     the largest eigenvalue of the tangent kernel K/n = J Jᵀ/n: full-batch gradient descent is stable
-    where lr·λ₁ < 2. A Lanczos estimate, from below, from one fixed random vector.
+    where lr·λ₁ < 2. The value is a Lanczos estimate from one fixed random vector, and not above λ₁.
 
     Args:
         outputs: from the weights to the outputs at all n examples.
-        weights: where.
+        weights: the weights at which λ₁ is taken.
         labels: y.
         loss: ℓ.
 
@@ -37,20 +37,20 @@ def sharpness(
         >>> from jaxadv import quadratic
         >>> rows = jax.numpy.array([[3.0, 0.0], [0.0, 1.0]])
         >>> zeros = jax.numpy.zeros(2)
-        >>> found = sharpness(lambda w: rows @ w, zeros, zeros, loss=quadratic)
-        >>> round(float(found), 5)
+        >>> largest = sharpness(lambda w: rows @ w, zeros, zeros, loss=quadratic)
+        >>> round(float(largest), 5)
         4.5
     """
     flat, unravel = ravel_pytree(weights)
-    found, push = jax.linearize(lambda vector: outputs(unravel(vector)), flat)
+    predictions, push = jax.linearize(lambda vector: outputs(unravel(vector)), flat)
     pull = jax.linear_transpose(push, flat)
 
     def product(vector: Float[Array, " weight"]) -> Float[Array, " weight"]:
         slopes = jax.vmap(jax.grad(loss))
-        _, curved = jax.jvp(lambda found: slopes(found, labels), (found,), (push(vector),))
+        _, curved = jax.jvp(lambda values: slopes(values, labels), (predictions,), (push(vector),))
         return pull(curved)[0] / len(labels)
 
-    generic = jax.random.normal(jax.random.key(0), flat.shape, flat.dtype)
+    start = jax.random.normal(jax.random.key(0), flat.shape, flat.dtype)
     with jax.default_matmul_precision("highest"):
-        top, _ = extreme_ritz_values(product, generic, min(LANCZOS_ITERS, flat.size))
+        top, _ = extreme_ritz_values(product, start, min(LANCZOS_ITERS, flat.size))
     return top.value

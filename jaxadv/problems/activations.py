@@ -1,4 +1,4 @@
-"""Activation functions by name; a user's own may stand wherever one of these does."""
+"""Activation functions by name; a user's function can be used wherever one of these can."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,8 +9,8 @@ from jaxtyping import Array, Float
 
 from jaxadv.problems.smoothness import kinks
 
+# An elementwise function of the pre-activations, differentiable by JAX.
 Activation = Callable[[Float[Array, "*width"]], Float[Array, "*width"]]
-"""An elementwise function of the pre-activations, differentiable by JAX."""
 
 
 def identity(z: Float[Array, "*width"]) -> Float[Array, "*width"]:
@@ -39,6 +39,7 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 """The built-in activations. All but relu are analytic."""
 
+# Where activations of JAX are not analytic.
 KINKS: Mapping[Activation, tuple[float, ...]] = {
     **dict.fromkeys((jnp.abs, jax.nn.relu, jax.nn.leaky_relu), (0.0,)),
     **dict.fromkeys((jax.nn.elu, jax.nn.celu, jax.nn.selu), (0.0,)),
@@ -46,7 +47,6 @@ KINKS: Mapping[Activation, tuple[float, ...]] = {
     jax.nn.relu6: (0.0, 6.0),
     jax.nn.hard_tanh: (-1.0, 1.0),
 }
-"""Where JAX's activations are not analytic."""
 
 
 def is_smooth(activation: Activation) -> bool:

@@ -1,17 +1,14 @@
-"""Inputs and labels from users' files: the reader of npz, and what every file must hold."""
+"""Inputs and labels from users' files: the reader of npz files, and checks for all files."""
 
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
-Arrays = tuple[np.ndarray, np.ndarray]
-"""Inputs (n, d) and labels (n,), one row after the other in memory."""
-KEYS = (("x", "y"), ("x_train", "y_train"))
-"""Of an npz file; the first pair that it has counts."""
+Arrays = tuple[np.ndarray, np.ndarray]  # inputs (n, d) and labels (n,), row by row in memory
+KEYS = (("x", "y"), ("x_train", "y_train"))  # of an npz file; the first pair that it has is read
 NEEDED = "x (n, d), or images (n, ...), and y (n,)"
-LARGEST = 1e30
-"""Of users' values: what can be squared in float64 and held in float32."""
+LARGEST = 1e30  # of users' values: float32 has room for it, and float64 for its square
 
 
 def read_npz(path: Path) -> Arrays:
@@ -19,7 +16,7 @@ def read_npz(path: Path) -> Arrays:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it cannot be read, or holds something else; names it, and says why in a line.
+        ValueError: if it cannot be read, or holds something else; names the file and the reason.
 
     Example:
         >>> import tempfile
@@ -49,7 +46,7 @@ def read_npz(path: Path) -> Arrays:
 
 
 def check_arrays(source: Path, x: np.ndarray, y: np.ndarray) -> Arrays:
-    """Inputs as rows (n, d) and labels (n,), in an order of memory that does not tell the file's.
+    """Inputs as rows (n, d) and labels (n,), in one order of memory, whatever that of the file.
 
     Args:
         source: the file or folder that they are from.
@@ -57,7 +54,7 @@ def check_arrays(source: Path, x: np.ndarray, y: np.ndarray) -> Arrays:
         y: of shape (n,) or (n, 1).
 
     Raises:
-        ValueError: if they have other shapes, or hold what is no number that can be used.
+        ValueError: if they have other shapes, or values that are no numbers or too large.
 
     Example:
         >>> x, y = check_arrays(Path("own.npz"), np.ones((2, 3, 4)), np.ones((2, 1)))
@@ -69,10 +66,10 @@ def check_arrays(source: Path, x: np.ndarray, y: np.ndarray) -> Arrays:
     for name, array in (("x", x), ("y", y)):
         if array.dtype.kind not in "biuf":
             raise ValueError(f"{name} in {str(source)!r} must hold numbers, not {array.dtype}")
-        # NaN is in no range.
+        # A NaN fails this comparison as well.
         if not (float(array.min()) >= -LARGEST and float(array.max()) <= LARGEST):
             raise ValueError(f"{name} in {str(source)!r} has NaN, or values beyond {LARGEST:g}")
-    # Sums are rounded by the order in memory: it must not depend on how the file was saved.
+    # The rounding of sums depends on the order in memory, which must not depend on the file.
     rows, labels = x.reshape(len(x), -1), y.reshape(-1)
     return (
         np.ascontiguousarray(rows, rows.dtype.newbyteorder("=")),

@@ -1,4 +1,4 @@
-"""Checks of numbers that users give. Of a traced value only the shape and the type are known."""
+"""Checks of numbers and objects that users give; a traced value has only a shape and a type."""
 
 import inspect
 import math
@@ -10,12 +10,12 @@ from jax.core import Tracer
 
 
 def check_number(name: str, value: Any, *, positive: bool) -> None:
-    """Refuse what is not one real number, is not finite, is negative, or is 0 where it must not be.
+    """Refuse a value that is not one real number, not finite, or negative; also 0 if ``positive``.
 
     Args:
-        name: what the message calls the value.
-        value: a Python number or an array of shape (); tracers are checked for their shape alone.
-        positive: whether 0 is refused, too.
+        name: the name of the value in messages.
+        value: a Python number or an array of shape (); only the shape of a tracer is checked.
+        positive: whether 0 is refused.
 
     Raises:
         TypeError: for what is no number.
@@ -44,12 +44,12 @@ def offers(value: Any, protocol: type) -> bool:
 def missing_methods(value: Any, protocol: type) -> list[str]:
     """The methods of a protocol that an object lacks.
 
-    `isinstance` would ask the class alone, from Python 3.12 on, and a `Foreign` object finds its
-    methods in the object that it stands for.
+    From Python 3.12 on `isinstance` looks only at the class, but a `Foreign` object has the methods
+    of the object that it stands for.
 
     Args:
-        value: the object; a class is none, though it has the methods.
-        protocol: a class, whose public methods and whose bases' are looked for.
+        value: the object. A class lacks all of them, because its methods need an instance.
+        protocol: a class; its public methods, and those of its bases, are looked for.
     """
     names = {
         name
@@ -61,7 +61,7 @@ def missing_methods(value: Any, protocol: type) -> list[str]:
 
 
 def check_scalar(name: str, value: Any) -> None:
-    """Refuse what is not one real number: shape (), and a type of integers or floats.
+    """Refuse a value that is not one real number, of shape () and a type of integers or floats.
 
     Raises:
         TypeError: for what is no number.
@@ -70,7 +70,7 @@ def check_scalar(name: str, value: Any) -> None:
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
     if shape is None or dtype is None:
         try:
-            # A list of tracers is no array; it is refused all the same.
+            # A list of tracers cannot become an array, and is refused below.
             array = np.asarray(value)
         except Exception:  # noqa: BLE001  objects may raise anything here
             array = np.empty((), object)

@@ -1,4 +1,4 @@
-"""What a program is compiled for beside its arrays: values that are compared by their contents."""
+"""Constants of compiled programs: values that are compared by their contents."""
 
 import importlib
 import pickle
@@ -13,7 +13,7 @@ class Code:
     """The code of a function, without the values that it closes over."""
 
     def __init__(self, function: types.FunctionType) -> None:
-        # Not the function itself: it would keep its arrays alive as long as a compiled program.
+        # The function itself would keep its arrays alive as long as a compiled program.
         self.code, self.globals = function.__code__, function.__globals__
         self.module, self.name = function.__module__, function.__qualname__
 
@@ -26,16 +26,16 @@ class Code:
 
     def __reduce__(self) -> tuple[Any, ...]:
         try:
-            known = _import_code(self.module, self.name)
+            imported = _import_code(self.module, self.name)
         except (ImportError, AttributeError):
-            known = None
-        if known != self:
+            imported = None
+        if imported != self:
             raise pickle.PicklingError(f"{self.name} cannot be imported by its name")
         return _import_code, (self.module, self.name)
 
 
 class Namespace:
-    """The global names of a module; two are equal if they are the same."""
+    """The global names of a module; two are equal if they are the same dictionary."""
 
     def __init__(self, names: dict[str, Any]) -> None:
         self.names = names
@@ -51,7 +51,7 @@ class Namespace:
 
 
 class Constant:
-    """A value without arrays of JAX, which is left whole; two are equal if their contents were."""
+    """A value without JAX arrays; two are equal if their contents were equal at first."""
 
     def __init__(self, value: Any, parts: Any) -> None:
         leaves, structure = jax.tree.flatten(parts)
@@ -74,9 +74,9 @@ def is_hashable(value: Any) -> bool:
 
 
 def _content(leaf: Any) -> Any:
-    """What a constant is compared by: the numbers of an array; its identity if it has no hash.
+    """What a leaf is compared by: an array's numbers, its value, or without a hash its identity.
 
-    With its type, for 1, 1.0 and True are equal to Python and not to JAX.
+    The type belongs to it, because 1, 1.0 and True are equal in Python but not in JAX.
     """
     if isinstance(leaf, np.ndarray) and not leaf.dtype.hasobject:
         return leaf.shape, leaf.dtype.str, leaf.tobytes()

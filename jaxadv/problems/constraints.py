@@ -24,7 +24,7 @@ class Constraint(Protocol):
     """A closed set of perturbations δ, which have the shape of the input.
 
     **A set of your own** is any object with these five methods: project, tangent, circumradius,
-    frank_wolfe_gap and active. Where its class is registered as a pytree, `jax.vmap` can batch its
+    frank_wolfe_gap and active. If its class is registered as a pytree, `jax.vmap` can batch its
     numbers. It needs no radius, and it need not be symmetric about 0. Certificates use
     `CertifiableConstraint.face` as well.
 
@@ -105,7 +105,7 @@ class CertifiableConstraint(Constraint, Protocol):
 
 @pytree
 class _Round:
-    """What a ball and a sphere about 0 have in common."""
+    """The common part of a ball and a sphere about 0."""
 
     radius: ScalarLike
 
@@ -114,7 +114,7 @@ class _Round:
 
     @classmethod
     def of_circumradius(cls, circumradius: ScalarLike, dim: int) -> Any:
-        """The set that reaches as far as ``circumradius``, in ``dim`` dimensions."""
+        """The set with this circumradius, in ``dim`` dimensions."""
         del dim
         return cls(circumradius)
 
@@ -257,12 +257,12 @@ class LInfBall:
         return jnp.abs(delta) >= self.radius * (1 - slack)
 
 
+# The built-in sets by name.
 CONSTRAINTS: Mapping[str, Any] = {"l2-ball": L2Ball, "l2-sphere": L2Sphere, "linf-ball": LInfBall}
-"""The built-in sets by name."""
 
 
 def constraint_of(kind: Function, circumradius: ScalarLike, dim: int) -> Constraint:
-    """A set of some kind that reaches as far as ``circumradius``.
+    """A set of some kind with a given circumradius.
 
     Args:
         kind: a name of `CONSTRAINTS`, one of its classes, a function (circumradius, dim), or a

@@ -12,11 +12,10 @@ from jaxadv.problems.arrays import Arrays, read_npz
 from jaxadv.problems.images import IMAGES, load_images
 from jaxadv.problems.names import suggest
 
+# Data that is drawn: inputs uniform on a sphere, normal, or normal with the labels of a teacher.
 SIMULATED = ("sphere", "gaussian", "teacher")
-"""Inputs that are drawn: uniform on a sphere, or normal; for a teacher normal, with its labels."""
 MOST_CLASSES = 1000
-SIGNS = (-1.0, 1.0)
-"""Labels of two classes for networks with one output."""
+SIGNS = (-1.0, 1.0)  # the labels of two classes for networks with one output
 
 
 @dataclass(frozen=True)
@@ -24,11 +23,11 @@ class Examples:
     """Real inputs, free of their scale.
 
     Attributes:
-        directions: the inputs less their mean, each brought to norm √dim; float32.
+        directions: the inputs minus their mean, each scaled to norm √dim; float32.
         labels: the labels as given, ±1 for digits and images; float32.
-        classes: the number of each one's class, from 0; None where labels are no such numbers.
-        are_named: whether labels only name classes: a file has ``y`` of an integer type, from 0.
-            Floats are numbers, also whole ones.
+        classes: the class of each input, a number from 0; None if the labels are no such numbers.
+        are_named: whether labels only name classes, as ``y`` of an integer type does from 0 on.
+            Floats are numbers to regress on, even if they are whole.
     """
 
     directions: Float[np.ndarray, "example dim"]
@@ -48,15 +47,15 @@ class Examples:
 
     @property
     def digest(self) -> str:
-        """A hash of directions and labels, so that a store knows its data wherever the file lies.
+        """A hash of directions and labels, by which a store knows its data wherever the file is.
 
-        It covers the float32 values that a run sees, example by example, in whatever order of
-        memory or of bytes they are held. Files that differ by less than that rounding, or in their
-        mean or scale alone, are the same data. The dimension is told beside it; of the classes of
-        images it covers the labels ±1.
+        It is the hash of the float32 values that a run sees, whatever the order of memory or of
+        bytes. Files that differ only within that rounding, or only in their mean or scale, are the
+        same data. The hash does not have the dimension; of the classes of images it has only the
+        labels ±1.
         """
-        held = (np.ascontiguousarray(values, "<f4") for values in (self.directions, self.labels))
-        return hashlib.sha256(b"".join(values.tobytes() for values in held)).hexdigest()[:16]
+        parts = (np.ascontiguousarray(values, "<f4") for values in (self.directions, self.labels))
+        return hashlib.sha256(b"".join(values.tobytes() for values in parts)).hexdigest()[:16]
 
 
 def load_examples(data: str, folder: str = "") -> Examples | None:
@@ -99,7 +98,7 @@ def load_examples(data: str, folder: str = "") -> Examples | None:
         raise ValueError(f"data: {data!r} has one row, which is its own mean; need two or more")
     centred = x - x.mean(axis=0)
     norms = np.linalg.norm(centred, axis=1, keepdims=True)
-    # The mean is rounded: a row that equals it may be left with a little noise.
+    # The mean is rounded, so that a row that equals it may differ from it by a little noise.
     if (norms <= 64 * np.finfo(float).eps * np.abs(x).max() * x.shape[1] ** 0.5).any():
         row = int(np.argmin(norms))
         raise ValueError(f"data: row {row} of {data!r} is the mean of all rows, without direction")
@@ -108,12 +107,12 @@ def load_examples(data: str, folder: str = "") -> Examples | None:
 
 
 def signs(positive: np.ndarray) -> np.ndarray:
-    """1 where it holds, −1 elsewhere."""
+    """1 where ``positive`` holds, −1 elsewhere."""
     return np.where(positive, 1.0, -1.0)
 
 
 def _classes(labels: np.ndarray) -> np.ndarray | None:
-    """Labels as numbers of classes, if they are such."""
+    """Labels as numbers of classes; None if they are no such numbers."""
     are_whole = (labels == labels.round()) & (labels >= 0) & (labels < MOST_CLASSES)
     return labels.astype(int) if are_whole.all() else None
 

@@ -1,4 +1,4 @@
-"""Faces of a constraint set: where a point may move while the active constraints stay active."""
+"""Faces of a constraint set: the surfaces on which its active constraints stay active."""
 
 from typing import Protocol, runtime_checkable
 
@@ -45,8 +45,8 @@ class RoundFace:
     Attributes:
         delta: δ.
         active: whether δ counts as a point of the sphere.
-        radius: the sphere's.
-        is_surface: whether the set is the sphere alone, so that no point can leave it.
+        radius: the radius of the sphere.
+        is_surface: whether the set is only the sphere, so that no point can leave it.
     """
 
     delta: Float[Array, "*shape"]

@@ -1,10 +1,10 @@
-"""Objects of the user's as pytrees: their arrays become data, all other parts become structure.
+"""Users' objects as pytrees: their arrays become data, all other parts become structure.
 
-A jitted function takes pytrees of arrays. What people have as a network is often something else: a
-plain function, perhaps one that closes over weights, a bound method, a `functools.partial`, a
-module whose leaves include activation functions, an object of a class that JAX knows nothing of.
-`as_pytree` turns each into a pytree. Two objects of the same structure then share one compiled
-program.
+A jitted function takes pytrees of arrays. Users' networks are often something else: a plain
+function, perhaps one that closes over weights, a bound method, a `functools.partial`, a module
+whose leaves include activation functions, or an object of a class that JAX does not know.
+`as_pytree` turns each of them into a pytree. Two objects of the same structure then share a
+compiled program.
 """
 
 import operator
@@ -23,13 +23,13 @@ from jaxadv.pytrees import pytree, static
 
 @pytree
 class Foreign:
-    """A user's object, taken apart: `assemble` gives it back, and attributes are those of it.
+    """A user's object, taken apart; `assemble` puts it together, and it has the same attributes.
 
     Attributes:
         arrays: the leaves that are arrays, in their order.
         structure: how to put the object together again.
-        constants: the leaves that are no arrays, as (place, type, leaf); they are part of the
-            structure. Without the types 1, 1.0 and True would be one.
+        constants: the leaves that are no arrays, as (index, type, leaf), which are part of the
+            structure. The types tell 1, 1.0 and True apart.
     """
 
     arrays: tuple[Any, ...]
@@ -39,31 +39,31 @@ class Foreign:
     def assemble(self) -> Any:
         """The user's object, with the arrays that are leaves here."""
         arrays = iter(self.arrays)
-        constants = {place: leaf for place, _, leaf in self.constants}
+        constants = {index: leaf for index, _, leaf in self.constants}
         number = len(self.arrays) + len(constants)
         leaves = [constants[i] if i in constants else next(arrays) for i in range(number)]
         return jax.tree.unflatten(self.structure, leaves).assembled()
 
     def __call__(self, *args: Any) -> Any:
-        """What the object gives when it is called.
+        """Call the object.
 
         Raises:
             ValueError: if the call changes the object: the change would be lost.
         """
-        known = self.assemble()
-        before = _arrays_of(known)
-        result = known(*args)
-        after = _arrays_of(known)
+        assembled = self.assemble()
+        before = _arrays_of(assembled)
+        result = assembled(*args)
+        after = _arrays_of(assembled)
         if len(before) != len(after) or any(map(operator.is_not, before, after)):
             raise ValueError(
-                f"{_name(known)} changes its own arrays when it is called (dropout? batch "
+                f"{_name(assembled)} changes its own arrays when it is called (dropout? batch "
                 "statistics?); put it in evaluation mode first, for example with .eval()"
             )
         return result
 
     @property
     def __name__(self) -> str:
-        """What the object is called in messages."""
+        """The name of the object in messages."""
         return _name(self.assemble())
 
     def __getattr__(self, name: str) -> Any:
@@ -80,7 +80,7 @@ def as_pytree(field: str, value: Any) -> Any:
     """The object itself if it is a frozen pytree of arrays, else a `Foreign` one that acts like it.
 
     Args:
-        field: what the object is, for the error messages.
+        field: the name of the object's field in messages.
         value: the object.
 
     Raises:
@@ -101,11 +101,11 @@ def as_pytree(field: str, value: Any) -> Any:
     constants = []
     for index, (path, leaf) in enumerate(paths):
         if not is_array(leaf):
-            place = re.sub(r"\.attributes\['(\w+)'\]", r".\1", keystr(path[1:]))
-            _check_hashable(field + place, leaf, leaf)
+            attribute = re.sub(r"\.attributes\['(\w+)'\]", r".\1", keystr(path[1:]))
+            _check_hashable(field + attribute, leaf, leaf)
             constants.append((index, type(leaf), leaf))
     _check_hashable(field, value, structure)
-    # NumPy's arrays are data as well, and so would be compared as constants.
+    # NumPy arrays are data as well; as they are, JAX would take them for constants.
     arrays = [leaf for _, leaf in paths if is_array(leaf)]
     as_jax = [jnp.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in arrays]
     return Foreign(tuple(as_jax), structure, tuple(constants))
@@ -116,18 +116,18 @@ def _arrays_of(value: Any) -> list[Any]:
 
 
 def _is_frozen(value: Any) -> bool:
-    """Whether a call cannot change an object: other pytrees are watched when they are called."""
+    """Whether a call cannot change an object; other objects are watched when they are called."""
     parameters = getattr(type(value), "__dataclass_params__", None)
     return isinstance(value, jax.tree_util.Partial) or getattr(parameters, "frozen", False)
 
 
-def _check_hashable(place: str, part: Any, key: Any) -> None:
+def _check_hashable(path: str, part: Any, key: Any) -> None:
     try:
         hash(key)
     except TypeError as error:
         reason = str(error).partition("\n")[0]
         raise TypeError(
-            f"{place}: {_name(part)} cannot be part of a compiled program ({reason}); a part that "
+            f"{path}: {_name(part)} cannot be part of a compiled program ({reason}); a part that "
             "is no array must be hashable, such as a tuple instead of a list in a static field"
         ) from error
 

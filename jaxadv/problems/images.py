@@ -1,4 +1,4 @@
-"""MNIST and CIFAR-10 from files that the user has: IDX, npz, and CIFAR's binary version."""
+"""MNIST and CIFAR-10 from files of the user: IDX, npz, and the binary version of CIFAR."""
 
 import gzip
 import math
@@ -9,21 +9,20 @@ import numpy as np
 
 from jaxadv.problems.arrays import Arrays, check_arrays, read_npz, reason_of
 
+# By name, the classes whose label is +1 where labels are signs: odd digits, and vehicles.
 IMAGES: Mapping[str, tuple[int, ...]] = {"mnist": (1, 3, 5, 7, 9), "cifar10": (0, 1, 8, 9)}
-"""By name, with the classes whose label is +1 where there are two: odd digits; vehicles."""
 SIZES = {"mnist": 784, "cifar10": 3072}
+# The files of images and of labels, with the dimensions of their arrays.
 IDX_DIMENSIONS = {"train-images-idx3-ubyte": 3, "train-labels-idx1-ubyte": 1}
-"""By the names of the files of images and of labels."""
 CIFAR_PARTS = "data_batch_*.bin"
 NUM_CLASSES = 10
-UNSIGNED_BYTES = 8
-"""The type of data in an IDX header."""
+UNSIGNED_BYTES = 8  # the type of the values in an IDX header
 
 
 def load_images(name: str, folder: str) -> Arrays:
     """The training images of MNIST or CIFAR-10: pixels (n, d) as float32, and classes (n,).
 
-    Looks for ``mnist.npz``, or ``train-images-idx3-ubyte`` and ``train-labels-idx1-ubyte`` (also
+    It looks for ``mnist.npz``, or ``train-images-idx3-ubyte`` and ``train-labels-idx1-ubyte`` (also
     ``.gz``); for ``cifar10.npz``, or ``data_batch_*.bin`` (the binary version). An npz file is one
     that `read_npz` takes.
 

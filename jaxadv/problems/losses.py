@@ -1,4 +1,4 @@
-"""Losses ℓ(o, y) of an output o and a label y; a user's own may stand for these."""
+"""Losses ℓ(o, y) of an output o and a label y; a user's loss can be used like these."""
 
 from typing import Any, Protocol, runtime_checkable
 
@@ -13,9 +13,9 @@ from jaxtyping import Array, Float, ScalarLike
 class Loss(Protocol):
     """``loss(output, label) -> scalar``, twice differentiable by JAX in ``output``.
 
-    **A loss of your own** is any function or hashable object that can be called so: the output of
-    the network, a number or logits, and the label as it was given to `Problem`. Ascent maximises
-    it. A loss with kinks, such as a hinge, is never certified, as a network with kinks is not.
+    **A loss of your own** is any function or hashable object that can be called in this way. It
+    takes the output of the network, a number or logits, and the label as it was given to `Problem`.
+    Ascent maximises it. Maxima of a loss with kinks, such as a hinge, are never certified.
 
     Example:
         >>> import jaxadv as ja
@@ -54,7 +54,7 @@ def logistic(output: Float[Array, ""], label: ScalarLike) -> Float[Array, ""]:
 def cross_entropy(output: Float[Array, " classes"], label: ScalarLike) -> Float[Array, ""]:
     """ℓ(o, y) = log Σ_j exp(o_j) − o_y, for a network with an output for each class, y its number.
 
-    NaN for a label that is not the number of a class.
+    The value is NaN for a label that is not the number of a class.
 
     Example:
         >>> float(cross_entropy(jnp.zeros(2), 1.0)) == float(jnp.log(2.0))
@@ -64,10 +64,10 @@ def cross_entropy(output: Float[Array, " classes"], label: ScalarLike) -> Float[
 
 
 def margin(output: Float[Array, "*classes"], label: ScalarLike) -> Float[Array, ""]:
-    """By how much another answer is ahead of the right one: −y·o, or max_{j≠y} o_j − o_y.
+    """How far another answer is ahead of the right one: −y·o, or max_{j≠y} o_j − o_y.
 
-    Positive where the answer is wrong; an adversary that maximises it goes straight for that. NaN
-    for a label that is not the number of a class.
+    It is positive where the answer is wrong, so that an adversary that maximises it seeks wrong
+    answers. The value is NaN for a label that is not the number of a class.
 
     Example:
         >>> float(margin(jnp.float32(3), -1.0)), float(margin(jnp.array([3.0, 1.0]), 0.0))
@@ -75,35 +75,33 @@ def margin(output: Float[Array, "*classes"], label: ScalarLike) -> Float[Array, 
     """
     if jnp.ndim(output) == 0:
         return -(output * label)
-    others = jnp.where(jnp.arange(output.size) == label, -jnp.inf, output)
-    return jnp.max(others) - _of_class(output, label)
+    other_outputs = jnp.where(jnp.arange(output.size) == label, -jnp.inf, output)
+    return jnp.max(other_outputs) - _of_class(output, label)
 
 
 def _of_class(output: Float[Array, " classes"], label: ScalarLike) -> Float[Array, ""]:
-    """The entry of a class; NaN where the label is no class, which a cast would hide."""
+    """The output of a class; NaN where the label is no class, which a cast would hide."""
     is_class = (jnp.arange(output.size) == label).any()
     index = jnp.where(is_class, label, output.size).astype(jnp.int32)
     return jnp.take(output, index, mode="fill", fill_value=jnp.nan)
 
 
+# Losses by name: of networks with one output, of networks with an output for each class, and all.
 LOSSES: dict[str, Loss] = {"quadratic": quadratic, "logistic": logistic}
-"""Of networks with one output, by name."""
 LOSSES_OF_CLASSES: dict[str, Loss] = {"cross-entropy": cross_entropy}
-"""Of networks with an output for each class, by name."""
 EVERY_LOSS = LOSSES | LOSSES_OF_CLASSES
-"""Both."""
 
+# Losses that are not defined for every label.
 LABELLED: tuple[Any, ...] = (logistic, cross_entropy, margin)
-"""Losses that are not defined for every label."""
 
 
 def check_label(loss: Loss, label: Any, classes: int | None) -> None:
-    """Refuse a label that a built-in loss is not defined for; traced labels are beyond it.
+    """Refuse a label for which a built-in loss is not defined; traced labels are not checked.
 
     Args:
         loss: the loss.
         label: y.
-        classes: how many logits the network gives; None for one output, a number.
+        classes: how many logits the network has; None for a single number as output.
 
     Raises:
         ValueError: says what the label must be.

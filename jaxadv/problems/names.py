@@ -1,7 +1,7 @@
-"""Functions by name, so that a sweep written in a file or a shell can use a user's own.
+"""Functions by name, so that files and shells can name functions of the user.
 
 A name is a key of a table (``"tanh"``) or a reference ``"module:function"`` to something that can
-be imported, ``"__main__:f"`` in a notebook. In Python the function itself may stand for its name.
+be imported, ``"__main__:f"`` in a notebook. In Python the function itself can be given as well.
 """
 
 import difflib
@@ -10,15 +10,14 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-Function = str | Callable[..., Any]
-"""A function, or a name of one."""
+Function = str | Callable[..., Any]  # a function, or its name
 
 
 def resolve(field: str, name: Function, table: Mapping[str, Any]) -> Any:
     """The function that ``name`` means.
 
     Args:
-        field: what is being named, for the error message.
+        field: the name of the field in messages.
         name: a key of ``table``, ``"module:function"``, or a function, returned as it is.
         table: the built-in functions.
 
@@ -56,7 +55,7 @@ def resolve(field: str, name: Function, table: Mapping[str, Any]) -> Any:
 def table_of(reference: str) -> Mapping[str, Any]:
     """The table of built-in functions that a reference ``"module:TABLE"`` means, imported now.
 
-    Who holds the reference alone needs no JAX yet.
+    A module that only holds the reference does not import JAX.
 
     Example:
         >>> sorted(table_of("jaxadv.problems.losses:LOSSES"))
@@ -67,9 +66,9 @@ def table_of(reference: str) -> Mapping[str, Any]:
 
 
 def named(field: str, function: Function, table: Mapping[str, Any]) -> Function:
-    """The name under which `resolve` finds a function again; where there is none, the function.
+    """The name by which `resolve` finds a function again; the function itself if it has none.
 
-    Without a name are lambdas, functions within functions, partials, and objects that are called.
+    Lambdas, functions within functions, partials and callable objects have no name.
 
     Raises:
         ValueError: for a name that `resolve` does not know.
@@ -82,8 +81,8 @@ def named(field: str, function: Function, table: Mapping[str, Any]) -> Function:
     if isinstance(function, str):
         resolve(field, function, table)
         return function
-    for name, known in table.items():
-        if function is known:
+    for name, built_in in table.items():
+        if function is built_in:
             return name
     module = getattr(function, "__module__", None)
     name = f"{module}:{getattr(function, '__qualname__', '')}"
@@ -95,11 +94,11 @@ def named(field: str, function: Function, table: Mapping[str, Any]) -> Function:
 
 
 def labels(functions: Sequence[Function], known: Iterable[str]) -> tuple[str, ...]:
-    """What functions are called in a dataset: each differently, those with a name by their name.
+    """The labels of functions in a dataset, all different; a name is its own label.
 
     Args:
-        functions: as `named` gives them.
-        known: names of other functions, which no label may be taken for.
+        functions: as `named` returns them.
+        known: names of other functions, which must not be labels of these.
 
     Example:
         >>> labels(("tanh", lambda z: z, lambda z: 2 * z), ("tanh", "sin"))
@@ -120,7 +119,7 @@ def labels(functions: Sequence[Function], known: Iterable[str]) -> tuple[str, ..
 
 
 def label_of(function: Function) -> str:
-    """What a function is called in messages.
+    """The name of a function in messages.
 
     Example:
         >>> label_of("mine:swish"), label_of(lambda z: z)
@@ -147,7 +146,7 @@ def suggest(name: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says in its first line; its type, where it says nothing.
+    """The first line of an error's message; its type if the message is empty.
 
     Example:
         >>> first_line(ValueError("one mistake")), first_line(KeyError())

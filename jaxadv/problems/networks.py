@@ -1,4 +1,4 @@
-"""Networks z -> f(z): the two-layer network, and what a user's own must offer.
+"""Networks z -> f(z): the two-layer network, and what users' networks must offer.
 
 Source: docs/theory.md, section 2.1.
 """
@@ -26,9 +26,9 @@ class Network(Protocol):
 
     - Its arrays are data: arguments of a partial, attributes of an object, what a function closes
       over, and the global names that it uses. Two networks of the same structure share a compiled
-      program, and a program is compiled anew where something else has changed. Only what a function
-      finds in other modules, in installed code, or in the attributes of a class is taken as it was
-      at first.
+      program, and a program is compiled anew where something else has changed. Values that a
+      function finds in other modules, in installed code, or in the attributes of a class are taken
+      as they were at first.
     - Attributes that are no arrays must be hashable, or be lists and dictionaries of such.
     - Dropout and batch statistics must be in evaluation mode (``network.eval()``,
       ``eqx.nn.inference_mode(network)``).
@@ -66,7 +66,7 @@ def as_network(network: Any) -> Network:
         >>> as_network(jnp.sum)
         Foreign(sum)
     """
-    # A method is what its object is.
+    # A method is of the kind of its object.
     kind = type(getattr(network, "__self__", network))
     if any(base.__module__.partition(".")[0] == "torch" for base in kind.__mro__):
         raise TypeError(
@@ -95,7 +95,7 @@ class Normalized:
     Attributes:
         network: f.
         mean: one number, or an array that broadcasts to the shape of an input.
-        std: likewise, positive.
+        std: one positive number, or an array that broadcasts to the shape of an input.
 
     Example:
         >>> net = Normalized(jnp.sum, mean=0.5, std=0.25)
@@ -135,7 +135,7 @@ class TwoLayer:
 
     Attributes:
         hidden: W, the rows w_r.
-        output: a; with a column for each class where f has an output for each.
+        output: a; it has a column for each class if f has an output for each class.
         activation: σ, elementwise: a name of `ACTIVATIONS`, or a function; by default tanh.
 
     Example:
@@ -229,5 +229,5 @@ def init_two_layer(
     return TwoLayer(hidden, output, activation)
 
 
+# Random networks by name: functions of a key, dim, width and activation.
 NETWORKS = {"two-layer": init_two_layer}
-"""Random networks by name: functions of a key, dim, width and activation."""

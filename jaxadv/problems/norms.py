@@ -1,6 +1,6 @@
 """Norms and quotients that are safe at 0, and the unit in which rounding is counted.
 
-They take arrays of any shape, which count as vectors of all their entries.
+They take arrays of any shape and treat them as vectors of all their entries.
 """
 
 import jax
@@ -16,8 +16,8 @@ def l2_norm(vector: Float[Array, "*shape"], unit: ScalarLike | None = None) -> F
 
     Args:
         vector: v.
-        unit: a magnitude to divide by instead, which spares the search for the largest entry; the
-            norm is then right to within 1e19 of it either way (in float32), inf above, 0 below.
+        unit: a magnitude to divide by instead, which saves the search for the largest entry. The
+            norm is then right from 1e-19 to 1e19 units (in float32), inf above and 0 below.
 
     Example:
         >>> float(l2_norm(jnp.array([3e30, 4e30])) / 1e30)
@@ -40,7 +40,7 @@ def inner(one: Float[Array, "*shape"], other: Float[Array, "*shape"]) -> Float[A
 
 
 def over(numerator: Float[Array, "..."] | ScalarLike, denominator: ScalarLike) -> Array:
-    """numerator/denominator, and 0 where the denominator is 0; no NaN in the gradient either.
+    """numerator/denominator, and 0 where the denominator is 0; its gradient has no NaN there.
 
     A subnormal denominator counts as 0: the quotient could overflow, and many processors replace
     subnormal numbers by 0. A numerator or a denominator that is NaN gives NaN.
@@ -70,7 +70,7 @@ def is_zero(number: Array) -> Bool[Array, "..."]:
 def entry_scale(vector: Float[Array, "*shape"]) -> Float[Array, ""]:
     """max_i |v_i|, or 1 where that is 0, subnormal or not finite: v over it can be squared safely.
 
-    A constant to differentiation, for use where the result does not depend on it.
+    Differentiation takes it for a constant: use it where the result does not depend on it.
 
     Example:
         >>> float(entry_scale(jnp.array([3.0, -4.0])))

@@ -1,8 +1,8 @@
-"""Objects of the user's taken apart, so that their arrays are leaves of a pytree, and assembled.
+"""Users' objects taken apart, so that their arrays are leaves of a pytree, and assembled again.
 
-Functions are taken apart with what they close over and with the global names that they use, so that
-arrays there are data, and a program is compiled anew where something else there has changed. Code
-that is installed is left whole, unless it closes over arrays or over functions of the user's.
+Functions are taken apart with the values that they close over and the global names that they use.
+Arrays among these are data; where another one has changed, a program is compiled anew. Installed
+code is left whole, unless it closes over arrays or over functions of the user.
 """
 
 import functools
@@ -16,8 +16,7 @@ import numpy as np
 from jaxadv.problems.constants import Code, Constant, Namespace, is_hashable
 from jaxadv.pytrees import pytree, static
 
-_HEAP_TYPE = 1 << 9
-"""The flag of types that are defined in Python, not in C."""
+_HEAP_TYPE = 1 << 9  # the flag of types that are defined in Python, not in C
 _JITTED: Any = type(jax.jit(lambda: None))
 _INSTALLED = ("site-packages", "dist-packages")
 _DATA = (jax.Array, jax.ShapeDtypeStruct)
@@ -43,7 +42,7 @@ class Method:
 
 @pytree
 class Function:
-    """A function, taken apart, but for the global names that it uses."""
+    """A function, taken apart, without the global names that it uses."""
 
     cells: Any
     defaults: Any
@@ -107,7 +106,7 @@ class _Walk:
         return jax.tree.map(functools.partial(self._parts_of, ancestors=ancestors), value)
 
     def _parts_of(self, leaf: Any, ancestors: Ancestors) -> Any:
-        # What refers to itself is left whole.
+        # A part that refers to itself is left whole.
         if is_array(leaf) or id(leaf) in ancestors:
             return leaf
         take = functools.partial(self.apart, ancestors=ancestors | {id(leaf)})
@@ -120,7 +119,7 @@ class _Walk:
             case types.FunctionType():
                 parts = self._function(leaf, ancestors)
             case _ if isinstance(leaf, _JITTED):
-                # JAX's own are left whole; of others, the function inside is what counts.
+                # Compiled functions of JAX are left whole; those of users are their functions.
                 inside = take(leaf.__wrapped__)
                 parts = inside if isinstance(inside, Function) else leaf
             case _ if _is_instance(leaf):
@@ -143,19 +142,19 @@ class _Walk:
         return Function(*parts, code=Code(function))
 
     def _note_names(self, function: types.FunctionType) -> None:
-        """Take apart what the global names mean that a function uses; modules do not change."""
+        """Take apart the values of the global names that a function uses, except modules."""
         space = function.__globals__
         _, names = self.scopes.setdefault(id(space), (space, {}))
         for name in sorted(set(_names_in(function.__code__)) & set(space)):
             if name not in names and not isinstance(space[name], types.ModuleType):
-                names[name] = None  # on the way: a function may use itself
+                names[name] = None  # for now, because a function may use itself
                 names[name] = self._value(space[name], frozenset())
 
     def _value(self, value: Any, ancestors: Ancestors) -> Any:
-        """What a function closes over, or finds by a name.
+        """A value that a function closes over or finds by a global name.
 
-        Arrays of NumPy stay so: functions may compute with them before they meet JAX. What has no
-        arrays of JAX stays whole: functions may write into it.
+        NumPy arrays stay NumPy arrays, because functions may compute with them by NumPy. A value
+        without JAX arrays stays whole, because functions may write into it.
         """
         parts = self.apart(value, ancestors)
         if not _is_changeable(parts):
@@ -170,13 +169,13 @@ class _Walk:
         leaves = jax.tree.leaves(attributes)
         if any(map(is_array, leaves)):
             return Instance(attributes, type(instance))
-        # Without arrays it is a constant. If its class cannot compare it, its attributes are.
+        # Without arrays it is a constant. If its class cannot compare it, its attributes do.
         by_identity = type(instance).__hash__ is object.__hash__ or not is_hashable(instance)
         return Constant(instance, (type(instance), attributes)) if by_identity else instance
 
 
 def _is_changeable(parts: Any) -> bool:
-    """Whether parts hold arrays of JAX, or functions of the user's, which may use some."""
+    """Whether parts hold JAX arrays, or functions of the user, which may use some."""
     leaves = jax.tree.leaves(parts, is_leaf=lambda part: isinstance(part, Function))
     return any(isinstance(leaf, (Function, *_DATA)) for leaf in leaves)
 
@@ -191,11 +190,11 @@ def _names_in(code: types.CodeType) -> Iterator[str]:
 def _is_instance(leaf: Any) -> bool:
     """Whether a leaf is an object of a class in Python, other than a type.
 
-    What wraps a function, as JAX's compiled functions do, counts as a function.
+    An object that wraps a function, as JAX's compiled functions do, counts as a function.
     """
-    is_other = isinstance(leaf, type | types.ModuleType | Code | Namespace | Constant)
+    is_special = isinstance(leaf, type | types.ModuleType | Code | Namespace | Constant)
     is_python = bool(type(leaf).__flags__ & _HEAP_TYPE)
-    return is_python and not is_other and not hasattr(leaf, "__wrapped__")
+    return is_python and not is_special and not hasattr(leaf, "__wrapped__")
 
 
 def _attributes(instance: Any) -> dict[str, Any]:
@@ -213,7 +212,7 @@ def _attributes(instance: Any) -> dict[str, Any]:
 
 
 def _assembled(parts: Any, spaces: dict[int, dict[str, Any]]) -> Any:
-    """The object of some parts, its functions in the spaces of global names."""
+    """The object that was taken apart; its functions use ``spaces`` as their global names."""
     assemble = functools.partial(_assembled, spaces=spaces)
 
     def of_part(part: Any) -> Any:

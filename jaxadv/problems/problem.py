@@ -28,7 +28,7 @@ class Problem:
 
     Attributes:
         network: f, any callable that maps an input to a number or to logits, see `Network`.
-        x: the input, of any shape: an array, or what NumPy makes one of.
+        x: the input, of any shape: an array, or something that NumPy can make an array of.
         y: its label.
         constraint: the set of perturbations, see `Constraint`.
         loss: ℓ, a name ("quadratic", "logistic", "cross-entropy"), or ``loss(output, label)``.
@@ -96,19 +96,18 @@ class Problem:
         return jax.jvp(jax.grad(self.objective), (delta,), (vector,))[1]
 
 
-Floats = ArrayLike | Sequence[Any] | jax.ShapeDtypeStruct
-"""What `as_floats` makes an array of."""
+Floats = ArrayLike | Sequence[Any] | jax.ShapeDtypeStruct  # what `as_floats` takes
 
 
 def as_floats(field: str, value: Any) -> Any:
-    """An array of floats: integers become floats, and what is no array of numbers is refused.
+    """An array of floats; integers become floats.
 
     Args:
-        field: what the message calls the value.
+        field: the name of the value in messages.
         value: an array of JAX or NumPy, a number, or a list of them.
 
     Raises:
-        TypeError: for what is no array of real numbers.
+        TypeError: for a value that is no array of real numbers.
 
     Example:
         >>> as_floats("x", [1, 2])
@@ -132,7 +131,7 @@ def as_floats(field: str, value: Any) -> Any:
 
 
 def _as_label(label: Any) -> Any:
-    """A label as an array; whole numbers, which may be classes, stay whole."""
+    """A label as an array; integers stay integers, because they may be classes."""
     if isinstance(label, jax.ShapeDtypeStruct) or label is None:
         return label
     floats = as_floats("y", label)
@@ -170,6 +169,6 @@ def _as_loss(loss: Any) -> Loss:
     loss = resolve("loss", loss, {**LOSSES, **LOSSES_OF_CLASSES})
     if loss in LOSSES.values() or loss in LOSSES_OF_CLASSES.values() or loss is margin:
         return loss
-    # A part of the program's structure, compared by what it does; with arrays, by identity.
-    apart = as_pytree("loss", loss)
-    return apart if isinstance(apart, Foreign) and not apart.arrays else loss
+    # A loss is a constant of the program, compared by its contents; with arrays, by its identity.
+    as_parts = as_pytree("loss", loss)
+    return as_parts if isinstance(as_parts, Foreign) and not as_parts.arrays else loss

@@ -1,4 +1,4 @@
-"""What sign the result of a single operation of JAX has, and its number where that is known."""
+"""The sign of the result of a single operation of JAX, and its number where that is known."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,9 +8,8 @@ from jax.extend.core import JaxprEqn
 
 from jaxadv.problems.smooth_operations import MOVING, Fact, Sign, constant, is_of, shape_of
 
-LARGEST_EXPONENT = 80.0
-"""In absolute value: single precision has room for its exponential."""
-# Of the equation and the facts that hold of its operands.
+LARGEST_EXPONENT = 80.0  # in absolute value; single precision has room for its exponential
+# From an equation and the facts of its operands to the sign of its result.
 SignRule = Callable[[JaxprEqn, Sequence[Fact]], Sign]
 
 
@@ -81,8 +80,8 @@ OF_MOVED: dict[str, SignRule] = {
     "select_n": _least(slice(1, None)),
 }
 POSITIVE_VALUED = ("cosh", "rsqrt")
+# Positive, except for infinite constants and underflow.
 VANISHING = ("erfc", "exp", "exp2", "logistic")
-"""Positive, but for infinite constants and underflow."""
 SIGN_KEEPING = (
     "asinh", "atan", "cbrt", "convert_element_type", "cumprod", "cumsum", "erf", "expm1", "log1p",
     "reduce_prod", "sign", "sinh", "sqrt", "tanh",

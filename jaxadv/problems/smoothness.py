@@ -1,6 +1,6 @@
 """Whether a function is analytic, read from its own computation.
 
-A critical point is certified by the second derivative there, and that says nothing of a function
+A critical point is certified by the second derivative there, which says nothing about a function
 with kinks nearby. `kinks` follows the argument through each operation that JAX records.
 """
 
@@ -28,10 +28,10 @@ from jaxadv.problems.smooth_signs import folded, sign_of
 def kinks(function: Callable[..., Any], argument: Any, *constants: Any) -> tuple[str, ...]:
     """The operations that may make a function non-analytic in its first argument.
 
-    Only what reaches the result counts, in exact arithmetic and at every argument: sqrt(x²) has a
-    kink, sqrt(x² + 1) has none. What is not known to be analytic counts as a kink, and so does a
-    derivative that a user has defined. softmax, logsumexp, softplus and what is made of them are
-    known, whatever they are called.
+    Only operations that reach the result count, in exact arithmetic and at every argument: sqrt(x²)
+    has a kink, sqrt(x² + 1) has none. An operation that is not known to be analytic counts as a
+    kink, and so does a derivative that a user has defined. softmax, logsumexp, softplus and
+    functions made of them are recognised, whatever their names.
 
     Args:
         function: any function of arrays that JAX can trace.
@@ -39,7 +39,7 @@ def kinks(function: Callable[..., Any], argument: Any, *constants: Any) -> tuple
         constants: its other arguments, in which it may have kinks.
 
     Returns:
-        The names of JAX's operations, each once; none where the function is analytic.
+        The names of JAX's operations, each once; empty if the function is analytic.
 
     Example:
         >>> import jax.numpy as jnp
@@ -48,7 +48,7 @@ def kinks(function: Callable[..., Any], argument: Any, *constants: Any) -> tuple
         >>> kinks(lambda x: jnp.sum(jax.nn.relu(x)), jnp.ones(3))
         ('max',)
     """
-    # A function of its own, for JAX keeps what it traced, and a user's may have changed since.
+    # A new function, because JAX keeps what it traced, and a user's function may have changed.
     computation = jax.make_jaxpr(lambda *args: function(*args))(argument, *constants)  # noqa: PLW0108
     number = len(jax.tree.leaves(argument))
     operands = [Fact(depends=i < number) for i in range(len(computation.in_avals))]
@@ -56,23 +56,23 @@ def kinks(function: Callable[..., Any], argument: Any, *constants: Any) -> tuple
 
 
 def _results(computation: Any, operands: Sequence[Fact]) -> list[Fact]:
-    """What is known of the results of a computation, open or closed, on operands of these facts."""
+    """Facts of a computation's results (open or closed), from the facts of its operands."""
     jaxpr = getattr(computation, "jaxpr", computation)
     consts = map(constant, getattr(computation, "consts", ()))
     facts = dict(zip((*jaxpr.constvars, *jaxpr.invars), (*consts, *operands), strict=True))
 
-    def known(value: Any) -> Fact:
+    def fact_of(value: Any) -> Fact:
         return constant(value.val) if isinstance(value, Literal) else facts[value]
 
     for equation in jaxpr.eqns:
         operation = NESTED.get(equation.primitive.name, _single)
-        results = operation(equation, [known(value) for value in equation.invars])
+        results = operation(equation, [fact_of(value) for value in equation.invars])
         facts.update(zip(equation.outvars, results, strict=True))
-    return [known(value) for value in jaxpr.outvars]
+    return [fact_of(value) for value in jaxpr.outvars]
 
 
 def _single(equation: JaxprEqn, facts: Sequence[Fact]) -> list[Fact]:
-    """An operation without a computation inside, or with one that is not looked into."""
+    """An operation without a computation inside, or with one that is not followed."""
     name, results = equation.primitive.name, equation.outvars
     inherited = merged(fact.kinks for fact in facts)
     values = (*equation.invars, *results)
@@ -81,7 +81,7 @@ def _single(equation: JaxprEqn, facts: Sequence[Fact]) -> list[Fact]:
         or name in IMPURE
         or not all(isinstance(value.aval, ShapedArray) for value in values)
     ):
-        # What it reads may have been written there by another operation.
+        # It may read what another operation has written.
         return [kinked(merged([inherited, (name,)]), shape_of(result)) for result in results]
     number = folded(equation, facts)
     if number:
@@ -98,12 +98,12 @@ def _single(equation: JaxprEqn, facts: Sequence[Fact]) -> list[Fact]:
 
 
 def _call(equation: JaxprEqn, facts: Sequence[Fact]) -> list[Fact]:
-    """A computation that is done once, as by jit."""
+    """A computation that is done once, such as that of jit."""
     return _results(_inside(equation), facts)
 
 
 def _custom(equation: JaxprEqn, facts: Sequence[Fact]) -> list[Fact]:
-    """A function with a derivative of its own, which need not be that of its value."""
+    """A function with a derivative of its own, which may differ from that of its value."""
     depends = any(fact.depends for fact in facts)
     inherited = merged(fact.kinks for fact in facts)
     if is_logaddexp(equation):
@@ -120,7 +120,7 @@ def _custom(equation: JaxprEqn, facts: Sequence[Fact]) -> list[Fact]:
 
 def _scan(equation: JaxprEqn, facts: Sequence[Fact]) -> list[Fact]:
     body = _inside(equation)
-    # Versions of JAX keep the numbers differently. What is scanned or stacked has one axis more.
+    # Versions of JAX keep these numbers differently. Scanned and stacked arrays have one axis more.
     num_carry = sum(
         len(shape_of(result)) == len(aval.shape)
         for result, aval in zip(equation.outvars, body.out_avals, strict=True)
@@ -159,7 +159,7 @@ def _while(equation: JaxprEqn, facts: Sequence[Fact]) -> list[Fact]:
         body.out_avals,
     )
     (goes_on,) = _results(condition, [*for_condition, *carry])
-    if goes_on.depends:  # the number of turns jumps
+    if goes_on.depends:  # the number of turns jumps with the argument
         names = merged([*(fact.kinks for fact in carry), goes_on.kinks, ("while",)])
         return _kinked_results(equation, names)
     return carry
@@ -168,7 +168,7 @@ def _while(equation: JaxprEqn, facts: Sequence[Fact]) -> list[Fact]:
 def _settled(
     turn: Callable[[list[Fact]], list[Fact]], start: Sequence[Fact], avals: Sequence[Any]
 ) -> list[Fact]:
-    """What holds of the carry of a loop before each of its turns and after the last."""
+    """Facts of a loop's carry that hold before each turn and after the last."""
     carry = [joined([fact], aval.shape) for fact, aval in zip(start, avals, strict=False)]
     while True:
         before = carry
@@ -206,9 +206,9 @@ def _inside(equation: JaxprEqn) -> Any:
     return params["jaxpr"] if "jaxpr" in params else params["call_jaxpr"]
 
 
-# What these give may depend on what was computed elsewhere.
+# Results of these operations may depend on what was computed elsewhere.
 IMPURE = {"pure_callback", "io_callback", "rng_uniform"}
-# The operations with computations inside that are looked into.
+# Operations with computations inside that are followed.
 NESTED = {
     "checkpoint": _call,
     "closed_call": _call,

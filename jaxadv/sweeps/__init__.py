@@ -1,1 +1,1 @@
-"""Experiment 1: many trials over a grid of settings, from a specification to a dataset."""
+"""The first experiment: ascents from many starts over a grid of settings."""

@@ -1,4 +1,4 @@
-"""How a sweep is laid out on the devices; nothing here changes what it finds."""
+"""How the trials of a sweep are laid out on the devices; no layout changes a result."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -13,8 +13,7 @@ from jaxadv.experiments.fields import count
 from jaxadv.experiments.layout import ACCELERATOR_LANES, usual_certify_lanes, usual_lanes
 from jaxadv.sweeps.spec import Cell, Sweep
 
-TRIALS_PER_CALL = 128
-"""On each device at least: fewer would not be worth the call."""
+TRIALS_PER_CALL = 128  # on each device, at least; fewer would not be worth the call
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,11 @@ class Plan:
 
     @property
     def networks_per_call(self) -> int:
-        """Networks of one call, all devices together."""
+        """The number of networks in one call, on all devices together."""
         return self.mesh.size * self.networks_per_device
 
     def with_fewer_networks(self) -> "Plan":
-        """The same with half as many networks in a call, at least one for each device."""
+        """The same plan with half as many networks in a call, at least one for each device."""
         half = max(1, self.networks_per_device // 2)
         return dataclasses.replace(
             self, networks_per_device=half, networks_at_once=min(half, self.networks_at_once)
@@ -59,7 +58,7 @@ def make_plan(
     lanes: int | None = None,
     check_every: int | None = None,
 ) -> Plan:
-    """The plan for cells of one group: what is not given is chosen by device and shape.
+    """The plan for cells of one group; lanes and checks are chosen by device and shape if None.
 
     Args:
         sweep: the specification.
@@ -87,7 +86,8 @@ def make_plan(
     if check_every is None:
         check_every = 16 if on_cpu else 32
     lanes = min(count("lanes", lanes), trials)
-    # Batches follow from the sweep alone: rounding, and so counts, are the same on all devices.
+    # Batches follow from the sweep and the kind of device alone, so that rounding, and with it the
+    # step counts, are the same on one device and on many.
     at_once = 1 if on_cpu else min(max(1, ACCELERATOR_LANES // lanes), networks)
     per_device = max(at_once, min(-(-TRIALS_PER_CALL // trials), networks))
     return Plan(

@@ -1,7 +1,8 @@
-"""All trials on several networks: each network a queue of trials over one shared W.
+"""The program of a sweep: all trials on several networks.
 
-Three programs, each compiled once for a group of cells: draw networks, inputs and starts; ascend;
-certify. Every device works through networks of its own and shares nothing with the others.
+Each network has a queue of trials, which share its weights. Three programs are compiled, once for a
+group of cells: one draws networks, inputs and starts, one ascends, one certifies. Each device works
+through networks of its own and shares nothing with other devices.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -40,12 +41,11 @@ from jaxadv.sweeps.trials import (
     trial_of,
 )
 
-Numbers = Int[Array, "trial 3"]
-"""The (cell, example, start) of trials."""
+Numbers = Int[Array, "trial 3"]  # the (cell, example, start) of each trial
 
 
 class Running(NamedTuple):
-    """Trials that devices may still be at; all axes begin with (network, trial)."""
+    """Trials that devices may still work on; all axes begin with (network, trial)."""
 
     num_networks: int
     solutions: Solution
@@ -54,7 +54,7 @@ class Running(NamedTuple):
 
 
 class Programs(NamedTuple):
-    """A group's compiled programs, and the bytes that a call of all needs on each device."""
+    """A group's compiled programs, and the bytes that a call of all three needs on each device."""
 
     draw: Any
     ascend: Any
@@ -109,9 +109,9 @@ class SweepProgram:
         return self._layout
 
     def start(self, networks: Sequence[int], states: States | None = None) -> Running:
-        """Begin all trials on some networks; does not wait. They are short, and keep no state."""
+        """Begin all trials on some networks without waiting; they are short, and keep no state."""
         del states
-        # A last call with fewer networks repeats one: one shape, one compilation.
+        # A last call with fewer networks repeats some, so that one compiled shape serves all calls.
         indices = np.resize(np.asarray(networks, np.int32), self._plan.networks_per_call)
         trials = (self._settings, self._numbers)
         with jax.enable_x64(self._double):
@@ -122,13 +122,13 @@ class SweepProgram:
         return Running(len(networks), solutions, certificates, lane_steps)
 
     def finish(self, running: Running, tick: Tick | None = None) -> Finished:
-        """Wait for the trials to end, and take their records."""
+        """Wait until the trials have ended, and return their records."""
         del tick
         wait_for(running[1:])
-        place = np.argsort(np.ravel_multi_index(tuple(self._numbers.T), self._shape))
+        order = np.argsort(np.ravel_multi_index(tuple(self._numbers.T), self._shape))
 
         def arrange(values: np.ndarray) -> np.ndarray:
-            values = values[: running.num_networks, place]
+            values = values[: running.num_networks, order]
             values = values.reshape(running.num_networks, *self._shape, *values.shape[2:])
             return np.moveaxis(values, 0, 1)
 
@@ -152,10 +152,10 @@ def compile_programs(
 
     Args:
         source: how trials are drawn.
-        rules: what they have in common.
+        rules: what the trials have in common.
         plan: the layout.
         num_cells: how many cells the group has.
-        num_given: how many real examples there are, None where they are simulated.
+        num_given: how many real examples there are; None where they are simulated.
     """
     each, whole = (NamedSharding(plan.mesh, spec) for spec in (P("device"), P()))
 
@@ -211,7 +211,7 @@ def ascend_all(
     def one_network(
         draws: Draws, settings: Settings, numbers: Numbers
     ) -> tuple[Solution, Float[Array, ""]]:
-        # The network is closed over unbatched, which makes W z of all lanes one matrix product.
+        # The network is closed over without a batch axis: W z of all lanes is one matrix product.
         def init(number: Int[Array, " 3"]) -> tuple[Trial, State]:
             trial = trial_of(draws, settings, *number)
             problem, pga = rules.problem(draws.network, trial)
@@ -265,7 +265,7 @@ def certify_all(
                 gradient_scale=solution.gradient_scale,
             )
 
-        # The last batch is filled up with the last trial: one shape for all batches.
+        # The last batch is filled up with the last trial, so that all batches have one shape.
         batches = -(-len(numbers) // plan.certify_lanes)
         rows = jnp.minimum(jnp.arange(batches * plan.certify_lanes), len(numbers) - 1)
         certificates = lax.map(one_trial, rows, batch_size=plan.certify_lanes)

@@ -1,4 +1,4 @@
-"""What a sweep records of each trial: names, units, and where they are found."""
+"""What a sweep records of each trial: variables, their units, and the fields they come from."""
 
 from collections.abc import Mapping
 
@@ -56,8 +56,8 @@ CERTIFICATE = {
         "kink_distance", "distance of a pre-activation from the nearest kink; 0 if unknown"
     ),
 }
+# The variables of a sweep's dataset, by name.
 VARIABLES: Mapping[str, Variable] = {**SOLUTION, **CERTIFICATE}
-"""The variables of a sweep's dataset by name."""
 
 
 def record(solution: Solution, certificate: Certificate) -> dict[str, np.ndarray]:

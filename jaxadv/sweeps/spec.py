@@ -1,4 +1,4 @@
-"""What a sweep is: a frozen specification, and the cells of its grid."""
+"""The specification of a sweep, and the cells of its grid."""
 
 import itertools
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from jaxadv.problems.names import Function
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of the grid; all cells of one shape see the same networks, inputs and starts."""
+    """One combination of settings; cells of one shape see the same networks, inputs and starts."""
 
     group: Group
     step_rule: Function
@@ -33,7 +33,7 @@ class Sweep(Specification[Cell]):
     Attributes:
         scales: input scales s; the inputs have norm s·√dim.
         ratios: perturbation ratios ρ; the perturbation's radius is ρ times the input's norm.
-        dims: input dimensions d; empty for the data's own, or 64 where the data is simulated.
+        dims: input dimensions d; empty for that of the data, or 64 where the data is simulated.
         widths: numbers m of hidden neurons.
         networks: random networks per cell, the independent units of every statistic.
         examples: inputs per network.
@@ -121,7 +121,7 @@ class Sweep(Specification[Cell]):
             )  # fmt: skip
 
     def cells_of(self, group: Group) -> tuple[Cell, ...]:
-        """The cells of one group; those of one scale stand together, for similar lengths."""
+        """The cells of one group; neighbours have one scale, and so trials of similar length."""
         axes = ((group,), (self.step,), self.scales, self.ratios, self.step_sizes)
         return tuple(itertools.starmap(Cell, itertools.product(*axes)))
 
@@ -132,5 +132,5 @@ class Sweep(Specification[Cell]):
 
     @property
     def trials_per_network(self) -> int:
-        """How many of them are on one network, in all cells of its group."""
+        """How many ascents are made on one network, in all cells of its group."""
         return self.num_trials // (len(self.groups) * self.networks)

@@ -25,7 +25,7 @@ MEANINGS = {
 def run_traces(sweep: Sweep, networks: int = 3, max_steps: int | None = None) -> xr.Dataset:
     """The first trial on each of the first networks in every cell, recorded at every step.
 
-    The trials are drawn again, the same as in `run_sweep`, which therefore records no paths.
+    `run_sweep` records no paths: the same trials are drawn and run again here.
 
     Args:
         sweep: the specification.

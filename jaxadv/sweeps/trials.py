@@ -32,7 +32,7 @@ class Settings:
 
 @pytree
 class Trial:
-    """One trial, but for its network."""
+    """One trial, without its network."""
 
     x: Float[Array, " dim"]
     y: Float[Array, ""]
@@ -100,8 +100,8 @@ def trial_of(
 def expected_length(settings: Settings) -> Float[np.ndarray, " cell"]:
     """What the steps of a cell's trials are roughly proportional to.
 
-    They grow with the radius and fall with the step size (docs/theory.md, section 6.6: T ∝ ρ s/η at
-    a fixed curvature ratio, which grows with ρ s as well).
+    The steps grow with the radius and fall with the step size (docs/theory.md, section 6.6: T ∝
+    ρ s/η at a fixed curvature ratio, which grows with ρ s as well).
     """
     return np.asarray(settings.ratio * settings.scale / settings.step_size)
 

@@ -22,7 +22,7 @@ from jaxadv.sweeps.records import VARIABLES
 from jaxadv.sweeps.spec import Cell, Sweep
 from jaxadv.sweeps.trials import expected_length, settings_of
 
-BLOCK_TRIALS = 512  # in a block, about, at least: a second's work of two cores
+BLOCK_TRIALS = 512  # about the fewest trials in a block: a second's work of two cores
 
 
 def run_sweep(
@@ -39,39 +39,39 @@ def run_sweep(
 ) -> xr.Dataset:
     """Run all trials of a sweep and return what they found.
 
-    What the store has already is not run again, whichever sweep asked for it: the same sweep goes
-    on where a run stopped, and one with more networks or other cells adds them. Where
-    `jax.distributed` was initialised, its processes share the work, and each returns all of it.
+    A run only does what its store lacks. The same sweep goes on where a run stopped, and a sweep
+    with more networks or other cells adds them to the store. The processes of `jax.distributed`
+    share the work if it was initialised, and each of them returns the whole dataset.
 
-    Devices, lanes, checks and processes change the time that it takes and not what is found, but
-    for the rounding of single precision. Compiled programs are kept in the user's cache folder
-    (`keep_programs`).
+    Devices, lanes, checks and processes change how long a run takes. They do not change its
+    results, except for the rounding of single precision. Compiled programs are kept in the user's
+    cache folder (`keep_programs`).
 
     Args:
         sweep: the specification.
         store: a folder to write to, block by block, or an fsspec address such as
             ``s3://bucket/run``. None keeps the dataset in memory.
         fresh: delete what the store holds, and begin anew.
-        shard: (index, count): run every count-th part of the work alone, and leave the others to
-            other processes, which may run at any time.
+        shard: (index, count): run only one of ``count`` parts of the work. Other processes run the
+            other parts, at any time.
         devices: how many devices to use; by default all, on a CPU one for each core.
         lanes: trials of one network under way at a time; by default chosen by device and shape.
-        check_every: steps between two looks for trials that have ended; by default likewise.
-        executor: any `concurrent.futures.Executor`, on whose workers the blocks are run, for
-            instance ``dask.distributed.Client(address).get_executor()``. A worker uses ``devices``
-            devices of its own, and must reach the store. None runs them in this process.
+        check_every: steps between two looks for trials that have ended; by default chosen too.
+        executor: any `concurrent.futures.Executor`; its workers run the blocks. An example is
+            ``dask.distributed.Client(address).get_executor()``. A worker uses ``devices`` devices
+            of its own, and must reach the store. None runs the blocks in this process.
         progress: whether to draw a progress bar (in a notebook, one of its own).
 
     Returns:
         A dataset with dimensions (cell, network, example, start[, tolerance]); the settings of a
         cell are coordinates on ``cell``. Each variable says in its attributes what it is, and
-        ``complete`` what was run: all, unless other shards have not. The dataset's own attributes
-        are the manifest, ``identity`` and ``runs`` as JSON.
+        ``complete`` says what was run: everything, unless other shards are not done. The attributes
+        of the dataset are the manifest, in which ``identity`` and ``runs`` are JSON.
 
     Raises:
         ValueError: if the store is a file, is in use, or was made with other settings; if a
-            function has no name for it; if there are not so many devices; if a single network's
-            trials need more memory than a device has.
+            function has no name that a store could keep; if there are fewer devices; if the
+            trials of a single network need more memory than a device has.
         OSError: if the store cannot be written to, or an executor lost its workers; what was
             complete is kept.
 
@@ -107,7 +107,7 @@ class SweepWork(SpecifiedWork[Sweep]):
     Attributes:
         spec: the sweep.
         lanes: trials of one network under way at a time; None chooses by device and shape.
-        check_every: steps between two looks for trials that have ended; likewise.
+        check_every: steps between two looks for trials that have ended; None chooses too.
     """
 
     lanes: int | None = None
@@ -153,9 +153,9 @@ class SweepWork(SpecifiedWork[Sweep]):
 
     @property
     def replicates_per_block(self) -> int:
-        """A quarter of the root of the number of networks, or more in small sweeps.
+        """A quarter of the square root of the number of networks, or more in small sweeps.
 
-        What a kill can cost and the number of files both grow with that root.
+        The work that a kill can lose and the number of files both grow with that root.
 
         Example:
             >>> [SweepWork(Sweep(networks=n)).replicates_per_block for n in (16, 1_000_000)]
@@ -170,7 +170,7 @@ class SweepWork(SpecifiedWork[Sweep]):
         return {"lanes": self.lanes, "check_every": self.check_every}
 
     def units(self, cells: Sequence[Cell]) -> int:
-        """How many trials one network has."""
+        """How many trials one network has in some cells."""
         return len(cells) * self.spec.examples * self.spec.starts
 
     def cost(self, cells: Sequence[Cell]) -> float:
@@ -185,7 +185,7 @@ class SweepWork(SpecifiedWork[Sweep]):
             ValueError: if a single network needs more than a device has.
         """
         sweep = self.spec
-        # As if all networks were to be run: a run that is resumed is to round as it did.
+        # Planned as if all networks were to be run, so that a resumed run rounds as before.
         plan = make_plan(
             sweep, cells, devices, sweep.networks, lanes=self.lanes, check_every=self.check_every
         )
@@ -210,7 +210,7 @@ class SweepWork(SpecifiedWork[Sweep]):
         return f"{rate:.3g} steps/s, lanes {steps / max(lane_steps, 1):.0%} busy"
 
     def check(self, *, stored: bool) -> None:
-        """Refuse lanes and checks that are no positive whole numbers as well."""
+        """Refuse also lanes and checks that are no positive whole numbers."""
         for name, value in self.options.items():
             if value is not None:
                 count(name, value)

@@ -1,1 +1,1 @@
-"""Experiment 3: adversarial training at many input scales, rates and seeds at once."""
+"""The third experiment: adversarial training at many input scales, rates and seeds at once."""

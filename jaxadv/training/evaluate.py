@@ -1,4 +1,4 @@
-"""What is recorded of a run: its losses and accuracies, its inner problems, its weights."""
+"""The records of a run: its losses and accuracies, its inner problems, its weights."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -24,13 +24,13 @@ from jaxadv.pytrees import pytree
 from jaxadv.training.run import Rules, Run, Settings
 
 SPLITS = ("train", "test")
-NUM_PROBES = 8
-"""Training examples at which the inner problem is looked at."""
+NUM_PROBES = 8  # training examples at which the inner problem is followed to a tolerance
 PROBE_TOLERANCE = 1e-3
 PROBE_BUDGET = 300
 BY_SPLIT = ("evaluation", "split")
 BY_PROBE = ("evaluation", "probe")
-LOSS = "loss"
+LOSS = "loss"  # a unit
+# The variables of a run as a whole.
 OF_RUNS: Mapping[str, Variable] = {
     "learning_rate": Variable("learning_rate", "learning rate", dims=()),
     "sharpness": Variable("sharpness", "sharpness at initialisation", dims=()),
@@ -42,7 +42,7 @@ OF_RUNS: Mapping[str, Variable] = {
         dims=(),
     ),
 }  # fmt: skip
-"""The variables of a run as a whole."""
+# The variables of each evaluation.
 OF_EVALUATIONS: Mapping[str, Variable] = {
     "clean_loss": Variable("clean_loss", "mean loss", LOSS, dims=BY_SPLIT),
     "robust_loss": Variable(
@@ -77,20 +77,19 @@ OF_EVALUATIONS: Mapping[str, Variable] = {
         "interior, and without certificates", dims=BY_PROBE
     ),
 }  # fmt: skip
-"""The variables of each evaluation."""
 ACCURACIES = ("clean_accuracy", "robust_accuracy")
+# A part of the accuracies' description, if in some cells no output is right or wrong.
 WITHOUT_ANSWERS = "NaN where labels are neither -1 and 1 nor classes"
-"""What accuracies say of themselves if there are cells where no output is right or wrong."""
 
 
 @pytree
 class Worst:
-    """What the strong attacks make of one example.
+    """The result of the strong attacks on one example.
 
     Attributes:
-        loss: the largest that they found.
-        perturbation: where.
-        correct: whether the answer stayed right at every start and end of theirs.
+        loss: the largest loss at their starts and ends.
+        perturbation: the point where it is.
+        correct: whether the answer is right at all their starts and ends.
     """
 
     loss: Float[Array, ""]
@@ -109,40 +108,40 @@ def worst(
 ) -> Worst:
     """Attacks on one example: on the loss from 0 and from some starts, on the margin from 0.
 
-    Where the quadratic loss is largest the answer can be right: an output far beyond its label.
-    The attack on the margin goes for wrong answers alone.
+    The answer can be right where the quadratic loss is largest: the output is then far beyond its
+    label. The attack on the margin seeks wrong answers only.
 
     Args:
-        attack: the adversary; its own start is 0.
+        attack: the adversary, which starts at 0.
         network: f.
         x: the input.
         y: the label.
-        starts: further ones, in circumradii.
+        starts: further starts, in circumradii.
         loss: ℓ.
     """
     problem = attack.problem(network, x, y, loss=loss)
     circumradius = attack.ratio * l2_norm(x)
-    every = jnp.concatenate([jnp.zeros_like(x)[None], circumradius * starts])
-    ends = jax.vmap(lambda start: ascend(problem, start, attack.pga))(every)
-    wrong = dataclasses.replace(problem, loss=margin)
-    astray = ascend(wrong, jnp.zeros_like(x), attack.pga)
-    # Some ascents end lower than they began: all that was found counts.
+    all_starts = jnp.concatenate([jnp.zeros_like(x)[None], circumradius * starts])
+    ends = jax.vmap(lambda start: ascend(problem, start, attack.pga))(all_starts)
+    margin_problem = dataclasses.replace(problem, loss=margin)
+    margin_end = ascend(margin_problem, jnp.zeros_like(x), attack.pga)
+    # Starts count as well as ends, because an ascent can end lower than it began.
     points = jnp.concatenate([
         ends.perturbation,
-        jax.vmap(problem.constraint.project)(every),
-        astray.perturbation[None],
+        jax.vmap(problem.constraint.project)(all_starts),
+        margin_end.perturbation[None],
     ])  # fmt: skip
     losses = jax.vmap(problem.objective)(points)
     best = jnp.argmax(losses)
-    ahead = jax.vmap(wrong.objective)(points)
-    return Worst(losses[best], points[best], (ahead < 0).all())
+    margins = jax.vmap(margin_problem.objective)(points)
+    return Worst(losses[best], points[best], (margins < 0).all())
 
 
 def evaluate(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict[str, Record]:
-    """The records of a run where it is now: `OF_EVALUATIONS`, and those of `OF_RUNS`.
+    """The records of a run at its present step: `OF_EVALUATIONS` and `OF_RUNS`.
 
-    Networks are evaluated on the test examples, the last of the draws, and on as many of the
-    first.
+    Networks are evaluated on the test examples, which are the last ones of the draws, and on as
+    many training examples.
     """
     size = len(draws.label) - rules.examples
     attack = rules.attack(settings, rules.strong)
@@ -154,19 +153,19 @@ def evaluate(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict[s
         for name, rows in (("train", slice(0, size)), ("test", slice(rules.examples, None))):
             x, y = inputs[rows], draws.label[rows]
             outputs = jax.vmap(run.network)(x)
-            found = jax.vmap(
+            attacked = jax.vmap(
                 lambda x, y, starts: worst(attack, run.network, x, y, starts, loss=rules.loss)
             )(x, y, draws.start[rows])
             records["clean_loss"].append(jnp.mean(jax.vmap(rules.loss)(outputs, y)))
             records["clean_accuracy"].append(jnp.mean(jax.vmap(margin)(outputs, y) < 0))
-            records["robust_loss"].append(jnp.mean(found.loss))
-            records["robust_accuracy"].append(jnp.mean(found.correct))
+            records["robust_loss"].append(jnp.mean(attacked.loss))
+            records["robust_accuracy"].append(jnp.mean(attacked.correct))
             if name == "train":
-                perturbations = found.perturbation
+                perturbations = attacked.perturbation
         return {
             **{
                 name: known_where(jnp.bool_(name not in ACCURACIES or rules.has_answers), value)
-                for name, value in ((name, jnp.stack(of)) for name, of in records.items())
+                for name, value in ((name, jnp.stack(values)) for name, values in records.items())
             },
             **_of_weights(run, draws, inputs[:size] + perturbations, rules),
             **_of_probes(run, draws, settings, rules),
@@ -184,7 +183,7 @@ def evaluate(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict[s
 def _of_weights(
     run: Run, draws: Draws, attacked: Float[Array, "example dim"], rules: Rules
 ) -> dict[str, Array]:
-    """The gradient in the weights, and how far they have come."""
+    """The norm of the gradient in the weights, and their distance from the initial weights."""
     weights = rules.objective.weights(run.network)
 
     def loss_of(weights: object) -> Float[Array, ""]:

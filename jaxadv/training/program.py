@@ -1,4 +1,7 @@
-"""Many runs at once: a program for all optimisers, scales, ratios and rates of a group."""
+"""The program of a training experiment: many runs at once, all cells of a group on some networks.
+
+On a CPU each device takes one run after the other, on an accelerator they are side by side.
+"""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -27,21 +30,18 @@ from jaxadv.problems.losses import EVERY_LOSS
 from jaxadv.problems.names import Function, resolve
 from jaxadv.training.evaluate import OF_RUNS, evaluate
 from jaxadv.training.run import Rules, Settings, advance, begin
-from jaxadv.training.saved import Record, restore, saved
+from jaxadv.training.saved import Arrays, restore, saved
 from jaxadv.training.spec import Cell, Training
 
-Runs = Any
-"""Of a group: a `run.Run` with axes (network, cell), for each optimiser in the cells' order."""
-ACCELERATOR_RUNS = 2**10
-"""On an accelerator, cells of a network that are side by side on a device."""
-STRONG_STEP = 0.1
-"""Of the attack that networks are evaluated with, in circumradii."""
+Runs = Any  # of a group: for each of its optimisers a `run.Run` with axes (network, cell)
+ACCELERATOR_RUNS = 2**10  # on an accelerator, a network's cells that are side by side on a device
+STRONG_STEP = 0.1  # the step, in circumradii, of the attack that networks are evaluated with
 
 
 class Shape(NamedTuple):
     """What the programs of a group are compiled for, beside the numbers of networks and cells.
 
-    It has functions themselves, not their names, which may come to mean others.
+    It has functions, not their names: a name may later mean another function.
     """
 
     source: Source
@@ -52,18 +52,18 @@ class Shape(NamedTuple):
 
 @dataclass
 class Running:
-    """Networks under way.
+    """Networks that are being trained.
 
     Attributes:
-        networks: which.
-        runs: their state, with as many rows as the program has; rows beyond repeat a network.
-        records: of each network, those of the evaluations that are done, with axes (cell, …).
+        networks: their numbers.
+        runs: the state of their runs, with a row for each network; rows beyond repeat networks.
+        records: for each network, the records of its evaluations so far, with axes (cell, …).
         states: where their states are kept.
     """
 
     networks: Sequence[int]
     runs: Runs
-    records: list[list[Record]]
+    records: list[list[Arrays]]
     states: States
 
 
@@ -72,8 +72,8 @@ class TrainingProgram:
 
     Args:
         spec: the specification.
-        cells: which of its cells, those of one optimiser together.
-        mesh: the devices; a call works on as many networks.
+        cells: which of its cells; cells of one optimiser must be neighbours.
+        mesh: the devices; a call trains one network on each.
 
     Example:
         >>> from jaxadv.experiments.layout import mesh_of
@@ -89,7 +89,7 @@ class TrainingProgram:
         group = cells[0].group
         self._spec, self._cells, self._mesh = spec, cells, mesh
         self._labels = spec.labels_of(group)
-        # Runs of one optimiser stand together, for only they have states of one structure.
+        # Only runs of one optimiser have states of the same structure.
         optimizers = tuple(dict.fromkeys(cell.optimizer for cell in cells))
         self._programs = _programs(shape_of(spec, group, optimizers, mesh.devices.flat[0]), mesh)
         with jax.enable_x64(True):
@@ -98,20 +98,20 @@ class TrainingProgram:
 
     @property
     def replicates_per_call(self) -> int:
-        """A network for each device."""
+        """One network for each device."""
         return self._mesh.size
 
     @property
     def layout(self) -> Mapping[str, Any]:
-        """The group, and how many cells there are in it."""
+        """The settings of the group, and the number of its cells."""
         return {**self._labels, "cells": len(self._cells)}
 
     def start(self, networks: Sequence[int], states: States) -> Running:
         """Begin to train some networks, or go on from their states."""
         with jax.enable_x64(True):
             begun = self._programs.begin(self._rows(networks), *self._shared)
-            runs, done = restore(begun, [states.load(network) for network in networks])
-        return Running(networks, runs, done, states)
+            runs, records = restore(begun, [states.load(network) for network in networks])
+        return Running(networks, runs, records, states)
 
     def finish(self, running: Running, tick: Tick) -> Finished:
         """Train to the last step; keep a state after every evaluation."""
@@ -125,7 +125,7 @@ class TrainingProgram:
                 f"training {len(self._cells)} cells: network {names}, "
                 f"step {evaluations[first]} of {self._spec.steps}",
             )
-            # Networks that a kill left further on than others wait for them.
+            # A kill can leave networks at different evaluations; those ahead wait for the others.
             ahead = [0 if n > first else _steps_between(evaluations, n) for n in done]
             records = self.advance(running, ahead)
             for row, network in enumerate(running.networks):
@@ -138,8 +138,8 @@ class TrainingProgram:
             {"evaluations_run": np.full(len(running.networks), last)},
         )
 
-    def advance(self, running: Running, num_steps: Sequence[int]) -> Record:
-        """Take so many steps with each network, and evaluate them: records by row."""
+    def advance(self, running: Running, num_steps: Sequence[int]) -> Arrays:
+        """Take some steps with each network, and evaluate them: records by row."""
         rows, steps = self._rows(running.networks), np.array(num_steps, np.int32)
         with jax.enable_x64(True):
             running.runs, values = self._programs.advance(
@@ -149,19 +149,19 @@ class TrainingProgram:
             return {name: filled(value) for name, value in values.items()}
 
     def _rows(self, networks: Sequence[int]) -> Int[np.ndarray, " row"]:
-        """A last call with fewer networks repeats one: one shape, one compilation."""
+        """A network for each row; a last call with fewer networks repeats some."""
         return np.resize(np.asarray(networks, np.int32), self._mesh.size)
 
 
 def _steps_between(evaluations: Sequence[int], index: int) -> int:
-    """The steps from the evaluation before to one."""
+    """The steps between an evaluation and the one before it."""
     return evaluations[index] - evaluations[max(index - 1, 0)]
 
 
-def _stacked(records: Sequence[Sequence[Record]]) -> dict[str, np.ndarray]:
-    """The records of networks as (cell, network, …), with an axis for evaluations where due."""
+def _stacked(records: Sequence[Sequence[Arrays]]) -> dict[str, np.ndarray]:
+    """The records with axes (cell, network[, evaluation], …)."""
 
-    def joined(name: str, of_network: Sequence[Record]) -> np.ndarray:
+    def joined(name: str, of_network: Sequence[Arrays]) -> np.ndarray:
         if name in OF_RUNS:
             return of_network[-1][name]
         return np.stack([record[name] for record in of_network], axis=1)
@@ -173,7 +173,7 @@ def _stacked(records: Sequence[Sequence[Record]]) -> dict[str, np.ndarray]:
 
 
 class Programs(NamedTuple):
-    """What begins runs, and what advances and then evaluates them; rows are networks."""
+    """The programs that begin runs, and that advance and then evaluate them; rows are networks."""
 
     begin: Callable[..., Any]
     advance: Callable[..., Any]
@@ -191,10 +191,10 @@ def _programs(shape: Shape, mesh: Mesh) -> Programs:
                 lambda one, optimizer=optimizer: begin(
                     draws, one, optimizer=optimizer, rules=rules
                 ),
-                own,
+                of_optimizer,
                 at_once,
             )
-            for optimizer, own in zip(shape.optimizers, settings, strict=True)
+            for optimizer, of_optimizer in zip(shape.optimizers, settings, strict=True)
         )
 
     def advance_all(row: Any, key: Array, given: Given, settings: Any) -> tuple[Runs, Any]:
@@ -206,17 +206,19 @@ def _programs(shape: Shape, mesh: Mesh) -> Programs:
                 lambda cell, optimizer=optimizer: advance(
                     cell[0], draws, batches, cell[1], num_steps, optimizer=optimizer, rules=rules
                 ),
-                (own_runs, own),
+                (runs_of, settings_of_runs),
                 at_once,
             )
-            for optimizer, own_runs, own in zip(shape.optimizers, runs, settings, strict=True)
+            for optimizer, runs_of, settings_of_runs in zip(
+                shape.optimizers, runs, settings, strict=True
+            )
         )
         # Only the states of the optimisers differ in their structure: one evaluation serves all.
-        without = [dataclasses.replace(own_runs, optimizer=()) for own_runs in stepped]
-        every = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *without)
-        numbers = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *settings)
+        without_states = [dataclasses.replace(runs_of, optimizer=()) for runs_of in stepped]
+        all_runs = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *without_states)
+        all_settings = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *settings)
         records = in_batches(
-            lambda cell: evaluate(cell[0], draws, cell[1], rules), (every, numbers), at_once
+            lambda cell: evaluate(cell[0], draws, cell[1], rules), (all_runs, all_settings), at_once
         )
         return stepped, records
 
@@ -246,7 +248,7 @@ def shape_of(spec: Training, group: Group, optimizers: Sequence[Function], devic
         has_answers=spec.has_answers(group.loss),
         smooth=spec.smooth,
     )
-    # The products of one run keep a core busy: side by side, runs were no faster there.
+    # The products of one run keep a core busy; runs side by side were no faster.
     at_once = 1 if device.platform == "cpu" else ACCELERATOR_RUNS
     functions = tuple(resolve("optimizers", name, OPTIMIZERS) for name in optimizers)
     return Shape(source, rules, functions, at_once)

@@ -21,7 +21,7 @@ from jaxadv.pytrees import pytree
 
 
 class Rules(NamedTuple):
-    """What all runs have in common, and what a program is compiled for."""
+    """What all runs of a group have in common, and what a program is compiled for."""
 
     loss: Loss
     layers: loop.Layers
@@ -51,8 +51,8 @@ class Settings:
     Attributes:
         scale: s.
         ratio: ρ.
-        rate: the learning rate, or lr·λ₁.
-        relative: whether it is the latter.
+        rate: the learning rate, or lr·λ₁ if ``relative``.
+        relative: whether the rate is in units of 1/λ₁.
     """
 
     scale: Float[Array, "*cell"]
@@ -77,15 +77,16 @@ def begin(draws: Draws, settings: Settings, *, optimizer: Function, rules: Rules
     network, inputs = draws.network, settings.scale * draws.direction[: rules.examples]
     objective = rules.objective
     weights = objective.weights(network)
-    found = sharpness(
+    initial_sharpness = sharpness(
         lambda weights: jax.vmap(objective.network(network, weights))(inputs),
         weights,
         draws.label[: rules.examples],
         loss=rules.loss,
     )
-    learning_rate = jnp.where(settings.relative, over(settings.rate, found), settings.rate)
+    relative_rate = over(settings.rate, initial_sharpness)
+    learning_rate = jnp.where(settings.relative, relative_rate, settings.rate)
     begun = loop.begin(network, learning_rate, optimizer=optimizer, objective=objective)
-    return Run(**vars(begun), sharpness=found)
+    return Run(**vars(begun), sharpness=initial_sharpness)
 
 
 def advance(
@@ -98,16 +99,16 @@ def advance(
     optimizer: Function,
     rules: Rules,
 ) -> Run:
-    """The run after so many more steps on batches that are the same in all cells.
+    """The run after ``num_steps`` more steps, on batches that are the same in all cells.
 
     Args:
         run: the state before.
-        draws: the examples; the first `Rules.examples` are those that are trained on.
-        key: of the network's batches.
-        settings: of the run.
-        num_steps: how many more.
-        optimizer: itself, or its name.
-        rules: of all runs.
+        draws: the examples; the first `Rules.examples` are for training.
+        key: draws the network's batches.
+        settings: the settings of the run.
+        num_steps: how many more steps.
+        optimizer: the optimiser, or its name.
+        rules: what all runs have in common.
     """
     directions, labels = draws.direction[: rules.examples], draws.label[: rules.examples]
 
@@ -115,7 +116,7 @@ def advance(
         if not rules.batch:
             return settings.scale * directions, labels
         rows = loop.with_replacement(key, step, rules.examples, rules.batch)
-        # Of the batch alone: all examples at every scale would be many.
+        # Only the batch is scaled: all examples at every scale would take much memory.
         return settings.scale * directions[rows], labels[rows]
 
     return loop.advance(

@@ -7,18 +7,17 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-Record = dict[str, np.ndarray]
-"""The values of one evaluation, by variable, with axes (cell, …)."""
+Arrays = dict[str, np.ndarray]  # by name; records of one evaluation have axes (cell, …)
 LEAF, RECORD = "leaf", "record"  # how the names of saved arrays begin
 
 
-def saved(runs: Any, row: int, records: Sequence[Record]) -> Record:
-    """All that is known of one network: its runs, and the records of its evaluations.
+def saved(runs: Any, row: int, records: Sequence[Arrays]) -> Arrays:
+    """The state of one network: its runs, and the records of its evaluations so far.
 
     Args:
         runs: a pytree whose leaves have a row for each network.
         row: which network.
-        records: of each of its evaluations.
+        records: the records of each of its evaluations.
     """
     leaves = {
         f"{LEAF}-{index}": _plain(leaf)[row] for index, leaf in enumerate(jax.tree.leaves(runs))
@@ -31,15 +30,15 @@ def saved(runs: Any, row: int, records: Sequence[Record]) -> Record:
 
 def restore(
     begun: Any, states: Sequence[Mapping[str, np.ndarray] | None]
-) -> tuple[Any, list[list[Record]]]:
-    """Networks where their states left them, those without a state at the beginning.
+) -> tuple[Any, list[list[Arrays]]]:
+    """Networks as their states left them; a network without a state is at the beginning.
 
     Args:
         begun: the runs at the beginning, with a row for each network; rows beyond repeat networks.
-        states: of each network, as `saved` makes them; None where there is none.
+        states: the state of each network, as `saved` makes it; None where there is none.
 
     Returns:
-        The runs, on the devices of ``begun``, and the records of the evaluations of each network.
+        The runs, on the devices of ``begun``, and the records of each network's evaluations.
     """
     leaves, structure = jax.tree.flatten(begun)
     fitting = [state if state is not None and _fits(state, leaves) else None for state in states]
@@ -58,13 +57,13 @@ def restore(
 
 
 def _fits(state: Mapping[str, np.ndarray], leaves: Sequence[Array]) -> bool:
-    """Whether a state has the arrays of a row; another version may have saved others."""
+    """Whether a state has the arrays of a row; another version may have saved other arrays."""
     of_runs = [state.get(f"{LEAF}-{index}") for index in range(len(leaves))]
     shapes = [None if value is None else (value.shape, value.dtype) for value in of_runs]
     return shapes == [(plain.shape[1:], plain.dtype) for plain in (_plain(leaf) for leaf in leaves)]
 
 
-def _records(state: Mapping[str, np.ndarray]) -> list[Record]:
+def _records(state: Mapping[str, np.ndarray]) -> list[Arrays]:
     start = f"{RECORD}-"
     values = {name.removeprefix(start): v for name, v in state.items() if name.startswith(start)}
     number = len(next(iter(values.values())))

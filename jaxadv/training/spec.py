@@ -1,4 +1,4 @@
-"""What adversarial training at many scales is: a frozen specification, and its grid of runs."""
+"""The specification of a training experiment, and the cells of its grid."""
 
 import itertools
 import math
@@ -12,29 +12,23 @@ from jaxadv.experiments.groups import Group
 from jaxadv.experiments.specification import Specification
 from jaxadv.problems.names import Function
 
+# The units of learning rates: a rate is taken as it is, or divided by λ₁.
 UNITS = ("absolute", "sharpness")
-"""Of learning rates: as they are, or over λ₁."""
+# The optimiser that takes rates in units of 1/λ₁ (docs/theory.md, section 7.2).
 OF_SHARPNESS = "sgd"
-"""The optimiser whose rates mean something in units of the sharpness.
-
-Source: docs/theory.md, section 7.2.
-"""
-LOSSES_OF_CLASSES = "jaxadv.problems.losses:LOSSES_OF_CLASSES"
-"""A reference: the losses of networks with an output for each class."""
-EVALUATIONS_PER_DECADE = 8
-EARLY = 10
-"""Up to this step the networks are evaluated after each."""
+EVALUATIONS_PER_DECADE = 8  # after the early steps
+EARLY = 10  # up to this step, networks are evaluated after each step
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of the grid.
+    """One combination of settings.
 
     Attributes:
         group: the shape, activation and loss.
-        optimizer: its name, or the optimiser itself.
+        optimizer: the optimiser, or its name.
         ratio: ρ; 0 is clean training.
-        unit: of the rate, one of `UNITS`.
+        unit: the unit of the rate, one of `UNITS`.
         rate: the learning rate, or its product with λ₁.
         scale: s.
     """
@@ -81,7 +75,7 @@ class Training(Specification[Cell]):
         strong_steps: steps, each a tenth of the circumradius, of the attack that robust losses and
             accuracies are measured with.
         restarts: its random starts, beside the one from 0.
-        dims: input dimensions d; empty for the data's own, or 32 where the data is simulated.
+        dims: input dimensions d; empty for that of the data, or 32 where the data is simulated.
         widths: numbers m of hidden neurons.
         networks: seeds, the independent units of every statistic: each has a random network and
             examples of its own.
@@ -203,7 +197,7 @@ class Training(Specification[Cell]):
                 check_hidden("layers", recipe)
 
     def has_answers(self, loss: Function) -> bool:
-        """Whether an output can be right or wrong: labels are ±1 or classes, no other numbers.
+        """Whether an output can be right or wrong: only where labels are ±1 or classes.
 
         Example:
             >>> [Training(data=data).has_answers("quadratic") for data in ("teacher", "gaussian")]
@@ -215,7 +209,7 @@ class Training(Specification[Cell]):
         return self.classes_of(loss) is not None or data.are_signs
 
     def cells_of(self, group: Group) -> tuple[Cell, ...]:
-        """The cells of one group, those of one optimiser together."""
+        """The cells of one group; cells of one optimiser are neighbours."""
         absolute, relative = (
             [(unit, rate) for rate in rates]
             for unit, rates in zip(UNITS, (self.rates, self.sharpness_rates), strict=True)
@@ -229,7 +223,7 @@ class Training(Specification[Cell]):
 
     @property
     def evaluations(self) -> tuple[int, ...]:
-        """The steps after which networks are evaluated: 0 to 10, then 8 in each decade, the last.
+        """The steps after which networks are evaluated: 0 to 10, 8 in each decade, and the last.
 
         Example:
             >>> Training(steps=30).evaluations[8:]

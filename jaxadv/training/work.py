@@ -1,4 +1,4 @@
-"""The grid of a training experiment: runs of all optimisers, scales, ratios, rates and seeds."""
+"""Running a training experiment: all its optimisers, scales, ratios, rates and seeds."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -38,14 +38,14 @@ def run_training(
     executor: Executor | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    """Train all networks that a specification asks for, and record how it goes.
+    """Train all networks of a specification, and record their losses on the way.
 
-    What the store has already is not run again: the same specification goes on from the last
-    evaluation before it stopped, to the same curves, on any number of devices, and one with more
-    networks or other cells adds them.
+    A run only does what its store lacks. The same specification goes on from the last evaluation
+    before it stopped, to the same curves and on any number of devices. One with more networks or
+    other cells adds them to the store.
 
-    A network that another worker of an executor takes up goes on from its last evaluation. Errors
-    are those of `jaxadv.run_sweep`.
+    If an executor loses a worker, another worker goes on from the last evaluations of its networks.
+    Errors are those of `jaxadv.run_sweep`.
 
     Args:
         spec: the specification.
@@ -107,8 +107,8 @@ class TrainingWork(SpecifiedWork[Training]):
     }
 
     @property
-    def settings(self) -> Mapping[str, Any]:
-        """What kind of experiment it is."""
+    def more_identity(self) -> Mapping[str, Any]:
+        """The title, by which stores of version 0.1 are known as those of a training."""
         return {"training": self.title}
 
     @property
@@ -144,21 +144,21 @@ class TrainingWork(SpecifiedWork[Training]):
 
     @property
     def replicates_per_block(self) -> int:
-        """A network: minutes of work, with a state in between."""
+        """One network: minutes of work, with a state after each evaluation."""
         return 1
 
     @property
     def unit(self) -> str:
-        """An evaluation of a network in all cells of its group."""
+        """One evaluation of a network in all cells of its group."""
         return "evaluation"
 
     def units(self, cells: Sequence[Cell]) -> int:
-        """The evaluations of a network."""
+        """How many evaluations a network has."""
         del cells
         return len(self.spec.evaluations)
 
     def cost(self, cells: Sequence[Cell]) -> float:
-        """Width times dim, for each run."""
+        """Width times dim for each cell."""
         group = cells[0].group
         return float(group.dim * group.width * len(cells))
 

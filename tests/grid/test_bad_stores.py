@@ -153,7 +153,9 @@ def test_a_whole_array_can_be_lost(experiment, store, finished, name):
     array = experiment.variable if name == "variable" else name
     shutil.rmtree(store / DATA / array)
     if name != "checksum":
-        with pytest.raises(ValueError, match=f"store: has no array '{array}'; run what made it"):
+        with pytest.raises(
+            ValueError, match=f"store: has no array '{array}'; run the command that made it"
+        ):
             ja.open(store)
     xr.testing.assert_equal(records(experiment(store)), records(ja.open(finished)))
 

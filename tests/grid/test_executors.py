@@ -106,7 +106,7 @@ def test_an_executor_needs_a_store_and_no_shards(tmp_path):
     with ThreadPoolExecutor(1) as executor:
         with pytest.raises(ValueError, match="store: processes that share the work need a store"):
             run(None, executor)
-        with pytest.raises(ValueError, match="executor: it shares the work out by itself"):
+        with pytest.raises(ValueError, match="executor: it deals out the work itself"):
             ja.run_sweep(SWEEP, tmp_path / "run", executor=executor, shard=(0, 2), progress=False)
     assert not (tmp_path / "run").exists()
 

@@ -36,9 +36,9 @@ def other(**entries):
 @pytest.mark.parametrize(
     ("name", "found", "message"),
     [
-        ("format", places.FORMAT + 1, "take that which made it"),
+        ("format", places.FORMAT + 1, "use the version that made it"),
         ("format", None, "has format None"),
-        ("maker", "somebody", "was not made here"),
+        ("maker", "somebody", "was not made by jaxadv"),
     ],
 )
 def test_another_format_or_maker_is_refused_and_left_alone(tmp_path, name, found, message):

@@ -9,7 +9,7 @@ import pytest
 
 import jaxadv as ja
 from jaxadv.landscape.critical import Critical, _classify, find_critical_points
-from jaxadv.landscape.meshes import climb_on, mesh
+from jaxadv.landscape.meshes import climb_on, sphere_mesh
 from tests import reference
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -71,7 +71,7 @@ def test_on_the_sphere_no_sampled_point_is_higher_than_its_maximum(scale):
         found = find_critical_points(problem)
         assert found.settled
         assert found.euler == 2
-        cover = mesh(3, 8192)
+        cover = sphere_mesh(3, 8192)
         losses = np.array([case.derivatives(case.radius * point)[0] for point in cover.points])
         tops = np.unique(climb_on(cover, losses))
         maxima = found.perturbation[found.kind == Critical.MAXIMUM] / case.radius
@@ -156,7 +156,7 @@ def test_more_dimensions_are_refused():
 
 def test_meshes_are_even_and_climbing_ends_on_tops():
     for dim, size in ((2, 100), (3, 2000)):
-        cover = mesh(dim, size)
+        cover = sphere_mesh(dim, size)
         np.testing.assert_allclose(np.linalg.norm(cover.points, axis=1), 1)
         np.testing.assert_allclose(cover.shares.sum(), 1)
         assert cover.shares.max() < 1.6 / size

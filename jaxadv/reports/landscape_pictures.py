@@ -84,7 +84,7 @@ def find_critical(spec: Landscape, networks: int, folder: Place) -> Iterator[xr.
     """
     if networks and is_random(spec):
         for dim in (2, 3):
-            smaller = dataclasses.replace(spec, dim=dim, networks=networks)
+            smaller = dataclasses.replace(spec, dims=dim, networks=networks)
             yield run_critical(smaller, str(folder / f"critical-{dim}d")).load()
 
 
@@ -94,14 +94,14 @@ def is_random(spec: Landscape) -> bool:
 
 
 def _whole_spheres(spec: Landscape) -> Iterator[Picture]:
-    ball = spheres.view_sphere(dataclasses.replace(spec, dim=3))
+    ball = spheres.view_sphere(dataclasses.replace(spec, dims=3))
     line = caption_of(ball, "the whole sphere; △ maxima, × saddles, ▼ minima, lines: ascents")
     yield Picture(
         "sphere.png",
         "The loss on the whole sphere of perturbations in three dimensions.",
         partial(panels, ball, draw_sphere, line, aspect=0.6, projection="mollweide"),
     )
-    ring = spheres.view_circle(dataclasses.replace(spec, dim=2))
+    ring = spheres.view_circle(dataclasses.replace(spec, dims=2))
     line = caption_of(ring, "the whole circle; colours: in which maximum ascent ends")
     yield Picture(
         "circle.png",

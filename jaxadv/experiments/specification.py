@@ -1,11 +1,13 @@
 """What all specifications have in common: their grid of groups, their data, and the checks."""
 
+import dataclasses
 import functools
 import hashlib
 import itertools
 import json
 import os
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
 import numpy as np
 
@@ -104,6 +106,26 @@ class Specification(Document, Generic[C]):
             "activation": self.label("activations", group.activation),
             "loss": self.label("losses", group.loss),
         }
+
+    def by_group(self) -> Iterator[tuple[dict[str, Any], Self]]:
+        """The specification of each group alone, and what tells the group from others.
+
+        Example:
+            >>> import jaxadv as ja
+            >>> [settings for settings, _ in ja.Landscape(widths=(4, 8)).by_group()]
+            [{'width': 4}, {'width': 8}]
+        """
+        every = [self.labels_of(group) for group in self.groups]
+        varying = [name for name in every[0] if len({labels[name] for labels in every}) > 1]
+        for group, labels in zip(self.groups, every, strict=True):
+            alone = dataclasses.replace(
+                cast(Any, self),
+                dims=(group.dim,),
+                widths=(group.width,),
+                activations=(group.activation,),
+                losses=(group.loss,),
+            )
+            yield {name: labels[name] for name in varying}, alone
 
     def _settle(self) -> None:
         """Settle the fields that all experiments have, and refuse what the data cannot give."""

@@ -23,6 +23,17 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound=Grouped)
 LOSSES_OF_CLASSES = "jaxadv.problems.losses:LOSSES_OF_CLASSES"
 """A reference: the losses of networks with an output for each class."""
+OF_NETWORKS = {
+    "network": "jaxadv.problems.networks:NETWORKS",
+    "activations": "jaxadv.problems.activations:ACTIVATIONS",
+}
+"""The fields of functions that all specifications have, with what is built in for each."""
+OF_ASCENTS = {
+    **OF_NETWORKS,
+    "losses": "jaxadv.problems.losses:LOSSES",
+    "step": "jaxadv.ascent.steps:STEP_RULES",
+}
+"""The fields of functions of experiments that certify ascents."""
 
 
 class Specification(Document, Generic[C]):

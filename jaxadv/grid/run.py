@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import xarray as xr
 
@@ -31,6 +31,16 @@ PATIENCE = 60  # in seconds, for a shared file system to show what another proce
 CHECKING = 0.03  # what checking a block that is complete costs, over what running it does
 
 
+class Options(TypedDict, total=False):
+    """How a grid is run, whatever it is of; `jaxadv.run_sweep` says what each means."""
+
+    fresh: bool
+    shard: tuple[int, int] | None
+    devices: int | None
+    executor: Executor | None
+    progress: bool
+
+
 def run_grid(
     work: Work,
     store: str | Path | None,
@@ -43,7 +53,8 @@ def run_grid(
 ) -> xr.Dataset:
     """Run all of a grid that its store does not have yet, and return all that was asked for.
 
-    The arguments but for ``work``, the result and the errors are those of `jaxadv.run_sweep`.
+    The arguments but for ``work``, the result and the errors are those of `jaxadv.run_sweep`; the
+    functions that run one experiment hand on their `Options`.
     """
     work.check(stored=store is not None)
     keep_programs()

@@ -1,10 +1,9 @@
 """The grids of landscapes: surveys of maxima and regularity, and of all critical points."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 import xarray as xr
@@ -13,7 +12,7 @@ from jax.sharding import Mesh
 from jaxadv.devices import Device
 from jaxadv.experiments.work import OF_GROUPS, SpecifiedWork
 from jaxadv.grid import opening
-from jaxadv.grid.run import run_grid
+from jaxadv.grid.run import Options, run_grid
 from jaxadv.grid.schema import TEXT, Coordinate, Schema, Variable
 from jaxadv.landscape import exhaustive, survey
 from jaxadv.landscape.exhaustive import CriticalSurvey
@@ -25,12 +24,7 @@ from jaxadv.landscape.survey import RegularitySurvey
 def run_landscape(
     spec: Landscape,
     store: str | Path | None = None,
-    *,
-    fresh: bool = False,
-    shard: tuple[int, int] | None = None,
-    devices: int | None = None,
-    executor: Executor | None = None,
-    progress: bool = True,
+    **options: Unpack[Options],
 ) -> xr.Dataset:
     """Survey the landscapes that a specification asks for: maxima, and how regular it is.
 
@@ -41,11 +35,7 @@ def run_landscape(
         spec: the specification.
         store: a folder to write to, network by network, or an fsspec address. None keeps the
             dataset in memory.
-        fresh: delete what the store holds, and begin anew.
-        devices: how many devices to use; by default all, on a CPU one for each core.
-        shard: as in `jaxadv.run_sweep`.
-        executor: as in `jaxadv.run_sweep`.
-        progress: whether to draw a progress bar.
+        **options: fresh, shard, devices, executor and progress, as in `jaxadv.run_sweep`.
 
     Returns:
         A dataset with dimensions (cell, network, example[, start | pair | mode]); the settings of
@@ -63,15 +53,7 @@ def run_landscape(
         >>> dict(run_landscape(spec, progress=False).maximum.sizes)  # doctest: +SKIP
         {'cell': 1, 'network': 1, 'example': 2, 'start': 4}
     """
-    return run_grid(
-        LandscapeWork(spec),
-        store,
-        fresh=fresh,
-        shard=shard,
-        devices=devices,
-        executor=executor,
-        progress=progress,
-    )
+    return run_grid(LandscapeWork(spec), store, **options)
 
 
 def run_critical(
@@ -79,11 +61,7 @@ def run_critical(
     store: str | Path | None = None,
     *,
     starts: int = 10_000,
-    fresh: bool = False,
-    shard: tuple[int, int] | None = None,
-    devices: int | None = None,
-    executor: Executor | None = None,
-    progress: bool = True,
+    **options: Unpack[Options],
 ) -> xr.Dataset:
     """All critical points on the sphere at one input of each network, and what ascent finds there.
 
@@ -94,11 +72,7 @@ def run_critical(
         spec: the specification, in 2 or 3 dimensions, of random networks.
         store: as in `run_landscape`; a folder of its own.
         starts: of ascents, on each problem.
-        fresh: as in `run_landscape`.
-        devices: likewise.
-        shard: likewise.
-        executor: likewise.
-        progress: likewise.
+        **options: as in `run_landscape`.
 
     Returns:
         A dataset with dimensions (cell, network).
@@ -112,15 +86,7 @@ def run_critical(
         >>> run_critical(spec, starts=16).strays.item()  # doctest: +SKIP
         0
     """
-    return run_grid(
-        CriticalWork(spec, starts),
-        store,
-        fresh=fresh,
-        shard=shard,
-        devices=devices,
-        executor=executor,
-        progress=progress,
-    )
+    return run_grid(CriticalWork(spec, starts), store, **options)
 
 
 def open_landscape(store: str | Path) -> xr.Dataset:

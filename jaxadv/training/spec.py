@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from jaxadv.experiments.fields import choice, count, grid, non_negative, positive, whole
 from jaxadv.experiments.former_names import SINGULAR, takes_former_names
 from jaxadv.experiments.groups import Group
-from jaxadv.experiments.specification import Specification
+from jaxadv.experiments.specification import OF_NETWORKS, Specification
 from jaxadv.problems.names import Function
 
 UNITS = ("absolute", "sharpness")
@@ -19,8 +19,6 @@ OF_SHARPNESS = "sgd"
 
 Source: docs/theory.md, section 7.2.
 """
-LOSSES_OF_CLASSES = "jaxadv.problems.losses:LOSSES_OF_CLASSES"
-"""A reference: the losses of networks with an output for each class."""
 EVALUATIONS_PER_DECADE = 8
 EARLY = 10
 """Up to this step the networks are evaluated after each."""
@@ -116,8 +114,7 @@ class Training(Specification[Cell]):
     experiment: ClassVar[str] = "training"
     former_names: ClassVar[Mapping[str, str]] = SINGULAR
     functions: ClassVar[Mapping[str, str]] = {
-        "network": "jaxadv.problems.networks:NETWORKS",
-        "activations": "jaxadv.problems.activations:ACTIVATIONS",
+        **OF_NETWORKS,
         "losses": "jaxadv.problems.losses:EVERY_LOSS",
         "optimizers": "jaxadv.learning.optimizers:OPTIMIZERS",
         "attack_step": "jaxadv.ascent.steps:STEP_RULES",

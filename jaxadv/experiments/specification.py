@@ -144,7 +144,7 @@ class Specification(Document, Generic[C]):
         self._set("widths", checks.grid("widths", self.widths, checks.count))
         for field in ("networks", "examples"):
             self._set(field, checks.count(field, getattr(self, field)))
-        checks.choice("smooth", self.smooth, (False, True))
+        self._set("smooth", checks.switch("smooth", self.smooth))
         self._set("seed", checks.whole("seed", self.seed, least=0, most=2**32 - 1))
         self._settle_functions()
         self._settle_data()

@@ -22,6 +22,7 @@ lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+	$(BIN)/pylint jaxadv scripts
 
 report: $(VENV)/ready
 	$(BIN)/python scripts/report.py results/claims --run scripts/configs $(QUICK)

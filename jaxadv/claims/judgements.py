@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import xarray as xr
 
 from jaxadv.claims.verdicts import Finding, Rule, Verdict, verdict
-from jaxadv.stats.cells import finished_networks
+from jaxadv.stats.cells import cells_where, finished_networks
 
 # A rule holds with at most this share of its decided findings against it,
 MOST_AGAINST = 0.05
@@ -98,7 +98,7 @@ def judge(claim: Claim, datasets: Mapping[str, xr.Dataset]) -> Judgement:
         'inconclusive'
     """
     parts = {
-        name: _where(finished_networks(dataset), claim.where)
+        name: cells_where(finished_networks(dataset), claim.where)
         for name, dataset in datasets.items()
         if claim.experiment in dataset.attrs
     }
@@ -117,11 +117,3 @@ def judge(claim: Claim, datasets: Mapping[str, xr.Dataset]) -> Judgement:
             for rule in claim.rules
         ),
     )
-
-
-def _where(dataset: xr.Dataset, settings: Mapping[str, str]) -> xr.Dataset:
-    """The cells with some settings."""
-    keep = xr.ones_like(dataset.scale, bool)
-    for name, value in settings.items():
-        keep &= dataset[name] == value
-    return dataset.isel(cell=keep.values)

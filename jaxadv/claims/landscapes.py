@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from jaxadv.claims.neighbours import ENOUGH, TEST, compare_neighbours
 from jaxadv.claims.verdicts import Finding
-from jaxadv.stats.cells import cells, finished_networks
+from jaxadv.stats.cells import cells, finished_networks, groups
 from jaxadv.stats.intervals import network_medians
 from jaxadv.stats.landscapes import MEASURES
 
@@ -37,13 +38,18 @@ class MoreRegularAtSmallerScale:
         )
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
-        """A finding for every two neighbouring scales of each training and ratio.
+        """A finding for every two neighbouring scales of each group, training and ratio.
 
         Raises:
             ValueError: as `cells.finished_networks`.
         """
+        for settings, group in groups(finished_networks(dataset)):
+            yield from self._within(group, settings)
+
+    def _within(self, group: xr.Dataset, settings: dict[str, Any]) -> Iterator[Finding]:
+        """The findings in one group."""
         measure, rows = MEASURES[self.measure], {}
-        for cell in cells(finished_networks(dataset)):
+        for cell in cells(group):
             key = cell.training.item(), cell.ratio.item()
             rows.setdefault(key, []).append((cell.scale.item(), network_medians(measure.of(cell))))
         for (training, ratio), medians in sorted(rows.items()):
@@ -52,7 +58,7 @@ class MoreRegularAtSmallerScale:
                 test = pair.test
                 counts = (test.larger, test.smaller)[:: 1 if measure.rises else -1]
                 yield Finding(
-                    {"training": training, "ratio": ratio, "scale": pair.scales},
+                    {**settings, "training": training, "ratio": ratio, "scale": pair.scales},
                     dict(zip(COUNTS, counts, strict=True)) | {"median difference": test.difference},
                     pair.verdict,
                 )

@@ -5,12 +5,14 @@ Source: docs/theory.md, sections 7.2 and 8.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import xarray as xr
 
 from jaxadv.claims.judgements import Claim
 from jaxadv.claims.neighbours import ENOUGH, TEST, compare_neighbours
 from jaxadv.claims.verdicts import Finding, Number
+from jaxadv.stats.cells import groups
 from jaxadv.stats.trainings import (
     COMPARISONS,
     PHASES,
@@ -68,12 +70,17 @@ class FasterAtSmallerScale:
         )
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
-        """A finding for each two neighbouring scales of each series."""
-        end = self.phase.end(dataset)
+        """A finding for each two neighbouring scales of each series in each group."""
+        for settings, group in groups(dataset):
+            yield from self._within(group, settings)
+
+    def _within(self, group: xr.Dataset, settings: dict[str, Any]) -> Iterator[Finding]:
+        """The findings in one group."""
+        end = self.phase.end(group)
         if end is None:
             return
-        values = measured(dataset, self.quantity, self.phase, end)
-        for each in series(dataset, values, self.comparison, end):
+        values = measured(group, self.quantity, self.phase, end)
+        for each in series(group, values, self.comparison, end):
             if (each.settings["ratio"] > 0) != self.attacked:
                 continue
             for pair in compare_neighbours(each.scales, each.values):
@@ -82,8 +89,8 @@ class FasterAtSmallerScale:
                     **dict(zip(COUNTS, (test.larger, test.smaller), strict=True)),
                     "median ratio": test.ratio,
                 }
-                settings = {**each.settings, "scale": pair.scales}
-                yield Finding(settings, numbers, pair.verdict)
+                scales = {"scale": pair.scales}
+                yield Finding(settings | each.settings | scales, numbers, pair.verdict)
 
 
 def _claims(name: str, title: str, reading: str, quantities: Sequence[Quantity]) -> list[Claim]:

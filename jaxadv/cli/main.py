@@ -36,14 +36,14 @@ def main(args: Sequence[str] | None = None) -> None:
         args: the command line; by default the program's.
 
     Raises:
-        SystemExit: 0 after ``--help`` and ``--version``, 2 after a mistake.
+        SystemExit: 0 after ``--help``, 2 after a mistake, 141 where nobody reads the output.
     """
     args = list(sys.argv[1:] if args is None else args)
-    if args == ["--version"]:
-        print("jaxadv", importlib.metadata.version("jaxadv"))
-        return
     stop_at_once("stopped before anything was run")
     with errors_in_one_line():
+        if args == ["--version"]:
+            print("jaxadv", importlib.metadata.version("jaxadv"))
+            return
         command, parts = read(args)
         # Now, for it brings JAX and figures with it, which --help does not need.
         importlib.import_module(f"jaxadv.cli.{command.name}").run(*parts)

@@ -2,12 +2,15 @@
 
 import contextlib
 import itertools
+import os
 import sys
 import warnings
 from collections.abc import Iterator
 from typing import NoReturn
 
 EXIT_MISTAKE = 2
+EXIT_UNREAD = 141
+"""As of a program that the signal SIGPIPE ends."""
 
 
 def fail(message: str) -> NoReturn:
@@ -34,11 +37,30 @@ def warnings_as_notes() -> Iterator[None]:
 
 @contextlib.contextmanager
 def errors_in_one_line() -> Iterator[None]:
-    """Turn a `ValueError`, `TypeError` or `OSError` into one line and exit code 2."""
+    """Turn a `ValueError`, `TypeError` or `OSError` into one line and exit code 2.
+
+    Where nobody reads the output any more, as after ``| head``, the program ends silently.
+    """
     try:
-        yield
+        try:
+            yield
+        finally:
+            print(end="", flush=True)
     except (ValueError, TypeError, OSError) as error:
+        if isinstance(error, BrokenPipeError) and _is_unread():
+            # Python writes what is left when it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(EXIT_UNREAD) from None
         fail(str(error))
+
+
+def _is_unread() -> bool:
+    """Whether it is the output whose pipe is broken, and no connection to another machine."""
+    try:
+        os.write(sys.stdout.fileno(), b"\n")
+    except BrokenPipeError:
+        return True
+    return False
 
 
 def message_in(box: str) -> str:

@@ -16,7 +16,7 @@ from jaxadv.grid.places import Place, place
 from jaxadv.reports import training as training_report
 from jaxadv.reports.pictures import save_pictures
 from jaxadv.reports.training_pictures import training_pictures
-from jaxadv.stats.cells import finished_networks
+from jaxadv.stats.cells import finished_networks, groups, in_words
 from jaxadv.stats.trainings import tabulate
 from jaxadv.training.spec import Training
 from jaxadv.training.work import run_training
@@ -44,6 +44,9 @@ def report(dataset: xr.Dataset, folder: Place) -> None:
         print(folder / picture.file, flush=True)
     again = command(without=["--fresh"])
     write(folder / "training.md", training_report.as_markdown(dataset, table, pictures, again))
-    datasets = {"training": dataset}
-    for claim in claims_on(datasets):
-        print(f"{claim.name:<16}{judge(claim, datasets).verdict:<16}{claim.title}")
+    for settings, group in groups(dataset):
+        if settings:
+            print(in_words(settings))
+        datasets = {"training": group}
+        for claim in claims_on(datasets):
+            print(f"{claim.name:<16}{judge(claim, datasets).verdict:<16}{claim.title}")

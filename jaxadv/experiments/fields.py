@@ -66,10 +66,17 @@ def count(field: str, value: Any) -> int:
     return whole(field, value, least=1)
 
 
-def choice(field: str, value: Any, allowed: tuple[Any, ...]) -> None:
+def choice(field: str, value: Any, allowed: tuple[str, ...]) -> None:
     """Refuse what is not one of the names."""
     if value not in allowed:
         raise ValueError(f"{field}: unknown {value!r}{suggest(str(value), allowed)}")
+
+
+def switch(field: str, value: Any) -> bool:
+    """True or false, and no number that stands for them."""
+    if not isinstance(value, bool | np.bool):
+        raise ValueError(f"{field}: {value!r} must be true or false")
+    return bool(value)
 
 
 def function(field: str, value: Any, table: Mapping[str, Any]) -> Function:

@@ -1,11 +1,13 @@
 """What all specifications have in common: their grid of groups, their data, and the checks."""
 
+import dataclasses
 import functools
 import hashlib
 import itertools
 import json
 import os
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
 import numpy as np
 
@@ -21,6 +23,17 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound=Grouped)
 # A reference to the table of losses of networks with an output for each class.
 LOSSES_OF_CLASSES = "jaxadv.problems.losses:LOSSES_OF_CLASSES"
+# The fields of functions that all specifications have, with what is built in for each.
+OF_NETWORKS = {
+    "network": "jaxadv.problems.networks:NETWORKS",
+    "activations": "jaxadv.problems.activations:ACTIVATIONS",
+}
+# Those of experiments that certify ascents.
+OF_ASCENTS = {
+    **OF_NETWORKS,
+    "losses": "jaxadv.problems.losses:LOSSES",
+    "step": "jaxadv.ascent.steps:STEP_RULES",
+}
 
 
 class Specification(Document, Generic[C]):
@@ -106,13 +119,33 @@ class Specification(Document, Generic[C]):
             "loss": self.label("losses", group.loss),
         }
 
+    def by_group(self) -> Iterator[tuple[dict[str, Any], Self]]:
+        """The specification of each group alone, and what tells the group from others.
+
+        Example:
+            >>> import jaxadv as ja
+            >>> [settings for settings, _ in ja.Landscape(widths=(4, 8)).by_group()]
+            [{'width': 4}, {'width': 8}]
+        """
+        every = [self.labels_of(group) for group in self.groups]
+        varying = [name for name in every[0] if len({labels[name] for labels in every}) > 1]
+        for group, labels in zip(self.groups, every, strict=True):
+            alone = dataclasses.replace(
+                cast(Any, self),
+                dims=(group.dim,),
+                widths=(group.width,),
+                activations=(group.activation,),
+                losses=(group.loss,),
+            )
+            yield {name: labels[name] for name in varying}, alone
+
     def _settle(self) -> None:
         """Check and convert the fields of all experiments, and refuse what the data lacks."""
         self._set("scales", checks.grid("scales", self.scales, checks.positive))
         self._set("widths", checks.grid("widths", self.widths, checks.count))
         for field in ("networks", "examples"):
             self._set(field, checks.count(field, getattr(self, field)))
-        checks.choice("smooth", self.smooth, (False, True))
+        self._set("smooth", checks.switch("smooth", self.smooth))
         self._set("seed", checks.whole("seed", self.seed, least=0, most=2**32 - 1))
         self._settle_functions()
         self._settle_data()

@@ -143,7 +143,7 @@ def plot_measure(axes: Axes, table: pd.DataFrame, name: str) -> Axes:
 
     Args:
         axes: where to draw.
-        table: of `tabulate`.
+        table: of `tabulate`, the rows of one group.
         name: of `MEASURES`.
     """
     part = table.query("quantity == @name and kappa_0 == kappa_0")
@@ -176,7 +176,7 @@ def plot_measure(axes: Axes, table: pd.DataFrame, name: str) -> Axes:
 
 
 def plot_overview(table: pd.DataFrame, caption: str) -> Figure:
-    """The measures of `SHOWN` side by side."""
+    """The measures of `SHOWN` side by side, from the rows of one group."""
     figure, axes = plt.subplots(3, 3, figsize=(WIDTH, 6.8), sharex=True)
     for place, name in zip(axes.flat, SHOWN, strict=True):
         plot_measure(place, table, name)

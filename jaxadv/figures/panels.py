@@ -56,7 +56,7 @@ def panels(
     Four scales of one training stand two by two.
 
     Args:
-        dataset: with the dimension ``cell``.
+        dataset: with the dimension ``cell``, of one group.
         draw: draws one cell.
         caption: a small line above all.
         aspect: height over width of a panel.

@@ -54,7 +54,7 @@ def plot_curves(dataset: xr.Dataset, comparisons: Sequence[Comparison], caption:
     Medians over networks with 95% intervals, over the loss of the output 0; a row for each ratio.
 
     Args:
-        dataset: the cells of one optimiser.
+        dataset: the cells of one group and optimiser.
         comparisons: whose columns are drawn.
         caption: a small line above all.
     """

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import xarray as xr
 
@@ -31,6 +31,16 @@ PATIENCE = 60  # seconds; a shared file system may show late what another proces
 CHECKING = 0.03  # the cost of checking a complete block, over the cost of running it
 
 
+class Options(TypedDict, total=False):
+    """How a grid is run, whatever it is of; `jaxadv.run_sweep` says what each means."""
+
+    fresh: bool
+    shard: tuple[int, int] | None
+    devices: int | None
+    executor: Executor | None
+    progress: bool
+
+
 def run_grid(
     work: Work,
     store: str | Path | None,
@@ -43,7 +53,8 @@ def run_grid(
 ) -> xr.Dataset:
     """Run the part of a grid that its store lacks, and return all of the grid.
 
-    All arguments but ``work``, the result and the errors are those of `jaxadv.run_sweep`.
+    The arguments but for ``work``, the result and the errors are those of `jaxadv.run_sweep`; the
+    functions that run one experiment hand on their `Options`.
     """
     work.check(stored=store is not None)
     keep_programs()

@@ -8,7 +8,7 @@ from typing import ClassVar
 from jaxadv.experiments.fields import choice, count, grid, positive, whole
 from jaxadv.experiments.former_names import SINGULAR, takes_former_names
 from jaxadv.experiments.groups import Group
-from jaxadv.experiments.specification import Specification
+from jaxadv.experiments.specification import OF_ASCENTS, Specification
 from jaxadv.problems.names import Function
 
 TRAININGS = ("none", "clean", "adversarial")
@@ -81,12 +81,7 @@ class Landscape(Specification[Cell]):
 
     experiment: ClassVar[str] = "landscape"
     former_names: ClassVar[Mapping[str, str]] = SINGULAR
-    functions: ClassVar[Mapping[str, str]] = {
-        "network": "jaxadv.problems.networks:NETWORKS",
-        "activations": "jaxadv.problems.activations:ACTIVATIONS",
-        "losses": "jaxadv.problems.losses:LOSSES",
-        "step": "jaxadv.ascent.steps:STEP_RULES",
-    }
+    functions: ClassVar[Mapping[str, str]] = OF_ASCENTS
 
     scales: tuple[float, ...] = (0.1, 1.0, 10.0)
     ratios: tuple[float, ...] = (0.1,)

@@ -1,10 +1,9 @@
 """Running landscapes: the grids of surveys, of maxima and regularity or of all critical points."""
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 import xarray as xr
@@ -13,7 +12,7 @@ from jax.sharding import Mesh
 from jaxadv.devices import Device
 from jaxadv.experiments.work import OF_GROUPS, SpecifiedWork
 from jaxadv.grid import opening
-from jaxadv.grid.run import run_grid
+from jaxadv.grid.run import Options, run_grid
 from jaxadv.grid.schema import TEXT, Coordinate, Schema, Variable
 from jaxadv.landscape import exhaustive, survey
 from jaxadv.landscape.exhaustive import CriticalSurvey
@@ -25,12 +24,7 @@ from jaxadv.landscape.survey import RegularitySurvey
 def run_landscape(
     spec: Landscape,
     store: str | Path | None = None,
-    *,
-    fresh: bool = False,
-    shard: tuple[int, int] | None = None,
-    devices: int | None = None,
-    executor: Executor | None = None,
-    progress: bool = True,
+    **options: Unpack[Options],
 ) -> xr.Dataset:
     """Survey the landscapes of a specification: their maxima, and how regular they are.
 
@@ -41,12 +35,9 @@ def run_landscape(
 
     Args:
         spec: the specification.
-        store: as in `jaxadv.run_sweep`, like the arguments that follow.
-        fresh: likewise.
-        shard: likewise.
-        devices: likewise.
-        executor: likewise.
-        progress: likewise.
+        store: a folder to write to, network by network, or an fsspec address. None keeps the
+            dataset in memory.
+        **options: fresh, shard, devices, executor and progress, as in `jaxadv.run_sweep`.
 
     Returns:
         A dataset with dimensions (cell, network, example[, start | pair | mode]); the settings of
@@ -58,15 +49,7 @@ def run_landscape(
         >>> dict(run_landscape(spec, progress=False).maximum.sizes)  # doctest: +SKIP
         {'cell': 1, 'network': 1, 'example': 2, 'start': 4}
     """
-    return run_grid(
-        LandscapeWork(spec),
-        store,
-        fresh=fresh,
-        shard=shard,
-        devices=devices,
-        executor=executor,
-        progress=progress,
-    )
+    return run_grid(LandscapeWork(spec), store, **options)
 
 
 def run_critical(
@@ -74,11 +57,7 @@ def run_critical(
     store: str | Path | None = None,
     *,
     starts: int = 10_000,
-    fresh: bool = False,
-    shard: tuple[int, int] | None = None,
-    devices: int | None = None,
-    executor: Executor | None = None,
-    progress: bool = True,
+    **options: Unpack[Options],
 ) -> xr.Dataset:
     """All critical points on the sphere at one input of each network, and what ascent finds there.
 
@@ -87,13 +66,9 @@ def run_critical(
 
     Args:
         spec: the specification, in 2 or 3 dimensions, of random networks.
-        starts: how many ascents there are on each problem.
-        store: as in `jaxadv.run_sweep`, like the arguments that follow.
-        fresh: likewise.
-        shard: likewise.
-        devices: likewise.
-        executor: likewise.
-        progress: likewise.
+        store: as in `run_landscape`; a folder of its own.
+        starts: of ascents, on each problem.
+        **options: as in `run_landscape`.
 
     Returns:
         A dataset with dimensions (cell, network).
@@ -106,15 +81,7 @@ def run_critical(
         >>> run_critical(spec, starts=16).strays.item()  # doctest: +SKIP
         0
     """
-    return run_grid(
-        CriticalWork(spec, starts),
-        store,
-        fresh=fresh,
-        shard=shard,
-        devices=devices,
-        executor=executor,
-        progress=progress,
-    )
+    return run_grid(CriticalWork(spec, starts), store, **options)
 
 
 def open_landscape(store: str | Path) -> xr.Dataset:

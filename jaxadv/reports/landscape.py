@@ -12,6 +12,7 @@ from jaxadv.claims.landscapes import COUNTS, MoreRegularAtSmallerScale
 from jaxadv.claims.verdicts import LEAST_NETWORKS, Finding, Verdict
 from jaxadv.landscape.meshes import EULER
 from jaxadv.reports.markdown import (
+    by_group,
     document,
     minutes,
     show,
@@ -22,7 +23,7 @@ from jaxadv.reports.markdown import (
 )
 from jaxadv.reports.notes import note_on_own_functions
 from jaxadv.reports.pictures import Picture
-from jaxadv.stats.cells import finished_networks
+from jaxadv.stats.cells import OF_GROUP, cells, finished_networks, rows_of
 from jaxadv.stats.intervals import Estimate, share
 from jaxadv.stats.landscapes import MEASURES, NETWORKS
 
@@ -68,16 +69,18 @@ def as_markdown(
         pictures: in their order.
         command: what wrote it.
     """
+    finished = finished_networks(dataset)
     parts = [
         INTRODUCTION,
-        _what_was_run(dataset),
+        _what_was_run(finished),
         note_on_own_functions(dataset, "The survey"),
         "## Numbers",
         NUMBERS,
+        *by_group(finished, lambda group: _numbers(rows_of(table, group))),
+        "## Is a smaller scale more regular?",
+        DIRECTIONS,
+        *by_group(finished, _verdicts),
     ]
-    for settings, part in table.groupby(list(ONE_SCALE), sort=False):
-        parts += [_heading(table, settings), _numbers(part)]
-    parts += ["## Is a smaller scale more regular?", DIRECTIONS, *_verdicts(dataset)]
     if critical:
         parts += ["## All critical points", CRITICAL, _critical(critical)]
     parts += ["## Figures", *map(show_picture, pictures)]
@@ -85,7 +88,7 @@ def as_markdown(
 
 
 def _what_was_run(dataset: xr.Dataset) -> str:
-    spec, sizes = tomllib.loads(dataset.attrs["landscape"]), finished_networks(dataset).sizes
+    spec, sizes = tomllib.loads(dataset.attrs["landscape"]), dataset.sizes
     names = ("dim", "width", "activation", "loss")
     dim, width, activation, loss = (show_values(dataset[name].values.tolist()) for name in names)
     return (
@@ -104,7 +107,14 @@ def _heading(table: pd.DataFrame, settings: Any) -> str:
     return f"**{NETWORKS[training].capitalize()}, ρ = {ratio:g}**" if several else ""
 
 
-def _numbers(part: pd.DataFrame) -> str:
+def _numbers(table: pd.DataFrame) -> Iterator[str]:
+    """A table for each training and ratio of one group."""
+    for settings, part in table.groupby(list(ONE_SCALE), sort=False):
+        yield _heading(table, settings)
+        yield _by_scale(part)
+
+
+def _by_scale(part: pd.DataFrame) -> str:
     """A table of the measures by scale."""
     scales = list(dict.fromkeys(zip(part.scale, part.kappa_0, strict=True)))
     head = ["", *(f"s = {s:g} (κ₀ {show(float(k))})" for s, k in scales)]
@@ -150,26 +160,29 @@ def _table_of(finding: Finding) -> tuple[str, float]:
 
 
 def _critical(datasets: Sequence[xr.Dataset]) -> str:
+    every = [cell for dataset in datasets for cell in cells(dataset)]
+    # The dimension has its column in any case.
+    others = (name for name in OF_GROUP if name != "dim")
+    varying = [name for name in others if len({cell[name].item() for cell in every}) > 1]
     head = [
-        "d", "s", "networks", "maxima", "saddles", "minima", "valleys", "Euler's check holds",
-        "starts", "certified", "missed", "strays",
+        "d", *varying, "s", "networks", "maxima", "saddles", "minima", "valleys",
+        "Euler's check holds", "starts", "certified", "missed", "strays",
     ]  # fmt: skip
     rows = []
-    for dataset in datasets:
-        for row in range(dataset.sizes["cell"]):
-            cell = dataset.isel(cell=row)
-            dim = cell.dim.item()
-            holds = (cell.settled.values == 1) & (cell.euler.values == EULER[dim])
-            starts = json.loads(dataset.attrs["identity"])["ascents"]
-            counts = [str(int(cell[name].sum())) for name in ("maxima", "saddles", "minima")]
-            rows.append(
-                [
-                    str(dim), show(cell.scale.item()), str(holds.size), *counts,
-                    str(int(cell.valleys.sum())), f"{int(holds.sum())}, {show(share(holds))}",
-                    str(starts), f"{float(cell.certified.mean()) / starts:.1%}",
-                    str(int(cell.missed.sum())), str(int(cell.strays.sum())),
-                ]
-            )  # fmt: skip
+    for cell in every:
+        dim = cell.dim.item()
+        holds = (cell.settled.values == 1) & (cell.euler.values == EULER[dim])
+        starts = json.loads(cell.attrs["identity"])["ascents"]
+        counts = [str(int(cell[name].sum())) for name in ("maxima", "saddles", "minima")]
+        rows.append(
+            [
+                str(dim), *(show(cell[name].item()) for name in varying), show(cell.scale.item()),
+                str(holds.size), *counts, str(int(cell.valleys.sum())),
+                f"{int(holds.sum())}, {show(share(holds))}", str(starts),
+                f"{float(cell.certified.mean()) / starts:.1%}",
+                str(int(cell.missed.sum())), str(int(cell.strays.sum())),
+            ]
+        )  # fmt: skip
     return show_table(head, rows)
 
 

@@ -16,6 +16,7 @@ from jaxadv.landscape.spec import Landscape
 from jaxadv.landscape.work import run_critical
 from jaxadv.reports.landscape import caption_of
 from jaxadv.reports.pictures import Picture
+from jaxadv.stats.cells import cells_where, groups, rows_of
 
 NUM_ASCENTS = 10_000
 # By the directions of the plane.
@@ -35,7 +36,9 @@ def landscape_pictures(
     plane: views.Directions = "pca",
     num_ascents: int = NUM_ASCENTS,
 ) -> Iterator[Picture]:
-    """The overview, and views of one input in each cell; a view is computed when it is asked for.
+    """The overview, and views of one input in each cell, of each group.
+
+    A view is computed when it is asked for.
 
     Args:
         spec: the survey's specification. Its functions are called.
@@ -44,18 +47,36 @@ def landscape_pictures(
         plane: the directions of the plane, of `PLANES`.
         num_ascents: how many there are in the histogram of final losses.
     """
+    for settings, group in groups(dataset):
+        yield _overview(group, rows_of(table, group)).of_group(settings)
+    if is_random(spec):
+        # Groups that differ in the dimension alone have the same spheres.
+        for settings, alone in dataclasses.replace(spec, dims=3).by_group():
+            yield from (picture.of_group(settings) for picture in _whole_spheres(alone))
+    for settings, alone in spec.by_group():
+        group = cells_where(dataset, settings)
+        views_of_group = _views(alone, group, plane, num_ascents)
+        yield from (picture.of_group(settings) for picture in views_of_group)
+
+
+def _overview(dataset: xr.Dataset, table: pd.DataFrame) -> Picture:
+    """All measures of one group."""
     networks, examples, starts = (dataset.sizes[dim] for dim in ("network", "example", "start"))
     numbers = (
         f"medians with 95% intervals over n = {networks} networks, {examples} inputs × {starts} "
         "starts each"
     )
-    yield Picture(
+    return Picture(
         "overview.png",
         "What tells of regularity, against κ₀.",
         partial(plots.plot_overview, table, caption_of(dataset, numbers)),
     )
-    if is_random(spec):
-        yield from _whole_spheres(spec)
+
+
+def _views(
+    spec: Landscape, dataset: xr.Dataset, plane: views.Directions, num_ascents: int
+) -> Iterator[Picture]:
+    """The views of one group."""
     view = views.view_plane(spec, plane)
     line = f"{views.NUM_PATHS} ascents; ☆ the best maximum; black: the ball's edge"
     yield Picture(
@@ -64,6 +85,7 @@ def landscape_pictures(
         partial(panels, view, plots.draw_plane, caption_of(view, line), aspect=0.95),
     )
     yield from _lines(spec, num_ascents)
+    networks, examples = (dataset.sizes[dim] for dim in ("network", "example"))
     line = f"at the best maximum of {networks} × {examples} inputs"
     yield Picture(
         "spectrum.png",
@@ -84,7 +106,7 @@ def find_critical(spec: Landscape, networks: int, folder: Place) -> Iterator[xr.
     """
     if networks and is_random(spec):
         for dim in (2, 3):
-            smaller = dataclasses.replace(spec, dim=dim, networks=networks)
+            smaller = dataclasses.replace(spec, dims=dim, networks=networks)
             yield run_critical(smaller, str(folder / f"critical-{dim}d")).load()
 
 
@@ -94,14 +116,14 @@ def is_random(spec: Landscape) -> bool:
 
 
 def _whole_spheres(spec: Landscape) -> Iterator[Picture]:
-    ball = spheres.view_sphere(dataclasses.replace(spec, dim=3))
+    ball = spheres.view_sphere(dataclasses.replace(spec, dims=3))
     line = caption_of(ball, "the whole sphere; △ maxima, × saddles, ▼ minima, lines: ascents")
     yield Picture(
         "sphere.png",
         "The loss on the whole sphere of perturbations in three dimensions.",
         partial(panels, ball, draw_sphere, line, aspect=0.6, projection="mollweide"),
     )
-    ring = spheres.view_circle(dataclasses.replace(spec, dim=2))
+    ring = spheres.view_circle(dataclasses.replace(spec, dims=2))
     line = caption_of(ring, "the whole circle; colours: in which maximum ascent ends")
     yield Picture(
         "circle.png",

@@ -1,13 +1,14 @@
 """Markdown as all reports write it: documents, tables, numbers, verdicts and pictures."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import xarray as xr
 
 from jaxadv.claims.verdicts import Finding, Verdict
 from jaxadv.reports.pictures import Picture
+from jaxadv.stats.cells import groups, in_words
 from jaxadv.stats.intervals import Estimate
 
 MARKS = {Verdict.SUPPORTED: "**yes** ", Verdict.NOT_SUPPORTED: "**no** ", Verdict.INCONCLUSIVE: ""}
@@ -27,6 +28,32 @@ def document(title: str, command: str, parts: Iterable[str]) -> str:
     """
     head = f"# {title}\n\nWritten by `{command}`."
     return "\n\n".join([head, *filter(None, parts)]) + "\n"
+
+
+def by_group(
+    dataset: xr.Dataset, section: Callable[[xr.Dataset], Iterable[str]], *, level: int = 3
+) -> Iterator[str]:
+    """A section on each group of cells; headings where there are several groups.
+
+    Args:
+        dataset: of any experiment.
+        section: the parts on the cells of one group.
+        level: of the headings.
+    """
+    for settings, group in groups(dataset):
+        if settings:
+            yield f"{'#' * level} {sentence(in_words(settings))}"
+        yield from section(group)
+
+
+def sentence(text: str) -> str:
+    """The text with a capital letter.
+
+    Example:
+        >>> sentence("width 8, loss mine:L")
+        'Width 8, loss mine:L'
+    """
+    return text[:1].upper() + text[1:]
 
 
 def show_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -7,7 +7,7 @@ import xarray as xr
 
 from jaxadv.figures import sweeps as plots
 from jaxadv.figures.style import alone
-from jaxadv.reports.pictures import Picture
+from jaxadv.reports.pictures import Picture, suffix_of
 from jaxadv.stats.cells import families
 from jaxadv.sweeps.spec import Sweep
 from jaxadv.sweeps.traces import run_traces
@@ -29,5 +29,5 @@ def sweep_pictures(sweep: Sweep, dataset: xr.Dataset) -> Iterator[Picture]:
         ("residuals", "Residuals against the step.", plots.plot_residuals, traces),
     ):
         for settings, family in families(source):
-            label = "".join(f"-{key}-{value}" for key, value in settings.items()).replace(":", ".")
-            yield Picture(f"{name}{label}.png", caption, alone(partial(plot, dataset=family)))
+            file = f"{name}{suffix_of(settings)}.png"
+            yield Picture(file, caption, alone(partial(plot, dataset=family)))

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import xarray as xr
 from jaxadv.claims.training import COUNTS, FasterAtSmallerScale
 from jaxadv.claims.verdicts import LEAST_NETWORKS
 from jaxadv.reports.markdown import (
+    by_group,
     document,
     minutes,
     show,
@@ -19,7 +21,7 @@ from jaxadv.reports.markdown import (
     show_values,
 )
 from jaxadv.reports.pictures import Picture
-from jaxadv.stats.cells import finished_networks
+from jaxadv.stats.cells import finished_networks, rows_of
 from jaxadv.stats.intervals import Estimate, median
 from jaxadv.stats.trainings import (
     COMPARISONS,
@@ -69,16 +71,16 @@ def as_markdown(
         _what_was_run(finished),
         "## Is a smaller scale faster?",
         VERDICTS,
-        *_verdicts(finished, attacked=True),
+        *by_group(finished, partial(_verdicts, attacked=True)),
         *_control(finished),
         "## Figures",
         *map(show_picture, pictures),
         "## Numbers",
         NUMBERS,
-        *_numbers(table, finished),
+        *by_group(finished, lambda group: _numbers(rows_of(table, group), group)),
         "## Where it ends",
         ENDS,
-        *_ends(finished),
+        *by_group(finished, _ends),
     ]
     return document("Training at each input scale", command, parts)
 
@@ -116,7 +118,7 @@ def _control(dataset: xr.Dataset) -> Iterator[str]:
     if (dataset.ratio == 0).any():
         yield "### The control: clean training"
         yield CONTROL
-        yield from _verdicts(dataset, attacked=False)
+        yield from by_group(dataset, partial(_verdicts, attacked=False), level=4)
 
 
 def _verdicts(dataset: xr.Dataset, *, attacked: bool) -> Iterator[str]:

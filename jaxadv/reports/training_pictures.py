@@ -9,6 +9,7 @@ from jaxadv.figures import trainings as plots
 from jaxadv.figures.rates import plot_rates
 from jaxadv.reports.pictures import Picture
 from jaxadv.reports.training import caption_of
+from jaxadv.stats.cells import groups
 from jaxadv.stats.trainings import Comparison
 
 # By the unit of rates: the end of a file's name, the comparisons drawn, and these in words.
@@ -19,11 +20,16 @@ UNITS: dict[str, tuple[str, tuple[Comparison, ...], str]] = {
 
 
 def training_pictures(dataset: xr.Dataset) -> Iterator[Picture]:
-    """The pictures of each optimiser, and the map of all rates.
+    """The pictures of each optimiser, and the map of all rates, of each group.
 
     Args:
         dataset: a training experiment, of finished networks.
     """
+    for settings, group in groups(dataset):
+        yield from (picture.of_group(settings) for picture in _of_one_group(group))
+
+
+def _of_one_group(dataset: xr.Dataset) -> Iterator[Picture]:
     medians = caption_of(dataset, "medians with 95% intervals")
     for optimizer in dict.fromkeys(dataset.optimizer.values.tolist()):
         part = dataset.isel(cell=dataset.optimizer.values == optimizer)

@@ -1,15 +1,16 @@
-"""Choosing from a dataset: finished networks, cells, families of cells, and what is known of them.
+"""Choosing from a dataset: finished networks, cells, groups and families of them, what is known.
 
 Nothing here imports what a dataset names: names are looked up among the built-in ones alone.
 """
 
 import math
 import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from jaxtyping import Shaped
 
@@ -22,6 +23,8 @@ from jaxadv.theory import kappa_0
 SETTINGS = (
     "dim", "width", "activation", "loss", "step_rule", "step_size", "ratio", "scale",
 )  # fmt: skip
+# The coordinates that the cells of a group have in common: those of their networks and the loss.
+OF_GROUP = ("dim", "width", "activation", "loss")
 # The values that are shown where there is room for one, if the sweep has them.
 TYPICAL = {"dim": 64, "activation": "tanh", "loss": "quadratic", "ratio": 0.1, "scale": 1.0}
 TRIAL_DIMS = ("network", "example", "start")
@@ -58,14 +61,67 @@ def families(
         dataset: a sweep's.
         along: the setting in which the cells of a family differ.
     """
-    every = [settings_of(cell) for cell in cells(dataset)]
-    shared = [name for name in SETTINGS if name != along]
-    varying = [name for name in shared if len({cell[name] for cell in every}) > 1]
-    members: dict[tuple[object, ...], list[int]] = {}
-    for index in sorted(range(len(every)), key=lambda index: every[index][along]):
-        members.setdefault(tuple(every[index][name] for name in shared), []).append(index)
-    for indices in members.values():
-        yield {name: every[indices[0]][name] for name in varying}, dataset.isel(cell=indices)
+    ordered = dataset.isel(cell=np.argsort(dataset[along].values, kind="stable"))
+    return _alike(ordered, [name for name in SETTINGS if name != along])
+
+
+def groups(dataset: xr.Dataset) -> Iterator[tuple[dict[str, Any], xr.Dataset]]:
+    """The cells of each group, and what tells the group from others: nothing where there is one.
+
+    Cells of different groups have different networks or losses, and are not to be compared.
+
+    Args:
+        dataset: of any experiment.
+
+    Example:
+        >>> names = {"dim": [8, 8], "width": [4, 16], "activation": ["tanh"] * 2, "loss": ["a"] * 2}
+        >>> coords = {name: ("cell", values) for name, values in names.items()}
+        >>> [settings for settings, _ in groups(xr.Dataset(coords=coords))]
+        [{'width': 4}, {'width': 16}]
+    """
+    return _alike(dataset, OF_GROUP)
+
+
+def in_words(settings: Mapping[str, Any]) -> str:
+    """What tells a group from others, as text.
+
+    Example:
+        >>> in_words({"width": 16, "loss": "logistic"})
+        'width 16, loss logistic'
+    """
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
+
+
+def rows_of(table: pd.DataFrame, group: xr.Dataset) -> pd.DataFrame:
+    """The rows of a table that are about the cells of a group.
+
+    Args:
+        table: has columns for the coordinates in which groups differ.
+        group: cells of one group.
+    """
+    keep = np.ones(len(table), bool)
+    for name in (name for name in OF_GROUP if name in table):
+        keep &= (table[name] == group[name].values[0]).to_numpy()
+    return table.loc[keep]
+
+
+def cells_where(dataset: xr.Dataset, settings: Mapping[str, Any]) -> xr.Dataset:
+    """The cells with some settings."""
+    keep = xr.ones_like(dataset.scale, bool)
+    for name, value in settings.items():
+        keep &= dataset[name] == value
+    return dataset.isel(cell=keep.values)
+
+
+def _alike(
+    dataset: xr.Dataset, names: Sequence[str]
+) -> Iterator[tuple[dict[str, Any], xr.Dataset]]:
+    """The cells that have some coordinates in common, and those of them that others have not."""
+    every = list(zip(*(dataset[name].values.tolist() for name in names), strict=True))
+    varying = [k for k in range(len(names)) if len({values[k] for values in every}) > 1]
+    for values in dict.fromkeys(every):
+        indices = [index for index, other in enumerate(every) if other == values]
+        yield {names[k]: values[k] for k in varying}, dataset.isel(cell=indices)
 
 
 def typical(dataset: xr.Dataset, free: Collection[str]) -> xr.Dataset:

@@ -2,14 +2,15 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from jaxtyping import Float, Int
 
-from jaxadv.stats.cells import cells, finished_networks, kappa_0_of
+from jaxadv.stats.cells import cells, finished_networks, groups, kappa_0_of
 from jaxadv.stats.intervals import median, network_medians
 
 Values = Float[np.ndarray, "network example"]
@@ -146,20 +147,30 @@ MEASURES: Mapping[str, Measure] = {
 def tabulate(dataset: xr.Dataset) -> pd.DataFrame:
     """Every measure in every cell: the median over networks and inputs, with its interval.
 
-    Columns: the cell's settings, κ₀, the quantity (a name of `MEASURES`), and ``value``, ``low``
-    and ``high``; for counts of maxima, whose medians are whole, the mean as well.
+    Columns: what tells groups apart, if there are several; the cell's settings, κ₀, the quantity (a
+    name of `MEASURES`), and ``value``, ``low`` and ``high``; for counts of maxima, whose medians
+    are whole, the mean as well.
 
     Raises:
         ValueError: as `cells.finished_networks`.
     """
-    rows = []
-    for cell in cells(finished_networks(dataset)):
-        settings = {name: cell[name].item() for name in SURVEYED} | {"kappa_0": kappa_0_of(cell)}
-        for name, measure in MEASURES.items():
-            values = measure.of(cell)
-            rows.append(
-                settings
-                | {"quantity": name, **dataclasses.asdict(median(values))}
-                | {"mean": float(np.nanmean(values)) if not np.isnan(values).all() else math.nan}
-            )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        [
+            settings | row
+            for settings, group in groups(finished_networks(dataset))
+            for cell in cells(group)
+            for row in _rows(cell)
+        ]
+    )
+
+
+def _rows(cell: xr.Dataset) -> Iterator[dict[str, Any]]:
+    """The rows of one cell."""
+    settings = {name: cell[name].item() for name in SURVEYED} | {"kappa_0": kappa_0_of(cell)}
+    for name, measure in MEASURES.items():
+        values = measure.of(cell)
+        yield (
+            settings
+            | {"quantity": name, **dataclasses.asdict(median(values))}
+            | {"mean": float(np.nanmean(values)) if not np.isnan(values).all() else math.nan}
+        )

@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Bool, Float, Int
 
-from jaxadv.stats.cells import finished_networks
+from jaxadv.stats.cells import finished_networks, groups
 from jaxadv.stats.intervals import median, network_medians
 
 Quantity = Literal["loss", "steps", "share"]
@@ -132,7 +132,7 @@ def series(
     """All series of one comparison.
 
     Args:
-        dataset: a finished experiment.
+        dataset: a finished experiment's, of one group.
         values: what is compared.
         comparison: of the rates.
         end: the step at which a best rate is the best.
@@ -161,7 +161,7 @@ def best_cells(
     number, and the other way round; rates of all units count.
 
     Args:
-        dataset: a finished experiment.
+        dataset: a finished experiment's, of one group.
         chosen: which cells to choose from.
         end: the step at which the loss is looked at.
     """
@@ -181,27 +181,36 @@ def best_cells(
 def tabulate(dataset: xr.Dataset) -> pd.DataFrame:
     """Every quantity in every phase and series, at each scale: medians with intervals.
 
-    Columns: comparison, optimizer, ratio, rate (NaN for the best), scale, phase, quantity, value,
-    low, high.
+    Columns: what tells groups apart, if there are several; comparison, optimizer, ratio, rate (NaN
+    for the best), scale, phase, quantity, value, low, high.
 
     Raises:
         ValueError: as `cells.finished_networks`.
     """
-    finished, rows = finished_networks(dataset), []
+    return pd.DataFrame(
+        [
+            settings | row
+            for settings, group in groups(finished_networks(dataset))
+            for row in _rows(group)
+        ]
+    )
+
+
+def _rows(group: xr.Dataset) -> Iterator[dict[str, Any]]:
+    """The rows of one group."""
     for phase in PHASES:
-        end = phase.end(finished)
+        end = phase.end(group)
         if end is None:
             continue
         for quantity, comparison in itertools.product(QUANTITIES, COMPARISONS):
-            values = measured(finished, quantity, phase, end)
-            for each in series(finished, values, comparison, end):
+            values = measured(group, quantity, phase, end)
+            for each in series(group, values, comparison, end):
                 for scale, row in zip(each.scales, each.values, strict=True):
-                    rows.append(
+                    yield (
                         {"comparison": comparison, "rate": np.nan, **each.settings}
                         | {"scale": float(scale), "phase": phase.name, "quantity": quantity}
                         | dataclasses.asdict(median(row[:, None]))
                     )
-    return pd.DataFrame(rows)
 
 
 def _pairs(dataset: xr.Dataset) -> Sequence[tuple[str, float]]:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from jaxadv.experiments.fields import choice, count, descending, grid, positive, whole
 from jaxadv.experiments.groups import Group
-from jaxadv.experiments.specification import Specification
+from jaxadv.experiments.specification import OF_ASCENTS, Specification
 from jaxadv.problems.names import Function
 
 
@@ -73,12 +73,7 @@ class Sweep(Specification[Cell]):
     experiment: ClassVar[str] = "sweep"
     default_dim: ClassVar[int] = 64
     least_dim: ClassVar[int] = 1
-    functions: ClassVar[Mapping[str, str]] = {
-        "network": "jaxadv.problems.networks:NETWORKS",
-        "activations": "jaxadv.problems.activations:ACTIVATIONS",
-        "losses": "jaxadv.problems.losses:LOSSES",
-        "step": "jaxadv.ascent.steps:STEP_RULES",
-    }
+    functions: ClassVar[Mapping[str, str]] = OF_ASCENTS
 
     scales: tuple[float, ...] = (0.1, 1.0, 10.0)
     ratios: tuple[float, ...] = (0.1,)

@@ -3,10 +3,9 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import xarray as xr
 
@@ -14,7 +13,7 @@ from jaxadv.devices import Device
 from jaxadv.experiments.fields import count
 from jaxadv.experiments.work import OF_GROUPS, SpecifiedWork
 from jaxadv.grid import opening
-from jaxadv.grid.run import run_grid
+from jaxadv.grid.run import Options, run_grid
 from jaxadv.grid.schema import TEXT, Coordinate, Schema
 from jaxadv.sweeps.plan import free_bytes, make_plan
 from jaxadv.sweeps.program import SweepProgram
@@ -29,13 +28,9 @@ def run_sweep(
     sweep: Sweep,
     store: str | Path | None = None,
     *,
-    fresh: bool = False,
-    shard: tuple[int, int] | None = None,
-    devices: int | None = None,
     lanes: int | None = None,
     check_every: int | None = None,
-    executor: Executor | None = None,
-    progress: bool = True,
+    **options: Unpack[Options],
 ) -> xr.Dataset:
     """Run all trials of a sweep and return what they found.
 
@@ -51,16 +46,19 @@ def run_sweep(
         sweep: the specification.
         store: a folder to write to, block by block, or an fsspec address such as
             ``s3://bucket/run``. None keeps the dataset in memory.
-        fresh: delete what the store holds, and begin anew.
-        shard: (index, count): run only one of ``count`` parts of the work. Other processes run the
-            other parts, at any time.
-        devices: how many devices to use; by default all, on a CPU one for each core.
         lanes: trials of one network under way at a time; by default chosen by device and shape.
-        check_every: steps between two looks for trials that have ended; by default chosen too.
-        executor: any `concurrent.futures.Executor`; its workers run the blocks. An example is
-            ``dask.distributed.Client(address).get_executor()``. A worker uses ``devices`` devices
-            of its own, and must reach the store. None runs the blocks in this process.
-        progress: whether to draw a progress bar (in a notebook, one of its own).
+        check_every: steps between two looks for trials that have ended; by default likewise.
+        **options: how it is run, each by its name:
+
+            - fresh: delete what the store holds, and begin anew.
+            - shard: (index, count): run every count-th part of the work alone, and leave the others
+              to other processes, which may run at any time.
+            - devices: how many devices to use; by default all, on a CPU one for each core.
+            - executor: any `concurrent.futures.Executor`, on whose workers the blocks are run, for
+              instance ``dask.distributed.Client(address).get_executor()``. A worker uses
+              ``devices`` devices of its own, and must reach the store. None runs them in this
+              process.
+            - progress: whether to draw a progress bar (in a notebook, one of its own).
 
     Returns:
         A dataset with dimensions (cell, network, example, start[, tolerance]); the settings of a
@@ -80,15 +78,7 @@ def run_sweep(
         >>> dict(ds.num_steps.sizes)
         {'cell': 1, 'network': 1, 'example': 2, 'start': 4, 'tolerance': 3}
     """
-    return run_grid(
-        SweepWork(sweep, lanes, check_every),
-        store,
-        fresh=fresh,
-        shard=shard,
-        devices=devices,
-        executor=executor,
-        progress=progress,
-    )
+    return run_grid(SweepWork(sweep, lanes, check_every), store, **options)
 
 
 def open_sweep(store: str | Path) -> xr.Dataset:

@@ -9,14 +9,14 @@ from typing import ClassVar, Literal
 from jaxadv.experiments.fields import choice, count, grid, non_negative, positive, whole
 from jaxadv.experiments.former_names import SINGULAR, takes_former_names
 from jaxadv.experiments.groups import Group
-from jaxadv.experiments.specification import Specification
+from jaxadv.experiments.specification import OF_NETWORKS, Specification
 from jaxadv.problems.names import Function
 
 # The units of learning rates: a rate is taken as it is, or divided by λ₁.
 UNITS = ("absolute", "sharpness")
 # The optimiser that takes rates in units of 1/λ₁ (docs/theory.md, section 7.2).
 OF_SHARPNESS = "sgd"
-EVALUATIONS_PER_DECADE = 8  # after the early steps
+EVALUATIONS_PER_DECADE = 8
 EARLY = 10  # up to this step, networks are evaluated after each step
 
 
@@ -110,8 +110,7 @@ class Training(Specification[Cell]):
     experiment: ClassVar[str] = "training"
     former_names: ClassVar[Mapping[str, str]] = SINGULAR
     functions: ClassVar[Mapping[str, str]] = {
-        "network": "jaxadv.problems.networks:NETWORKS",
-        "activations": "jaxadv.problems.activations:ACTIVATIONS",
+        **OF_NETWORKS,
         "losses": "jaxadv.problems.losses:EVERY_LOSS",
         "optimizers": "jaxadv.learning.optimizers:OPTIMIZERS",
         "attack_step": "jaxadv.ascent.steps:STEP_RULES",

@@ -2,10 +2,9 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 import xarray as xr
@@ -14,7 +13,7 @@ from jax.sharding import Mesh
 from jaxadv.devices import Device
 from jaxadv.experiments.work import OF_GROUPS, SpecifiedWork
 from jaxadv.grid import opening
-from jaxadv.grid.run import run_grid
+from jaxadv.grid.run import Options, run_grid
 from jaxadv.grid.schema import TEXT, Coordinate, Schema
 from jaxadv.training.evaluate import (
     ACCURACIES,
@@ -31,12 +30,7 @@ from jaxadv.training.spec import Cell, Training
 def run_training(
     spec: Training,
     store: str | Path | None = None,
-    *,
-    fresh: bool = False,
-    shard: tuple[int, int] | None = None,
-    devices: int | None = None,
-    executor: Executor | None = None,
-    progress: bool = True,
+    **options: Unpack[Options],
 ) -> xr.Dataset:
     """Train all networks of a specification, and record their losses on the way.
 
@@ -49,12 +43,9 @@ def run_training(
 
     Args:
         spec: the specification.
-        store: as in `jaxadv.run_sweep`, like the arguments that follow.
-        fresh: likewise.
-        shard: likewise.
-        devices: likewise.
-        executor: likewise.
-        progress: likewise.
+        store: a folder to write to, or an fsspec address. None keeps the dataset in memory.
+        **options: fresh, shard, devices, executor and progress, as in `jaxadv.run_sweep`. With an
+            executor, a network that is taken up by another worker goes on from its last evaluation.
 
     Returns:
         A dataset with dimensions (cell, network[, evaluation[, split | probe]]); the settings of a
@@ -66,15 +57,7 @@ def run_training(
         >>> dict(run_training(spec, progress=False).robust_loss.sizes)  # doctest: +SKIP
         {'cell': 4, 'network': 1, 'evaluation': 6, 'split': 2}
     """
-    return run_grid(
-        TrainingWork(spec),
-        store,
-        fresh=fresh,
-        shard=shard,
-        devices=devices,
-        executor=executor,
-        progress=progress,
-    )
+    return run_grid(TrainingWork(spec), store, **options)
 
 
 def open_training(store: str | Path) -> xr.Dataset:

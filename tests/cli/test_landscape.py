@@ -1,5 +1,6 @@
 """`jaxadv landscape`: what it writes, and its answer to mistakes."""
 
+import itertools
 from pathlib import Path
 
 import pandas as pd
@@ -31,6 +32,23 @@ def test_it_writes_tables_and_a_report(here, capsys, monkeypatch):
     assert "## All critical points" not in text
     assert set(pd.read_csv(here / "run" / "numbers.csv").scale) == {1.0, 30.0}
     assert str(Path("run") / "landscape.md") in capsys.readouterr().out
+
+
+def test_several_widths_are_reported_one_by_one(here, monkeypatch):
+    whole = landscape.landscape_pictures
+
+    def overviews(*args, **settings):
+        return itertools.islice(whole(*args, **settings), 2)
+
+    monkeypatch.setattr(landscape, "landscape_pictures", overviews)
+    main(["landscape", *TINY, "--widths", "4,8", "--critical", "0", "--store", "run"])
+    text = (here / "run" / "landscape.md").read_text()
+    for width in (4, 8):
+        assert text.count(f"### Width {width}\n") == 2
+        assert f"(overview-width-{width}.png)" in text
+        assert (here / "run" / f"overview-width-{width}.png").exists()
+    table = pd.read_csv(here / "run" / "numbers.csv")
+    assert set(zip(table.width, table.scale, strict=True)) == {(4, 1), (4, 30), (8, 1), (8, 30)}
 
 
 @pytest.mark.slow

@@ -38,6 +38,21 @@ def test_it_writes_figures_a_table_and_a_report_and_claims_are_judged_on_it(here
     assert "C1-dim" not in report
 
 
+def test_several_widths_are_reported_one_by_one(here, capsys):
+    few = ["--optimizers", "sgd", "--sharpness-rates", "", "--ratios", "0.1"]
+    main(["train", *TINY, *few, "--widths", "4,8", "--store", "run"])
+    text = (here / "run" / "training.md").read_text()
+    out = capsys.readouterr().out
+    for width in (4, 8):
+        assert text.count(f"### Width {width}\n") == 3
+        for name in ("curves-sgd", "steps-sgd", "inner-sgd", "rates"):
+            assert f"({name}-width-{width}.png)" in text
+            assert (here / "run" / f"{name}-width-{width}.png").exists()
+        assert f"\nwidth {width}\nC2-first " in out
+    table = pd.read_csv(here / "run" / "numbers.csv")
+    assert set(zip(table.width, table.scale, strict=True)) == {(4, 0.3), (4, 3), (8, 0.3), (8, 3)}
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

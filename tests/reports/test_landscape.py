@@ -16,7 +16,7 @@ def test_the_report_has_the_numbers_and_the_verdicts():
     counts |= {"euler": 2, "settled": 1, "certified": 99}
     critical = xr.Dataset(
         {name: (("cell", "network"), np.full((1, 5), number)) for name, number in counts.items()},
-        coords={"scale": ("cell", [30.0]), "dim": ("cell", [3])},
+        coords=dataset.isel(cell=[3]).coords.assign(dim=("cell", [3])),
         attrs=dataset.attrs,
     )
     critical.euler[0, 0] = 0

@@ -55,6 +55,31 @@ def test_a_field_that_makes_no_sense_is_refused_by_name(fields, message):
         ja.Sweep(**fields)
 
 
+@pytest.mark.parametrize("of", [ja.Sweep, ja.Landscape, ja.Training])
+def test_what_is_declared_is_true_or_false(tmp_path, of):
+    (tmp_path / "own.toml").write_text("smooth = 3")
+    for make in (lambda: of(smooth=3), lambda: of.from_toml(tmp_path / "own.toml")):
+        with pytest.raises(ValueError, match=r"^smooth: 3 must be true or false$"):
+            make()
+    for value in (1, 0, None, "yes"):
+        with pytest.raises(ValueError, match=f"^smooth: {value!r} must be true or false$"):
+            of(smooth=value)
+    assert of(smooth=np.True_).smooth is True
+
+
+@pytest.mark.parametrize(
+    ("of", "field", "allowed"),
+    [
+        (ja.Sweep, "precision", "single, double"),
+        (ja.Landscape, "trainings", "none, clean, adversarial"),
+        (ja.Training, "layers", "hidden, both"),
+    ],
+)
+def test_a_number_for_a_name_is_refused_with_the_names(of, field, allowed):
+    with pytest.raises(ValueError, match=f"^{field}: unknown 3. Known are {allowed}$"):
+        of(**{field: 3})
+
+
 def test_logistic_labels_are_signs(tmp_path):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "own.npz", x=rng.normal(size=(20, 3)), y=rng.normal(size=20))

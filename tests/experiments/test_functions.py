@@ -298,15 +298,15 @@ def test_programs_are_kept_by_functions_and_not_by_their_names(mine):
         optimizers="mine:tune", constraint="mine:disc", attack_step="mine:rule", sharpness_rates=()
     )
     device = jax.devices()[0]
-    before = shape_of(spec, spec.groups[0], device)
-    assert shape_of(spec, spec.groups[0], device) == before
+    before = shape_of(spec, spec.groups[0], spec.optimizers, device)
+    assert shape_of(spec, spec.groups[0], spec.optimizers, device) == before
     for name, other in (
         ("tune", lambda rate: optax.sgd(2 * rate)),
         ("disc", lambda radius, dim: ja.L2Ball(radius / 2)),
         ("rule", HalfStep),
     ):
         setattr(mine, name, other)
-        after = shape_of(spec, spec.groups[0], device)
+        after = shape_of(spec, spec.groups[0], spec.optimizers, device)
         assert after != before
         before = after
 
@@ -315,7 +315,8 @@ def test_one_function_gives_one_program():
     """However often it is looked up, built-in sets included."""
     spec, own = (ja.Training(constraint=of) for of in ("linf-ball", ja.LInfBall))
     device = jax.devices()[0]
-    assert shape_of(spec, spec.groups[0], device) == shape_of(own, own.groups[0], device)
+    one, other = (shape_of(s, s.groups[0], s.optimizers, device) for s in (spec, own))
+    assert one == other
 
 
 def test_a_partial_is_a_function():

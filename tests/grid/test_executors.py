@@ -6,7 +6,6 @@ import os
 import signal
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
-import jax
 import pytest
 import xarray as xr
 from distributed import Client, LocalCluster
@@ -17,6 +16,7 @@ from jaxadv.sweeps import work as sweep_work
 from jaxadv.sweeps.work import SweepWork
 from tests.grid.dying import DyingSweep
 
+pytestmark = pytest.mark.usefixtures("same_rounding")
 SWEEP = ja.Sweep(
     scales=(0.1, 1.0), dims=(4,), widths=(8,), networks=5, examples=2, starts=1, max_steps=500,
     precision="double",
@@ -29,23 +29,13 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(sweep_work, "BLOCK_TRIALS", 8)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _workers_round_as_the_tests_do():
-    """The settings of conftest.py, for processes that are started by this one."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
-        patch.setenv("JAX_COMPILATION_CACHE_DIR", jax.config.jax_compilation_cache_dir)
-        patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
-        yield
-
-
 @pytest.fixture(scope="module")
 def plain():
     return ja.run_sweep(SWEEP, devices=1, progress=False)
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def cluster(same_rounding):
     """Two workers of Dask, each a process, on the loopback address."""
     options = {"processes": True, "threads_per_worker": 1, "dashboard_address": None}
     with LocalCluster(n_workers=2, host="127.0.0.1", **options) as cluster:

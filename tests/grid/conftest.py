@@ -3,7 +3,6 @@
 import itertools
 import logging
 
-import jax
 import pytest
 from upath import UPath
 
@@ -45,13 +44,3 @@ def path(request, tmp_path):
         UPath("memory://").fs.store.clear()
     else:
         yield places.place(f"{request.getfixturevalue('bucket')}/run")
-
-
-@pytest.fixture(scope="module")
-def same_rounding():
-    """The settings of `tests.conftest`, for processes that are started by this one."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
-        patch.setenv("JAX_COMPILATION_CACHE_DIR", jax.config.jax_compilation_cache_dir)
-        patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
-        yield

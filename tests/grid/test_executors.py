@@ -4,7 +4,13 @@ import json
 import multiprocessing
 import os
 import signal
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import (
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 
 import pytest
 import xarray as xr
@@ -67,7 +73,8 @@ def test_a_pool_of_processes_gives_the_records_of_a_plain_run(tmp_path, plain):
 
 def test_a_pool_that_loses_a_process_says_so_in_a_line_and_the_same_run_goes_on(tmp_path, plain):
     work = DyingSweep(SWEEP, victim=tmp_path / "victim")
-    with processes(1) as executor, pytest.raises(OSError, match="executor: its workers were lost"):
+    message = "executor: BrokenProcessPool: .*; what was complete is kept"
+    with processes(1) as executor, pytest.raises(OSError, match=message):
         run(tmp_path / "run", executor, work)
     assert not bool(ja.open(tmp_path / "run").complete.any())
     with processes(1) as executor:
@@ -85,6 +92,35 @@ def test_dask_runs_a_block_again_whose_worker_was_killed_in_its_middle(tmp_path,
     (note,) = json.loads(spread.attrs["runs"])
     assert note["executor"] == "ClientExecutor"
     assert note["trials_run"] == SWEEP.num_trials
+
+
+def test_dask_that_gives_up_on_a_block_says_so_in_a_line_and_the_same_run_goes_on(
+    tmp_path, cluster, plain, monkeypatch
+):
+    work = DyingSweep(SWEEP, victim=tmp_path / "victim")
+    monkeypatch.setattr(cluster.scheduler, "allowed_failures", 0)
+    message = "executor: KilledWorker: Attempted to run task .*; what was complete is kept"
+    with Client(cluster) as client:
+        with pytest.raises(OSError, match=message) as error:
+            run(tmp_path / "run", client.get_executor(), work)
+        assert "\n" not in str(error.value)
+        # A notebook keeps the last error, and with it what Dask was asked for.
+        spread = run(tmp_path / "run", client.get_executor(), work)
+    xr.testing.assert_equal(spread, plain)
+
+
+class Stopped(Executor):
+    """An executor that has lost its scheduler."""
+
+    def submit(self, fn, /, *args, **kwargs):
+        future = Future()
+        future.set_exception(CancelledError())
+        return future
+
+
+def test_an_error_of_the_executor_itself_is_said_by_its_name(tmp_path):
+    with pytest.raises(OSError, match=r"^executor: CancelledError; what was complete is kept$"):
+        run(tmp_path / "run", Stopped())
 
 
 def test_threads_serve_as_well(tmp_path, plain):

@@ -28,6 +28,16 @@ def float64():
         yield
 
 
+@pytest.fixture(scope="module")
+def same_rounding():
+    """The settings above, for processes that are started by this one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
+        patch.setenv("JAX_COMPILATION_CACHE_DIR", jax.config.jax_compilation_cache_dir)
+        patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+        yield
+
+
 # jaxadv is imported late: what this file imports, jaxtyping's hook cannot check any more.
 @pytest.fixture(scope="session")
 def sweep():

@@ -49,8 +49,7 @@ def _client_of(address: str) -> Any:
         from distributed import Client  # noqa: PLC0415  an extra
     except ImportError as error:
         raise ValueError(
-            "dask: needs the package distributed, which the extra cluster brings: "
-            "pip install distributed"
+            "dask: needs the package distributed, which comes with: pip install 'jaxadv[cluster]'"
         ) from error
     try:
         return Client(address, timeout=TIMEOUT)

@@ -5,7 +5,7 @@ import itertools
 import operator
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Executor, as_completed
+from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -115,12 +115,15 @@ class Task:
         store: the address of its store, which has all arrays already.
         block: the block.
         devices: how many devices of the worker to use; None for all.
+        launch: of which run it is. Dask takes equal tasks for one, and would give a later run what
+            an earlier one got for it, be it an error.
     """
 
     work: Work
     store: str
     block: Block
     devices: int | None
+    launch: str
 
     def __call__(self) -> tuple[Counter[str], dict[str, Any]]:
         """What was run, and a description of the process that ran it."""
@@ -145,16 +148,19 @@ def run_on(
     """Run tasks on an executor; yield what each returns, in the order in which they end.
 
     Raises:
-        OSError: if the executor lost its workers.
+        ValueError, TypeError: what a task raised.
+        OSError: likewise, and in one line for all else, such as the loss of workers, for which each
+            kind of executor has errors of its own.
     """
     futures = [executor.submit(task) for task in tasks]
     try:
         for future in as_completed(futures):
             yield future.result()
-    except BrokenExecutor as error:
-        raise OSError(
-            f"executor: its workers were lost ({error}); what was complete is kept"
-        ) from error
+    except (ValueError, TypeError, OSError):
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split()).removesuffix(":")
+        raise OSError(f"executor: {reason}; what was complete is kept") from error
     finally:
         for future in futures:
             future.cancel()

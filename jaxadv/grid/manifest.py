@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxadv.grid.identity import experiment_of
-from jaxadv.grid.places import Place, replace_file
+from jaxadv.grid.places import Place, replace_file, writing
 from jaxadv.grid.process import now
 from jaxadv.grid.store import Store
 from jaxadv.grid.workers import LOOK_EVERY, Worker
@@ -114,4 +114,5 @@ def write_manifest(folder: Place, manifest: Mapping[str, Any]) -> None:
     path = folder / FILE
     # The same manifest is not written again, because the folder may be read-only by now.
     if not (isinstance(path, Path) and path.exists() and path.read_bytes() == content):
-        replace_file(path, content)
+        with writing(str(folder)):
+            replace_file(path, content)

@@ -1,10 +1,12 @@
 """Where a store is, and whether what is there is ours: folders, and addresses of fsspec."""
 
 import contextlib
+import errno
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import zarr
 from upath import UPath
@@ -38,6 +40,8 @@ def place(path: str | Path) -> Place:
     try:
         address = UPath(path)
         if address.protocol not in ("", "file", "local"):
+            # Listings that a process keeps would hide what other processes write.
+            address = UPath(path, use_listings_cache=False)
             address.exists()
             return address
         return Path(address.path).expanduser()
@@ -87,13 +91,16 @@ def open_group(path: Place) -> zarr.Group | None:
     Raises:
         ValueError: if the path is a file, or holds something else, or cannot be read.
     """
-    nearest = next((folder for folder in (path, *path.parents) if folder.exists()), path)
-    if nearest.is_file():
-        raise ValueError(f"store: {str(nearest)!r} is a file; give a folder")
+    # The keys of an object store have no parents, and one may not be allowed to look at them.
+    folders = (path, *path.parents) if isinstance(path, Path) else (path,)
     data = path / DATA
-    # A kill while a store is created can leave an empty folder.
-    if all(part.name.endswith(UNFINISHED) for part in _parts(data)):
-        return None
+    with reaching(str(path)):
+        nearest = next((folder for folder in folders if folder.exists()), path)
+        if nearest.is_file():
+            raise ValueError(f"store: {str(nearest)!r} is a file; give a folder")
+        # A kill while a store is created can leave an empty folder.
+        if all(part.name.endswith(UNFINISHED) for part in _parts(data)):
+            return None
     try:
         group = zarr.open_group(zarr_store(path), mode="r+", use_consolidated=False)
     except (*DAMAGED, OSError) as error:
@@ -120,14 +127,63 @@ def zarr_store(path: Place) -> ZarrStore:
     """What zarr writes to."""
     if isinstance(path, Path):
         return LocalStore(path / DATA)
-    return FsspecStore.from_url(str(path / DATA), storage_options=dict(path.storage_options))
+    return AddressStore.from_url(str(path / DATA), storage_options=dict(path.storage_options))
+
+
+class AddressStore(FsspecStore):
+    """zarr's store at an address: whatever its file system raises becomes an `OSError`."""
+
+    async def get(self, *args: Any, **kwargs: Any) -> Any:
+        """As in `FsspecStore`."""
+        with reaching(self.path):
+            return await super().get(*args, **kwargs)
+
+    async def set(self, *args: Any, **kwargs: Any) -> None:
+        """As in `FsspecStore`."""
+        with reaching(self.path):
+            await super().set(*args, **kwargs)
+
+    async def delete(self, key: str) -> None:
+        """As in `FsspecStore`."""
+        with reaching(self.path):
+            await super().delete(key)
+
+    async def exists(self, key: str) -> bool:
+        """As in `FsspecStore`."""
+        with reaching(self.path):
+            return await super().exists(key)
+
+    async def list_dir(self, prefix: str) -> AsyncIterator[str]:
+        """As in `FsspecStore`."""
+        with reaching(self.path):
+            async for name in super().list_dir(prefix):
+                yield name
+
+
+@contextlib.contextmanager
+def reaching(name: str) -> Iterator[None]:
+    """Turn what file systems raise, each its own errors, into an `OSError` in one line.
+
+    Example:
+        >>> with reaching("s3://bucket/run"):
+        ...     raise Exception("no credentials")
+        Traceback (most recent call last):
+        OSError: [Errno 5] no credentials: 's3://bucket/run'
+    """
+    try:
+        yield
+    except (OSError, *DAMAGED):
+        raise
+    except Exception as error:
+        raise OSError(errno.EIO, " ".join(str(error).split()), name) from error
 
 
 @contextlib.contextmanager
 def writing(name: str) -> Iterator[None]:
     """Make one line of a failed write's `OSError`, with the name of the store."""
     try:
-        yield
+        with reaching(name):
+            yield
     except OSError as error:
         reason = error.strerror or str(error)
         raise OSError(
@@ -145,6 +201,7 @@ def replace_file(path: Place, content: bytes) -> None:
         # An object store shows a file only once all of it is written.
         path.write_bytes(content)
         return
+    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     try:
         unfinished.write_bytes(content)

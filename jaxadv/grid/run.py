@@ -176,7 +176,10 @@ class _Run:
         path = self.stored.store.path
         assert path is not None
         address, blocks = places.address_of(path), self._share()
-        tasks = [Task(self.stored.work, address, block, self.num_devices) for block in blocks]
+        tasks = [
+            Task(self.stored.work, address, block, self.num_devices, self.worker.launch)
+            for block in blocks
+        ]
         if not tasks:
             return
         note: RunNote | None = None

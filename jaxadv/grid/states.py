@@ -10,13 +10,13 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jaxadv.grid.places import Place, replace_file, writing
+from jaxadv.grid.places import Place, reaching, replace_file, writing
 
 FOLDER = "states"
 
@@ -57,37 +57,57 @@ class States:
         content = io.BytesIO()
         np.savez(content, allow_pickle=False, **arrays)
         with writing(str(self._folder.parent)):
-            self._folder.mkdir(parents=True, exist_ok=True)
             replace_file(self._file(self._folder, replicate), content.getvalue())
 
     def load(self, replicate: int) -> dict[str, np.ndarray] | None:
-        """The state of a replicate; None if none was kept, or the file is damaged."""
-        if self._folder is None or not self._file(self._folder, replicate).exists():
+        """The state of a replicate; None if none was kept, or the file is damaged.
+
+        Raises:
+            OSError: if the place cannot be reached.
+        """
+        if self._folder is None:
             return None
+        file = self._file(self._folder, replicate)
+        with reaching(str(file)):
+            if not file.exists():
+                return None
         try:
-            content = io.BytesIO(self._file(self._folder, replicate).read_bytes())
-            with np.load(content, allow_pickle=False) as kept:
+            with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as kept:
                 # An array whose header is damaged may end before its checksum is looked at.
                 return None if kept.zip.testzip() is not None else dict(kept)
         except Exception:  # noqa: BLE001  each kind of damage has errors of its own
             return None
 
-    def delete(self, replicate: int) -> None:
-        """Delete the state of a replicate whose records are complete."""
-        if self._folder is None or not self._folder.exists():
+    def delete(self, replicates: Iterable[int]) -> None:
+        """Delete the states of replicates whose records are complete.
+
+        Raises:
+            OSError: if they cannot be deleted.
+        """
+        if self._folder is None:
             return
-        file = self._file(self._folder, replicate)
-        file.unlink(missing_ok=True)
-        # A kill leaves files that were not written whole.
-        for unfinished in self._folder.glob(f".{file.name}-*"):
-            unfinished.unlink(missing_ok=True)
+        with writing(str(self._folder.parent)):
+            if not self._folder.exists():
+                return
+            for replicate in replicates:
+                file = self._file(self._folder, replicate)
+                file.unlink(missing_ok=True)
+                if isinstance(file, Path):
+                    # A kill leaves files that were not written whole.
+                    for unfinished in file.parent.glob(f".{file.name}-*"):
+                        unfinished.unlink(missing_ok=True)
 
     def _file(self, folder: Place, replicate: int) -> Place:
         return folder / f"{self._key}-{replicate}.npz"
 
 
 def delete_states(path: Place) -> None:
-    """Delete all states of a store that is begun anew."""
+    """Delete all states of a store that is begun anew.
+
+    Raises:
+        OSError: if they cannot be deleted.
+    """
     folder = path / FOLDER
-    if folder.exists():
-        shutil.rmtree(folder) if isinstance(folder, Path) else folder.rmdir(recursive=True)
+    with writing(str(path)):
+        if folder.exists():
+            shutil.rmtree(folder) if isinstance(folder, Path) else folder.rmdir(recursive=True)

@@ -107,9 +107,7 @@ class StoredGrid:
         sums = _checksums({name: values[name] for name in self._names})
         self.store.write({CHECKSUM: sums}, region)
         self.store.write({COMPLETE: np.array(True)}, region)
-        states = self.states_of(block.cells)
-        for replicate in block.replicates:
-            states.delete(replicate)
+        self.states_of(block.cells).delete(block.replicates)
 
     def states_of(self, cells: tuple[Any, ...]) -> States:
         """Where the states of long work in some cells are kept."""

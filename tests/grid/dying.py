@@ -1,4 +1,4 @@
-"""A sweep whose first worker is killed in the middle of writing a block."""
+"""Processes that are killed in the middle of what they write."""
 
 import os
 import signal
@@ -36,3 +36,17 @@ class DyingSweep(SweepWork):
 
             Store.write = write_or_die
         return super().program(cells, devices)
+
+
+def run_and_die(run, store, owner, method, number):
+    """Run an experiment into a store, until a method has been called so many times."""
+    usual, left = getattr(owner, method), [number]
+
+    def call_or_die(*args, **options):
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left[0] -= 1
+        return usual(*args, **options)
+
+    setattr(owner, method, call_or_die)
+    run(store)

@@ -4,9 +4,14 @@ import json
 import multiprocessing
 import os
 import signal
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import (
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 
-import jax
 import pytest
 import xarray as xr
 from distributed import Client, LocalCluster
@@ -17,6 +22,7 @@ from jaxadv.sweeps import work as sweep_work
 from jaxadv.sweeps.work import SweepWork
 from tests.grid.dying import DyingSweep
 
+pytestmark = pytest.mark.usefixtures("same_rounding")
 SWEEP = ja.Sweep(
     scales=(0.1, 1.0), dims=(4,), widths=(8,), networks=5, examples=2, starts=1, max_steps=500,
     precision="double",
@@ -29,23 +35,13 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(sweep_work, "BLOCK_TRIALS", 8)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _workers_round_as_the_tests_do():
-    """The settings of conftest.py, for processes that are started by this one."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "true")
-        patch.setenv("JAX_COMPILATION_CACHE_DIR", jax.config.jax_compilation_cache_dir)
-        patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
-        yield
-
-
 @pytest.fixture(scope="module")
 def plain():
     return ja.run_sweep(SWEEP, devices=1, progress=False)
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def cluster(same_rounding):
     """Two workers of Dask, each a process, on the loopback address."""
     options = {"processes": True, "threads_per_worker": 1, "dashboard_address": None}
     with LocalCluster(n_workers=2, host="127.0.0.1", **options) as cluster:
@@ -77,7 +73,8 @@ def test_a_pool_of_processes_gives_the_records_of_a_plain_run(tmp_path, plain):
 
 def test_a_pool_that_loses_a_process_says_so_in_a_line_and_the_same_run_goes_on(tmp_path, plain):
     work = DyingSweep(SWEEP, victim=tmp_path / "victim")
-    with processes(1) as executor, pytest.raises(OSError, match="executor: its workers were lost"):
+    message = "executor: BrokenProcessPool: .*; what was complete is kept"
+    with processes(1) as executor, pytest.raises(OSError, match=message):
         run(tmp_path / "run", executor, work)
     assert not bool(ja.open(tmp_path / "run").complete.any())
     with processes(1) as executor:
@@ -95,6 +92,35 @@ def test_dask_runs_a_block_again_whose_worker_was_killed_in_its_middle(tmp_path,
     (note,) = json.loads(spread.attrs["runs"])
     assert note["executor"] == "ClientExecutor"
     assert note["trials_run"] == SWEEP.num_trials
+
+
+def test_dask_that_gives_up_on_a_block_says_so_in_a_line_and_the_same_run_goes_on(
+    tmp_path, cluster, plain, monkeypatch
+):
+    work = DyingSweep(SWEEP, victim=tmp_path / "victim")
+    monkeypatch.setattr(cluster.scheduler, "allowed_failures", 0)
+    message = "executor: KilledWorker: Attempted to run task .*; what was complete is kept"
+    with Client(cluster) as client:
+        with pytest.raises(OSError, match=message) as error:
+            run(tmp_path / "run", client.get_executor(), work)
+        assert "\n" not in str(error.value)
+        # A notebook keeps the last error, and with it what Dask was asked for.
+        spread = run(tmp_path / "run", client.get_executor(), work)
+    xr.testing.assert_equal(spread, plain)
+
+
+class Stopped(Executor):
+    """An executor that has lost its scheduler."""
+
+    def submit(self, fn, /, *args, **kwargs):
+        future = Future()
+        future.set_exception(CancelledError())
+        return future
+
+
+def test_an_error_of_the_executor_itself_is_said_by_its_name(tmp_path):
+    with pytest.raises(OSError, match=r"^executor: CancelledError; what was complete is kept$"):
+        run(tmp_path / "run", Stopped())
 
 
 def test_threads_serve_as_well(tmp_path, plain):

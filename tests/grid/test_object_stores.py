@@ -62,10 +62,6 @@ def test_an_object_store_has_the_records_of_a_run_in_memory_and_grows(bucket, na
     assert total(grown, experiment) == total(whole, experiment)
     manifest = json.loads(UPath(f"{bucket}/manifest.json").read_text())
     assert manifest["runs"] == json.loads(grown.attrs["runs"])
-    if name == "sweep":
-        anew = experiment(bucket, smaller, fresh=True)
-        xr.testing.assert_equal(records(anew), records(begun))
-        assert len(counts_of(anew, experiment)) == 1
 
 
 def test_what_another_process_writes_or_deletes_is_seen(bucket):
@@ -95,7 +91,8 @@ def test_a_process_that_was_killed_while_it_wrote_is_followed_by_one_that_goes_o
 
 
 @pytest.mark.slow
-def test_a_training_that_was_killed_goes_on_from_its_states(bucket, monkeypatch):
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_training_that_was_killed_goes_on_from_its_states_or_anew(bucket, monkeypatch, fresh):
     killed(TRAINING, bucket, States, "save", 2)
     states = places.place(bucket) / FOLDER
     assert len(list(states.iterdir())) == 1
@@ -106,10 +103,11 @@ def test_a_training_that_was_killed_goes_on_from_its_states(bucket, monkeypatch)
         return usual(self, running, num_steps)
 
     monkeypatch.setattr(TrainingProgram, "advance", advance)
-    resumed = TRAINING(bucket)
+    resumed = TRAINING(bucket, fresh=fresh)
     xr.testing.assert_equal(records(resumed), records(in_memory("training")))
     of_network = len(TRAINING.spec.evaluations)
-    assert len(advances) == (of_network - 2) + of_network
+    assert len(advances) == 2 * of_network - (0 if fresh else 2)
+    assert len(counts_of(resumed, TRAINING)) == (1 if fresh else 2)
     assert not states.exists()
 
 

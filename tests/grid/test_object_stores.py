@@ -93,6 +93,7 @@ def test_a_process_that_was_killed_while_it_wrote_is_followed_by_one_that_goes_o
 @pytest.mark.slow
 @pytest.mark.parametrize("fresh", [False, True])
 def test_a_training_that_was_killed_goes_on_from_its_states_or_anew(bucket, monkeypatch, fresh):
+    expected = records(in_memory("training"))
     killed(TRAINING, bucket, States, "save", 2)
     states = places.place(bucket) / FOLDER
     assert len(list(states.iterdir())) == 1
@@ -104,7 +105,7 @@ def test_a_training_that_was_killed_goes_on_from_its_states_or_anew(bucket, monk
 
     monkeypatch.setattr(TrainingProgram, "advance", advance)
     resumed = TRAINING(bucket, fresh=fresh)
-    xr.testing.assert_equal(records(resumed), records(in_memory("training")))
+    xr.testing.assert_equal(records(resumed), expected)
     of_network = len(TRAINING.spec.evaluations)
     assert len(advances) == 2 * of_network - (0 if fresh else 2)
     assert len(counts_of(resumed, TRAINING)) == (1 if fresh else 2)

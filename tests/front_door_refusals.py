@@ -284,6 +284,15 @@ REFUSALS = {
         lambda: ascend(network=ja.Normalized(SMALL, 0.0, np.ones(3))),
         "std (3,) do not broadcast",
     ),
+    "a client of Dask for an executor": (
+        lambda: ja.run_sweep(ja.Sweep(networks=1), "run", executor=object()),
+        "executor: object is not a concurrent.futures.Executor",
+        "client.get_executor()",
+    ),
+    "a shard as a command line has it": (
+        lambda: ja.run_sweep(ja.Sweep(networks=1), "run", shard="0/2", devices=1),
+        "shard: '0/2' must be two whole numbers, (index, count)",
+    ),
     "a misspelt activation": (
         lambda: ja.TwoLayer(jnp.ones((2, 4)), jnp.ones(2), "tahn"),
         "activation: unknown 'tahn'",

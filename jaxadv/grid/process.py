@@ -1,6 +1,7 @@
 """What a manifest says about a process: time, versions, machine, settings of JAX."""
 
 import datetime as dt
+import functools
 import os
 import platform
 import subprocess
@@ -46,6 +47,7 @@ def now() -> str:
     return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
 
 
+@functools.cache
 def _commit() -> str:
     """The commit of this code, marked if files were changed since; empty outside a checkout."""
     package = Path(__file__).parents[1]

@@ -57,6 +57,11 @@ def run_grid(
     functions that run one experiment hand on their `Options`.
     """
     work.check(stored=store is not None)
+    if executor is not None and not isinstance(executor, Executor):
+        raise TypeError(
+            f"executor: {type(executor).__name__} is not a concurrent.futures.Executor; that of a "
+            "Dask client is client.get_executor()"
+        )
     keep_programs()
     # First of all: only before JAX starts can it be told how many devices to make of a CPU.
     chosen = use_devices(devices)
@@ -147,13 +152,13 @@ class _Run:
     def here(self, devices: Sequence[Device]) -> None:
         """Run this worker's share on devices of this process."""
         stored, worker, work = self.stored, self.worker, self.stored.work
-        blocks = self._share()
-        total = worker.total(self._units(blocks))
+        parts = [part for parts in self._share().values() for part in parts]
+        total = worker.total(self._units(parts))
         if not total:
             return
         programs = {
             cells: work.program(cells, devices)
-            for cells in self.shown.each("compiling", dict.fromkeys(b.cells for b in blocks))
+            for cells in self.shown.each("compiling", dict.fromkeys(p.cells for p in parts))
         }
         layout = [dict(program.layout) for program in programs.values()]
         note = self._note({**describe_process(devices), "layout": layout})
@@ -163,7 +168,7 @@ class _Run:
         def tick(within: int, what: str) -> None:
             self.shown.show(counts + note.of_others(), within, what)
 
-        for call in run_here(stored, blocks, programs, tick):
+        for call in run_here(stored, parts, programs, tick):
             if call.completed:
                 note.add(call.completed)
             counts += call.called
@@ -175,15 +180,16 @@ class _Run:
         """Run blocks on the workers of an executor."""
         path = self.stored.store.path
         assert path is not None
-        address, blocks = places.address_of(path), self._share()
+        address, shared = places.address_of(path), self._share()
+        # A task is a whole block: its parts share chunks, which only one worker may write.
         tasks = [
             Task(self.stored.work, address, block, self.num_devices, self.worker.launch)
-            for block in blocks
+            for block in shared
         ]
         if not tasks:
             return
         note: RunNote | None = None
-        self.shown.begin(self._units(blocks))
+        self.shown.begin(self._units([part for parts in shared.values() for part in parts]))
         for counts, process in run_on(executor, tasks):
             if note is None:
                 # The workers of an executor are alike: the first one describes them.
@@ -193,8 +199,8 @@ class _Run:
         if note is not None:
             note.end()
 
-    def _share(self) -> list[Block]:
-        """The blocks, or parts of blocks, that this worker is to run, the longest first."""
+    def _share(self) -> dict[Block, list[Block]]:
+        """The blocks that this worker is to run, the longest first, with their missing parts."""
         stored, worker = self.stored, self.worker
         work, blocks = stored.work, stored.blocks
         # All workers must deal alike. Shards start at different times, so each deals as if nothing
@@ -206,11 +212,11 @@ class _Run:
             for block in blocks
         ])  # fmt: skip
         dealt = deal(costs, worker.count)[worker.index]
-        return [
-            part
+        missing = {
+            blocks[index]: stored.check(blocks[index])
             for index in self.shown.each("checking", dealt)
-            for part in stored.check(blocks[index])
-        ]
+        }
+        return {block: parts for block, parts in missing.items() if parts}
 
     def _units(self, blocks: Sequence[Block]) -> int:
         return sum(len(block) * self.stored.work.units(block.cells) for block in blocks)

@@ -36,6 +36,7 @@ class StoredGrid:
         self._rows = {cell: row_of[work.values_of(cell)] for cell in cells}
         # Records of an older version may have no checksum, or one of fewer variables.
         self._names = store.attributes_of(CHECKSUM)["of"]
+        self._entries = dict(work.identity.entries)
 
     @classmethod
     def create(cls, path: Place | None, work: Work) -> "StoredGrid":
@@ -51,11 +52,11 @@ class StoredGrid:
         old = dict.fromkeys(_cells_in(store, schema))
         values = [work.values_of(cell) for group in work.groups for cell in group]
         new = [row for row in values if row not in old]
-        _keep_older_records(store, schema)
         replicates = max(store.sizes(COMPLETE).get(REPLICATE, 0), work.replicates)
         per_block = _replicates_per_block(store, schema) or work.replicates_per_block
         arrays = schema.arrays(len(old) + len(new), replicates, per_block)
         _check_growth(store, arrays, new)
+        _keep_older_records(store, schema)
         store.lay_out(schema.coordinates(len(old) + len(new)))
         if new:
             columns = zip(schema.columns.items(), zip(*old, *new, strict=True), strict=True)
@@ -112,7 +113,7 @@ class StoredGrid:
     def states_of(self, cells: tuple[Any, ...]) -> States:
         """Where the states of long work in some cells are kept."""
         settings = [self.work.values_of(cell) for cell in cells]
-        return States(self.store.path, [dict(self.work.identity.entries), settings])
+        return States(self.store.path, [self._entries, settings])
 
     def dataset(self) -> xr.Dataset:
         """The grid's own cells and replicates, in its order."""

@@ -43,7 +43,10 @@ class Worker:
         """
         processes = jax.process_count()
         if processes == 1:
-            index, count = shard or (0, 1)
+            numbers = (0, 1) if shard is None else shard
+            if not (isinstance(numbers, tuple) and [type(n) for n in numbers] == [int, int]):
+                raise ValueError(f"shard: {shard!r} must be two whole numbers, (index, count)")
+            index, count = numbers
             if not 0 <= index < count:
                 raise ValueError(f"shard: {index}/{count} must be one of 0/N to N-1/N")
             return cls(index, count, together=False, launch=_stamp(*_now()))

@@ -1,5 +1,6 @@
 """Blocks on the workers of an executor: the same records, also where workers are lost."""
 
+import dataclasses
 import json
 import multiprocessing
 import os
@@ -20,6 +21,7 @@ import jaxadv as ja
 from jaxadv.grid.run import run_grid
 from jaxadv.sweeps import work as sweep_work
 from jaxadv.sweeps.work import SweepWork
+from tests.comparison import assert_same_records
 from tests.grid.dying import DyingSweep
 
 pytestmark = pytest.mark.usefixtures("same_rounding")
@@ -126,6 +128,35 @@ def test_an_error_of_the_executor_itself_is_said_by_its_name(tmp_path):
 def test_threads_serve_as_well(tmp_path, plain):
     with ThreadPoolExecutor(2) as executor:
         xr.testing.assert_equal(run(tmp_path / "run", executor), plain)
+
+
+class Recording(ThreadPoolExecutor):
+    """An executor that writes down its tasks."""
+
+    def __init__(self):
+        super().__init__(2)
+        self.tasks = []
+
+    def submit(self, task):
+        """Write the task down, and run it."""
+        self.tasks.append(task)
+        return super().submit(task)
+
+
+def test_no_two_tasks_have_chunks_in_common(tmp_path, plain):
+    """Growth by cells and networks at once leaves a block of which two parts are missing."""
+    smaller = dataclasses.replace(SWEEP, scales=(0.1,), networks=3)
+    ja.run_sweep(smaller, tmp_path / "run", devices=1, progress=False)
+    with Recording() as executor:
+        grown = run(tmp_path / "run", executor)
+    chunks = [
+        (cell, replicate // 2)
+        for task in executor.tasks
+        for cell in task.block.cells
+        for replicate in task.block.replicates[::2]
+    ]
+    assert len(chunks) == len(set(chunks)) == 2 * 3
+    assert_same_records(grown, plain)
 
 
 def test_an_executor_needs_a_store_and_no_shards(tmp_path):

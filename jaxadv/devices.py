@@ -1,7 +1,6 @@
-"""The devices that jaxadv uses, how work is spread on them, and the cache of programs."""
+"""The devices that jaxadv computes on, and the cache of compiled programs."""
 
 import os
-import re
 import time
 import warnings
 from collections.abc import Callable
@@ -14,32 +13,30 @@ from jax import lax
 
 # No public name says whether JAX has started. Trying to change a setting would tell, and change it.
 from jax._src import xla_bridge
-from jax.sharding import Mesh
-from jax.sharding import PartitionSpec as P
+from jax.sharding import SingleDeviceSharding
 
 R = TypeVar("R")
 Device = Any  # a `jax.Device`, which type checkers do not take for a type
 _config: Any = jax.config
-NAP = 0.002  # seconds between two looks whether the devices are done
+NAP = 0.002  # seconds between two looks whether a device is done
 SHORTEST_COMPILATION = 0.2  # seconds; a program that compiles faster is not kept in the cache
 
 
 def use_devices(number: int | None = None) -> list[Device]:
-    """The devices that this process computes on; on a CPU, one for each core.
+    """The devices that this process computes on, one entry for each call that runs at a time.
 
-    XLA runs the small matrix products of an ascent on one core. JAX can be told to treat the cores
-    of a CPU as so many devices, but only before it starts, that is before the first array is made.
-    What the user asked of JAX (``jax_num_cpu_devices``, or the flag of XLA for the same) is kept.
+    XLA runs the small matrix products of an ascent on one core. So a CPU, which is one device of
+    JAX, has an entry for each core: as many calls run on it side by side.
 
     Args:
-        number: how many; by default all that there are.
+        number: how many entries; by default one for each core of a CPU, or each accelerator.
 
     Raises:
-        ValueError: if there are not so many devices.
+        ValueError: if there are not so many accelerators, or XLA has too few threads for so many
+            calls on a CPU.
 
     Warns:
-        UserWarning: if JAX has started with fewer CPU devices than the machine has cores, or with
-            too few threads for those that it has.
+        UserWarning: if JAX started before this call, with threads for half of the cores at most.
 
     Example:
         >>> len(use_devices(1))
@@ -47,35 +44,27 @@ def use_devices(number: int | None = None) -> list[Device]:
     """
     if number is not None and (type(number) is not int or number < 1):
         raise ValueError(f"devices: {number!r} must be a whole number from 1")
-    wanted, asked = number or _num_cores(), _num_asked()
-    late = xla_bridge.backends_are_initialized()
-    if not late:
-        if not asked:
-            jax.config.update("jax_num_cpu_devices", wanted)
-        # Where the user asked for fewer threads than that, devices could wait for ever.
-        _start(threads=max(2 * max(wanted, asked), _num_threads()))
-    every = jax.local_devices()
-    devices, reason = every, ""
-    if every[0].platform == "cpu" and late:
-        devices = every[: max(1, max(_num_threads(), len(every)) - 1)]
-        idle = len(every) - len(devices)
-        if idle or not asked:
-            reason = (
-                f": JAX had started with {len(every)} on this CPU before jaxadv could ask for more"
-                f"{f', and without a thread to spare for {idle} of them' * bool(idle)}; "
-                "call jaxadv.use_devices() before anything that makes an array"
-            )
+    asked = number or _num_cores()
+    if not xla_bridge.backends_are_initialized():
+        _start(threads=max(2 * asked, 2 * _num_cores(), _num_threads()))
+    devices = jax.local_devices()
+    reason = ""
+    if devices[0].platform == "cpu":
+        # Calls and the parallel parts of their work share XLA's threads. Without one to spare, all
+        # calls can be waiting in LAPACK for a part each, for ever.
+        threads = _num_threads()
+        devices = devices[:1] * min(asked, max(1, threads - 1))
+        reason = (
+            f": XLA has {threads} threads since JAX started; call "
+            f"jaxadv.use_devices({number or ''}) before anything that makes an array"
+        )
     if number is not None and len(devices) < number:
         raise ValueError(f"devices: {number} asked for, there are {len(devices)}{reason}")
-    if number is None and reason and len(devices) < wanted:
-        warnings.warn(f"{wanted} cores, but not as many devices{reason}", stacklevel=2)
+    if number is None and devices[0].platform == "cpu" and 2 * len(devices) <= asked > 1:
+        warnings.warn(
+            f"{asked} cores, but only {len(devices)} of them can be used{reason}", stacklevel=2
+        )
     return devices[:number]
-
-
-def _num_asked() -> int:
-    """How many CPU devices the user asked JAX for; 0 if that is left to us."""
-    flag = re.search(r"host_platform_device_count=(\d+)", os.environ.get("XLA_FLAGS", ""))
-    return max(_config.jax_num_cpu_devices, int(flag[1]) if flag else 0, 0)
 
 
 def _start(threads: int) -> None:
@@ -102,15 +91,18 @@ class _Pool:
 
 
 def _num_threads() -> int:
-    """The threads of XLA's pool on a CPU, where that is not made larger by the devices.
-
-    The devices and the parallel parts of their work share one pool: where it has no thread more
-    than devices, these can all be waiting in LAPACK for a part each, for ever.
-    """
+    """The threads of XLA's pool on a CPU."""
     if _Pool.threads is not None:
         return _Pool.threads
     given = os.environ.get("NPROC", "")
     return int(given) if given.isdecimal() else _num_cores()
+
+
+def _num_cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def keep_programs() -> None:
@@ -125,34 +117,32 @@ def keep_programs() -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", SHORTEST_COMPILATION)
 
 
-def on_devices(
-    function: Callable[..., R], mesh: Mesh, rows: Any, *shared: Any, at_once: int = 1
-) -> R:
-    """``function(row, *shared)`` for each row of ``rows``, which is spread over the devices.
+def lower_for(device: Device, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """``function``, traced and lowered for arguments like ``args`` on one device.
 
-    Nothing is exchanged between devices, so that loops in them may end at different times.
+    Programs are for one device each, and devices share nothing. So the results of a call do not
+    depend on how many devices there are: XLA compiles a program for several devices in another way,
+    and it rounds in another way.
 
     Args:
-        function: written for one row.
-        mesh: the devices, in one axis ``"device"``.
-        rows: any pytree of arrays with a common leading axis, a multiple of the devices.
-        shared: what all rows have in common.
-        at_once: how many rows a device works on side by side; one after the other by default.
+        device: the device.
+        function: the function.
+        args: pytrees of arrays, or of anything with a ``shape`` and a ``dtype``.
+        options: of `jax.jit`.
+
+    Returns:
+        A `jax.stages.Lowered`.
 
     Example:
-        >>> mesh = Mesh(use_devices(1), ("device",))
-        >>> on_devices(lambda row, unit: row * unit, mesh, jax.numpy.arange(3), 2).tolist()
-        [0, 2, 4]
+        >>> device, one = use_devices(1)[0], jax.numpy.float32(1)
+        >>> float(lower_for(device, jax.numpy.exp, one).compile()(0 * one))
+        1.0
     """
-
-    def local(rows: Any, *shared: Any) -> Any:
-        return in_batches(lambda row: function(row, *shared), rows, at_once)
-
-    specs = (P("device"), *(P() for _ in shared))
-    # No check of varying axes: the loops end at different times on different devices.
-    return jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=P("device"), check_vma=False)(
-        rows, *shared
+    sharding = SingleDeviceSharding(device)
+    shaped = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), args
     )
+    return jax.jit(function, **options).lower(*shaped)
 
 
 def wait_for(arrays: Any) -> None:
@@ -175,10 +165,3 @@ def in_batches(function: Callable[[Any], R], rows: Any, at_once: int) -> R:
         [0, 2, 4]
     """
     return lax.map(function, rows, batch_size=None if at_once == 1 else at_once)
-
-
-def _num_cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

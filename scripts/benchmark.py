@@ -14,19 +14,20 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import matplotlib.pyplot as plt
 import numpy as np
 from growth import grow
-from jax.sharding import PartitionSpec as P
 from rivals import RIVALS, Batch, missing
 from tqdm import tqdm
 from training_speed import measure_training
@@ -36,9 +37,11 @@ from jaxadv import devices
 from jaxadv.cli.flags import ask, flags_of, form_of, values_of
 from jaxadv.cli.mistakes import errors_in_one_line
 from jaxadv.figures.style import STYLE
+from jaxadv.grid.states import States
 from jaxadv.sweeps.plan import make_plan
-from jaxadv.sweeps.program import SweepProgram
+from jaxadv.sweeps.program import Running, SweepProgram
 
+T = TypeVar("T")
 FLOP_PER_WEIGHT = 4
 """Of a step, for each weight: a multiplication and an addition in two matrix products."""
 OURS, CEILING = "jaxadv", "matrix products alone"
@@ -155,18 +158,23 @@ class Ours(NamedTuple):
 
 def prepare(sweep: ja.Sweep, chosen: list[Any]) -> Callable[[], Ours]:
     """All networks of a sweep in one call; the time of the certificates is taken apart."""
-    plan = make_plan(sweep, sweep.cells, chosen, sweep.networks)
-    plan = dataclasses.replace(plan, networks_per_device=-(-sweep.networks // plan.mesh.size))
-    program = SweepProgram(sweep, sweep.cells, plan)
+    plan = make_plan(sweep, sweep.cells, chosen[0], sweep.networks)
+    plan = dataclasses.replace(plan, networks_per_call=-(-sweep.networks // len(chosen)))
+    program = SweepProgram(sweep, sweep.cells, plan, chosen)
+    networks = np.arange(plan.networks_per_call * len(chosen)).reshape(len(chosen), -1)
+
+    def start(networks: np.ndarray, device: Any) -> Running:
+        running = program.start(networks.tolist(), States(None, {}), device)
+        jax.block_until_ready(running.solutions)
+        return running
 
     def run() -> Ours:
         clock = time.perf_counter()
-        running = program.start(range(sweep.networks))
-        jax.block_until_ready(running.solutions)
+        every = each_in_a_thread(start, networks, chosen)
         ascended = time.perf_counter()
-        jax.block_until_ready(running.certificates)
+        jax.block_until_ready([running.certificates for running in every])
         certified = time.perf_counter()
-        totals = program.finish(running).total
+        totals = sum((program.finish(r, lambda *_: None).total for r in every), Counter())
         return Ours(
             ascent=(totals["steps_run"], ascended - clock),
             certify_seconds=certified - ascended,
@@ -175,6 +183,13 @@ def prepare(sweep: ja.Sweep, chosen: list[Any]) -> Callable[[], Ours]:
 
     run()
     return run
+
+
+def each_in_a_thread(function: Callable[..., T], *columns: Iterable[Any]) -> list[T]:
+    """A call for each row, all at the same time."""
+    rows = list(zip(*columns, strict=True))
+    with ThreadPoolExecutor(len(rows)) as threads:
+        return list(threads.map(lambda row: function(*row), rows))
 
 
 def _timed(run: Callable[[], np.ndarray]) -> tuple[int, float]:
@@ -209,7 +224,7 @@ def batch_of(sweep: ja.Sweep) -> Batch:
 def products(sweep: ja.Sweep, chosen: list[Any]) -> Callable[[], tuple[int, float]]:
     """The two products of a step, for as many lanes, on every device; gives lane steps."""
     group, rounds = sweep.groups[0], 4000
-    plan = make_plan(sweep, sweep.cells, chosen, sweep.networks)
+    plan = make_plan(sweep, sweep.cells, chosen[0], sweep.networks)
 
     def local(weights: jax.Array, lanes: jax.Array) -> jax.Array:
         def both(_: int, lanes: jax.Array) -> jax.Array:
@@ -217,22 +232,21 @@ def products(sweep: ja.Sweep, chosen: list[Any]) -> Callable[[], tuple[int, floa
 
         return jax.lax.fori_loop(0, rounds, both, lanes)
 
-    spec = P("device")
-    run = jax.jit(
-        jax.shard_map(local, mesh=plan.mesh, in_specs=(spec, spec), out_specs=spec, check_vma=False)
-    )
-    lanes = plan.mesh.size * plan.num_lanes
+    weights = jax.random.normal(jax.random.key(0), (group.width, group.dim))
+    arrays = (weights, jnp.ones((plan.num_lanes, group.dim)))
     with jax.default_matmul_precision("highest"):
-        weights = jax.random.normal(jax.random.key(0), (plan.mesh.size * group.width, group.dim))
-        arrays = jax.device_put(
-            (weights, jnp.ones((lanes, group.dim))), jax.NamedSharding(plan.mesh, spec)
-        )
-        compiled = run.lower(*arrays).compile()
+        compiled = {
+            device: devices.lower_for(device, local, *arrays).compile()
+            for device in dict.fromkeys(chosen)
+        }
+
+    def call(device: Any) -> None:
+        jax.block_until_ready(compiled[device](*jax.device_put(arrays, device)))
 
     def timed() -> tuple[int, float]:
         clock = time.perf_counter()
-        jax.block_until_ready(compiled(*arrays))
-        return rounds * lanes, time.perf_counter() - clock
+        each_in_a_thread(call, chosen)
+        return rounds * len(chosen) * plan.num_lanes, time.perf_counter() - clock
 
     timed()
     return timed

@@ -1,8 +1,10 @@
 """How fast a hundred runs of training are at once, and one after the other."""
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
@@ -12,8 +14,8 @@ import optax
 from jaxtyping import Array
 
 import jaxadv as ja
+from jaxadv.devices import Device, use_devices
 from jaxadv.experiments.draws import draw
-from jaxadv.experiments.layout import mesh_of
 from jaxadv.grid.states import States
 from jaxadv.learning.attack import robust_loss
 from jaxadv.training.program import TrainingProgram, given_of, settings_of, shape_of
@@ -73,14 +75,15 @@ def one_by_one(spec: ja.Training) -> Callable[[int], Any]:
 
 def program_at_once(spec: ja.Training) -> Callable[[int], Any]:
     """The program of `run_training` from the first to the last step, with one evaluation."""
-    program = TrainingProgram(spec, spec.cells, mesh_of(None))
-    size, nothing_kept = program.replicates_per_call, States(None, {})
+    devices, nothing_kept = use_devices(), States(None, {})
+    program = TrainingProgram(spec, spec.cells, devices)
+
+    def train(network: int, device: Device) -> None:
+        program.advance(program.start([network], nothing_kept, device), spec.steps)
 
     def work(networks: int) -> None:
-        for first in range(0, networks, size):
-            block = list(range(first, min(first + size, networks)))
-            running = program.start(block, nothing_kept)
-            program.advance(running, [spec.steps] * len(block))
+        with ThreadPoolExecutor(len(devices)) as threads:
+            list(threads.map(train, range(networks), itertools.cycle(devices)))
 
     return work
 

@@ -198,6 +198,20 @@ def key_of(spec: Specification) -> Key[Array, ""]:
     return jax.random.key(spec.seed)
 
 
+def like_seeds(num_given: int | None, dim: int) -> tuple[Any, Any]:
+    """Shapes and types of `key_of` and `given_of`, for programs that are compiled before they run.
+
+    Args:
+        num_given: how many real examples there are; None where they are simulated.
+        dim: the dimension of the inputs.
+    """
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    if num_given is None:
+        return key, None
+    directions = jax.ShapeDtypeStruct((num_given, dim), np.float32)
+    return key, (directions, jax.ShapeDtypeStruct((num_given,), np.float32))
+
+
 # `Source.draw`, compiled by itself, so that it rounds in the same way wherever it is used.
 draw = jax.jit(Source.draw, static_argnums=0)
 

@@ -1,10 +1,6 @@
-"""The devices of a run, and how many trials are under way at a time; neither changes a result."""
+"""How many trials are under way at a time, which changes no result."""
 
-import numpy as np
-from jax.sharding import Mesh
-
-from jaxadv.devices import Device, keep_programs, use_devices
-from jaxadv.experiments.fields import count
+from jaxadv.devices import Device
 
 # On a CPU, the largest product of lanes and width: its activations (128 KiB) fit a core's caches.
 HIDDEN_UNITS = 2**15
@@ -15,14 +11,6 @@ TRIALS_PER_LANE = 12
 ACCELERATOR_LANES = 2**13
 # The memory for the (width, dim) matrices of a batch of certificates.
 CERTIFY_BYTES = 2**26
-
-
-def mesh_of(devices: int | None) -> Mesh:
-    """A mesh of so many devices, or of all of them."""
-    if devices is not None:
-        count("devices", devices)
-    keep_programs()
-    return Mesh(np.array(use_devices(devices)), ("device",))
 
 
 def usual_lanes(device: Device, width: int, trials: int) -> int:

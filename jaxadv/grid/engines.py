@@ -3,23 +3,22 @@
 import functools
 import itertools
 import operator
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxadv.devices import Device, keep_programs, use_devices
 from jaxadv.grid.blocks import Block
+from jaxadv.grid.calls import Call, Ticked, side_by_side
 from jaxadv.grid.places import place
 from jaxadv.grid.process import describe_process
 from jaxadv.grid.store import Store
 from jaxadv.grid.stored import StoredGrid
 from jaxadv.grid.work import Finished, Program, Tick, Work
-
-T = TypeVar("T")
 
 
 class Ended(NamedTuple):
@@ -33,59 +32,53 @@ def run_here(
     stored: StoredGrid,
     blocks: Iterable[Block],
     programs: Mapping[tuple[Any, ...], Program],
+    devices: Sequence[Device],
     tick: Tick,
 ) -> Iterator[Ended]:
     """Run blocks, or parts of them, on the devices of this process, and write their records.
 
-    A call takes as many replicates as its program can, of several blocks if need be. The next call
-    begins before this process waits for the current one, so that no device is idle in between.
+    A call takes as many replicates as its program can, of several blocks if need be.
 
     Args:
         stored: where the records go.
         blocks: what is to be run.
         programs: by the cells of the blocks.
-        tick: as `Program.finish` takes it.
+        devices: where the calls run.
+        tick: called with the units of all calls under way, and what one of them does.
     """
     ended: dict[Block, list[Finished]] = {}
-    by_cells: dict[tuple[Any, ...], list[Block]] = {}
-    for block in blocks:
-        by_cells.setdefault(block.cells, []).append(block)
-    for portion, program, running in _one_ahead(_started(stored, by_cells, programs)):
-        call = program.finish(running, tick)
+    within: dict[int, int] = {}
+    for message in side_by_side(_calls(stored, blocks, programs), devices):
+        if isinstance(message, Ticked):
+            within[message.thread] = message.units
+            tick(sum(within.values()), message.text)
+            continue
+        within.pop(message.thread, None)
         completed: Counter[str] = Counter()
         first = 0
-        for block, members in itertools.groupby(portion, key=operator.itemgetter(0)):
+        for block, members in itertools.groupby(message.call.members, key=operator.itemgetter(0)):
             last = first + len(list(members))
             parts = ended.setdefault(block, [])
-            parts.append(_part(call, slice(first, last)))
+            parts.append(_part(message.finished, slice(first, last)))
             first = last
             if sum(len(next(iter(part.counts.values()))) for part in parts) == len(block):
                 whole = _joined(ended.pop(block))
                 stored.write(block, whole.records)
                 completed += whole.total
-        yield Ended(call.total, completed)
+        yield Ended(message.finished.total, completed)
 
 
-def _started(
-    stored: StoredGrid,
-    blocks: Mapping[tuple[Any, ...], list[Block]],
-    programs: Mapping[tuple[Any, ...], Program],
-) -> Iterator[tuple[list[tuple[Block, int]], Program, Any]]:
-    for cells, of_cells in blocks.items():
+def _calls(
+    stored: StoredGrid, blocks: Iterable[Block], programs: Mapping[tuple[Any, ...], Program]
+) -> Iterator[Call]:
+    by_cells: dict[tuple[Any, ...], list[Block]] = {}
+    for block in blocks:
+        by_cells.setdefault(block.cells, []).append(block)
+    for cells, of_cells in by_cells.items():
         program, states = programs[cells], stored.states_of(cells)
-        replicates = ((block, index) for block in of_cells for index in block.replicates)
-        while portion := list(itertools.islice(replicates, program.replicates_per_call)):
-            yield portion, program, program.start([index for _, index in portion], states)
-
-
-def _one_ahead(items: Iterable[T]) -> Iterator[T]:
-    """The items in their order; each is made before the previous one is yielded."""
-    items = iter(items)
-    ahead = deque(itertools.islice(items, 1))
-    for item in items:
-        ahead.append(item)
-        yield ahead.popleft()
-    yield from ahead
+        members = ((block, index) for block in of_cells for index in block.replicates)
+        while portion := list(itertools.islice(members, program.replicates_per_call)):
+            yield Call(portion, program, states)
 
 
 def _part(finished: Finished, replicates: slice) -> Finished:
@@ -132,7 +125,7 @@ class Task:
         stored = StoredGrid(self.work, Store.open(place(self.store)))
         parts = stored.check(self.block)
         programs = {part.cells: _program(self.work, part.cells, devices) for part in parts}
-        calls = run_here(stored, parts, programs, lambda *_: None)
+        calls = run_here(stored, parts, programs, devices, lambda *_: None)
         return sum((call.completed for call in calls), Counter()), describe_process(devices)
 
 

@@ -168,7 +168,7 @@ class _Run:
         def tick(within: int, what: str) -> None:
             self.shown.show(counts + note.of_others(), within, what)
 
-        for call in run_here(stored, parts, programs, tick):
+        for call in run_here(stored, parts, programs, devices, tick):
             if call.completed:
                 note.add(call.completed)
             counts += call.called

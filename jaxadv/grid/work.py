@@ -13,7 +13,8 @@ from jaxadv.grid.schema import Schema
 from jaxadv.grid.states import States
 
 Cell = Any  # whatever an experiment uses as a cell; hashable, and the grid never looks into it
-# Called during a long call with the units that are done by now and a text for the progress bar.
+# Called on the way of a call with the units that are done by now and a text for the progress bar;
+# raises an error if the run has ended meanwhile.
 Tick = Callable[[int, str], None]
 
 
@@ -37,7 +38,10 @@ class Finished:
 
 @runtime_checkable
 class Program(Protocol):
-    """Compiled work for some cells of one group, on any replicates."""
+    """Compiled work for some cells of one group, on any replicates and several devices.
+
+    Each device has a thread, which calls both methods.
+    """
 
     @property
     def replicates_per_call(self) -> int:
@@ -49,12 +53,12 @@ class Program(Protocol):
         """How the work lies on the devices; for the manifest."""
         ...
 
-    def start(self, replicates: Sequence[int], states: States, /) -> Any:
+    def start(self, replicates: Sequence[int], states: States, device: Device, /) -> Any:
         """Begin the work on some replicates without waiting. Long work goes on from its state."""
         ...
 
     def finish(self, running: Any, tick: Tick, /) -> Finished:
-        """Wait for what `start` began. Long work keeps its state and calls ``tick`` on its way."""
+        """Wait for what `start` began. Long work keeps its state, and calls ``tick`` before."""
         ...
 
 

@@ -98,7 +98,7 @@ def training_of(spec: Landscape, cell: Cell) -> Pretraining | None:
     return Pretraining(attacked, spec.training_steps, spec.learning_rate, loss_of(cell.group))
 
 
-def draw_trained(  # noqa: PLR0917  shared rows of `on_devices` are positional
+def draw_trained(  # noqa: PLR0917  arguments of a compiled program are positional
     source: Source,
     training: Pretraining | None,
     index: IntLike,

@@ -1,17 +1,15 @@
 """The survey of all critical points in two and three dimensions, and of which ascents reach."""
 
 import dataclasses
-import functools
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import jax
 import numpy as np
-from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from jaxadv.ascent.pga import PGA
-from jaxadv.devices import on_devices
+from jaxadv.devices import Device
 from jaxadv.experiments.draws import Given, Source, Tag, draw
 from jaxadv.experiments.layout import usual_lanes
 from jaxadv.grid.schema import Variable
@@ -19,7 +17,7 @@ from jaxadv.landscape.critical import Critical, find_critical_points
 from jaxadv.landscape.drawn import Drawn, loss_of, pga_of, source_of
 from jaxadv.landscape.maxima import SAME, climb
 from jaxadv.landscape.meshes import EULER
-from jaxadv.landscape.program import CellSurvey, Running
+from jaxadv.landscape.program import CellSurvey
 from jaxadv.landscape.spec import Cell, Landscape
 from jaxadv.problems.constraints import L2Sphere
 from jaxadv.problems.losses import Loss
@@ -64,35 +62,23 @@ class CriticalSurvey(CellSurvey):
     Args:
         spec: in 2 or 3 dimensions.
         cell: the cell.
-        mesh: the devices.
+        devices: the devices.
         starts: how many ascents there are on each problem.
     """
 
     label = "critical points"
 
-    def __init__(self, spec: Landscape, cell: Cell, mesh: Mesh, starts: int) -> None:
-        super().__init__(spec, cell, mesh)
-        self._starts = starts
+    def __init__(self, spec: Landscape, cell: Cell, devices: Sequence[Device], starts: int) -> None:
+        group = cell.group
+        lanes = usual_lanes(devices[0], group.width, starts)
+        survey = SphereSurvey(source_of(spec, group), loss_of(group), pga_of(spec), starts, lanes)
+        super().__init__(spec, cell, devices, survey)
 
-    def program(self) -> Callable[..., Any]:
-        """The compiled program: each network's first problem, and the ends of ascents on it."""
-        group = self.cell.group
-        lanes = usual_lanes(self.mesh.devices.flat[0], group.width, self._starts)
-        source, pga = source_of(self.spec, group), pga_of(self.spec)
-        return _compiled(source, loss_of(group), pga, self._starts, lanes, self.mesh)
-
-    def records(self, running: Running) -> dict[str, np.ndarray]:
-        """The critical points of each network, and which of them the ascents reached."""
-        problems, *ends = running.values
-        maxima, certified = map(np.asarray, ends)
-        rows = [
-            _compare(
-                jax.tree.map(lambda leaf, at=row: leaf[at], problems),
-                maxima[row][certified[row]],
-            )
-            for row in range(running.num_networks)
-        ]
-        return dict(zip(MEANINGS, np.array(rows).T, strict=True))
+    def records(self, surveyed: tuple[Problem, Array, Array]) -> dict[str, np.ndarray]:
+        """The critical points, and which of them the ascents reached."""
+        problem, maxima, certified = surveyed
+        counts = _compare(problem, np.asarray(maxima)[np.asarray(certified)])
+        return dict(zip(MEANINGS, map(np.asarray, counts), strict=True))
 
 
 def on_sphere(problem: Problem) -> Problem:
@@ -100,29 +86,37 @@ def on_sphere(problem: Problem) -> Problem:
     return dataclasses.replace(problem, constraint=L2Sphere(problem.circumradius))
 
 
-@functools.lru_cache(maxsize=8)
-def _compiled(  # noqa: PLR0917
-    source: Source, loss: Loss, pga: PGA, starts: int, lanes: int, mesh: Mesh
-) -> Callable[..., tuple[Problem, Array, Array]]:
-    """The program behind `CriticalSurvey`."""
+@dataclass(frozen=True)
+class SphereSurvey:
+    """Many ascents on a network's first problem; see `jaxadv.landscape.program.Survey`."""
 
-    def one_network(
-        network: Int[Array, ""], key: Key[Array, ""], given: Given, *settings: Array
+    source: Source
+    loss: Loss
+    pga: PGA
+    starts: int
+    lanes: int
+
+    def __call__(
+        self, index: Int[Array, ""], key: Key[Array, ""], given: Given, *settings: Array
     ) -> tuple[Problem, Float[Array, "start dim"], Bool[Array, " start"]]:
-        draws = draw(source, network, key, given)
+        """The problem, the ends of the ascents, and which of these are certified."""
+        source = self.source
+        draws = draw(source, index, key, given)
         scale, ratio = settings
         drawn = Drawn(draws.network, draws, scale, ratio, source.smooth)
-        problem = on_sphere(drawn.problem(0, loss))
+        problem = on_sphere(drawn.problem(0, self.loss))
         # These starts are not those of `RegularitySurvey`, and there can be any number of them.
         normal = jax.random.normal(
-            source.key_for(key, Tag.SPHERE, network), (starts, source.dim), problem.x.dtype
+            source.key_for(key, Tag.SPHERE, index), (self.starts, source.dim), problem.x.dtype
         )
-        radius = problem.circumradius
         directions = jax.vmap(lambda vector: vector / l2_norm(vector))(normal)
-        ends = climb(lambda start: (problem, start), radius * directions, pga, num_lanes=lanes)
+        ends = climb(
+            lambda start: (problem, start),
+            problem.circumradius * directions,
+            self.pga,
+            num_lanes=self.lanes,
+        )
         return problem, ends.maximum, ends.certified
-
-    return jax.jit(lambda indices, *shared: on_devices(one_network, mesh, indices, *shared))
 
 
 def _compare(problem: Problem, tops: Float[np.ndarray, "top dim"]) -> tuple[int, ...]:

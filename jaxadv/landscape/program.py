@@ -1,56 +1,55 @@
-"""The program that surveys some networks in one cell of a landscape."""
+"""The program that surveys networks in one cell of a landscape."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
+from jaxtyping import Array, Float, Int, Key
 
-from jaxadv.devices import wait_for
-from jaxadv.experiments.draws import given_of, key_of
+from jaxadv.devices import Device, lower_for, wait_for
+from jaxadv.experiments.draws import Given, Source, given_of, key_of, like_seeds
 from jaxadv.grid.states import States
 from jaxadv.grid.work import Finished, Tick
 from jaxadv.landscape.spec import Cell, Landscape
 
 
-class Running(NamedTuple):
-    """Networks whose surveys devices may still work on.
-
-    Attributes:
-        num_networks: how many of the rows were asked for; rows beyond repeat networks.
-        values: as the program returns them, a row for each network.
-    """
-
-    num_networks: int
-    values: Any
-
-
 class CellSurvey:
-    """A `jaxadv.grid.work.Program` for one cell; a call has one network for each device.
+    """A `jaxadv.grid.work.Program` for one cell; a call has one network.
 
-    A subclass has the compiled program, and makes records of what it returns.
+    A subclass makes records of what the survey returns.
 
     Args:
         spec: the specification.
         cell: the cell.
-        mesh: the devices.
+        devices: the devices.
+        survey: surveys a network. Equal ones are compiled once.
     """
 
     label: ClassVar[str]
 
-    def __init__(self, spec: Landscape, cell: Cell, mesh: Mesh) -> None:
-        self.spec, self.cell, self.mesh = spec, cell, mesh
+    def __init__(
+        self,
+        spec: Landscape,
+        cell: Cell,
+        devices: Sequence[Device],
+        survey: "Survey",
+    ) -> None:
+        self.spec, self.cell = spec, cell
+        given = given_of(spec)
         with jax.enable_x64(True):
-            self.shared = (
-                key_of(spec), given_of(spec), jnp.asarray(cell.scale), jnp.asarray(cell.ratio)
-            )  # fmt: skip
+            settings = np.float64(cell.scale), np.float64(cell.ratio)
+            self._shared = (key_of(spec), given, *settings)
+            self._compiled = {
+                device: _compiled(survey, device, None if given is None else len(given[1]))
+                for device in dict.fromkeys(devices)
+            }
 
     @property
     def replicates_per_call(self) -> int:
-        """One network for each device."""
-        return self.mesh.size
+        """One network."""
+        return 1
 
     @property
     def layout(self) -> Mapping[str, Any]:
@@ -59,29 +58,51 @@ class CellSurvey:
         labels = self.spec.labels_of(cell.group)
         return {**labels, "training": cell.training, "ratio": cell.ratio, "scale": cell.scale}
 
-    def start(self, networks: Sequence[int], states: States | None = None) -> Running:
-        """Begin the survey of some networks without waiting; it is short, and keeps no state."""
+    def start(self, networks: Sequence[int], states: States, device: Device) -> Any:
+        """Begin the survey of a network without waiting; it is short, and keeps no state."""
         del states
-        # A last call with fewer networks repeats some, so that one compiled shape serves all calls.
-        indices = np.resize(np.asarray(networks, np.int32), self.mesh.size)
+        (network,) = networks
         with jax.enable_x64(True):
-            return Running(len(networks), self.program()(indices, *self.shared))
+            return self._compiled[device](np.int32(network), *self._shared)
 
-    def finish(self, running: Running, tick: Tick | None = None) -> Finished:
+    def finish(self, running: Any, tick: Tick) -> Finished:
         """Wait until the survey has ended, and return its records."""
-        if tick is not None:
-            cell = self.cell
-            trained = "random" if cell.training == "none" else f"{cell.training} training"
-            tick(0, f"{self.label}: {trained}, s = {cell.scale:g}")
-        wait_for(running.values)
-        records = self.records(running)
-        counts = {"networks_run": np.ones(running.num_networks, int)}
-        return Finished({name: value[None] for name, value in records.items()}, counts)
+        cell = self.cell
+        trained = "random" if cell.training == "none" else f"{cell.training} training"
+        tick(0, f"{self.label}: {trained}, s = {cell.scale:g}")
+        wait_for(running)
+        records = {name: value[None, None] for name, value in self.records(running).items()}
+        return Finished(records, {"networks_run": np.ones(1, int)})
 
-    def program(self) -> Callable[..., Any]:
-        """The compiled program; its arguments are the networks' indices and ``shared``."""
+    def records(self, surveyed: Any) -> dict[str, np.ndarray]:
+        """The records of a network, of what the survey returned."""
         raise NotImplementedError
 
-    def records(self, running: Running) -> dict[str, np.ndarray]:
-        """The records of a call that has ended, with axes (network, …)."""
-        raise NotImplementedError
+
+@runtime_checkable
+class Survey(Protocol):
+    """Surveys one network in one cell; can be hashed, and is traced and compiled."""
+
+    @property
+    def source(self) -> Source:
+        """How networks, inputs and starts are drawn."""
+        ...
+
+    def __call__(
+        self,
+        index: Int[Array, ""],
+        key: Key[Array, ""],
+        given: Given,
+        scale: Float[Array, ""],
+        ratio: Float[Array, ""],
+        /,
+    ) -> Any:
+        """What `CellSurvey.records` needs of network ``index``."""
+        ...
+
+
+@functools.lru_cache(maxsize=32)
+def _compiled(survey: Survey, device: Device, num_given: int | None) -> Any:
+    seeds = like_seeds(num_given, survey.source.dim)
+    setting = np.float64(1)
+    return lower_for(device, survey, np.int32(0), *seeds, setting, setting).compile()

@@ -3,20 +3,19 @@
 `maxima` and `regularity` measure one problem; `work` has the grid of cells.
 """
 
-from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
 
 from jaxadv.ascent.kinds import Kind
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.solution import Status
-from jaxadv.devices import Device, on_devices
+from jaxadv.devices import Device
 from jaxadv.experiments.draws import Source
 from jaxadv.experiments.groups import Group
 from jaxadv.experiments.layout import usual_certify_lanes, usual_lanes
@@ -31,9 +30,9 @@ from jaxadv.landscape.drawn import (
     training_of,
 )
 from jaxadv.landscape.maxima import Ends, climb, representatives, same_maxima
-from jaxadv.landscape.program import CellSurvey, Running
+from jaxadv.landscape.program import CellSurvey
 from jaxadv.landscape.regularity import barrier, gradient_change, one_step, tangent_eigenvalues
-from jaxadv.landscape.spec import Landscape
+from jaxadv.landscape.spec import Cell, Landscape
 from jaxadv.problems.losses import Loss
 from jaxadv.problems.norms import is_zero, over
 from jaxadv.problems.problem import Problem
@@ -96,16 +95,13 @@ class RegularitySurvey(CellSurvey):
 
     label = "landscapes"
 
-    def program(self) -> Callable[..., Any]:
-        """The program of the cell."""
-        group = self.cell.group
-        rules = rules_of(self.spec, group, self.mesh.devices.flat[0])
-        source = source_of(self.spec, group)
-        return compiled(source, training_of(self.spec, self.cell), rules, self.mesh)
+    def __init__(self, spec: Landscape, cell: Cell, devices: Sequence[Device]) -> None:
+        source, rules = source_of(spec, cell.group), rules_of(spec, cell.group, devices[0])
+        super().__init__(spec, cell, devices, NetworkSurvey(source, training_of(spec, cell), rules))
 
-    def records(self, running: Running) -> dict[str, np.ndarray]:
-        """The values of all variables, for each network."""
-        values = {name: filled(running.values[name])[: running.num_networks] for name in VARIABLES}
+    def records(self, surveyed: dict[str, Record]) -> dict[str, np.ndarray]:
+        """The values of all variables."""
+        values = {name: filled(surveyed[name]) for name in VARIABLES}
         # Networks with fewer input dimensions have fewer curvatures.
         missing = sizes_of(self.spec)["mode"] - values["spectrum"].shape[-1]
         widths = [(0, 0)] * (values["spectrum"].ndim - 1) + [(0, missing)]
@@ -122,18 +118,6 @@ def sizes_of(spec: Landscape) -> dict[str, int]:
     }
 
 
-@lru_cache(maxsize=32)
-def compiled(
-    source: Source, training: Pretraining | None, rules: Rules, mesh: Mesh
-) -> Callable[..., dict[str, Record]]:
-    """The program that surveys some networks, a row of records for each."""
-
-    def program(indices: Array, *shared: Any) -> dict[str, Record]:
-        return on_devices(partial(_one_network, source, training, rules), mesh, indices, *shared)
-
-    return jax.jit(program)
-
-
 def rules_of(spec: Landscape, group: Group, device: Device) -> Rules:
     """The rules of a group's problems."""
     trials = spec.examples * spec.starts
@@ -145,39 +129,45 @@ def rules_of(spec: Landscape, group: Group, device: Device) -> Rules:
     )
 
 
-def _one_network(
-    source: Source, training: Pretraining | None, rules: Rules, index: Int[Array, ""], *shared: Any
-) -> dict[str, Record]:
-    """The records of one network in one cell."""
-    drawn = draw_trained(source, training, index, *shared)
-    examples, starts = source.examples, source.starts
-    rows = jnp.stack(jnp.divmod(jnp.arange(examples * starts), starts), axis=1)
+@dataclass(frozen=True)
+class NetworkSurvey:
+    """The survey of one network; see `jaxadv.landscape.program.Survey`."""
 
-    def problem_of(row: Int[Array, " 2"]) -> tuple[Problem, Float[Array, " dim"]]:
-        problem = drawn.problem(row[0], rules.loss)
-        radius = problem.circumradius
-        return problem, radius * drawn.draws.start[row[0], row[1]]
+    source: Source
+    training: Pretraining | None
+    rules: Rules
 
-    ends = climb(
-        problem_of,
-        rows,
-        rules.pga,
-        num_lanes=rules.num_lanes,
-        certify_lanes=rules.certify_lanes,
-    )
-    ends = jax.tree.map(lambda leaf: leaf.reshape(examples, starts, *leaf.shape[1:]), ends)
-    of_examples = jax.lax.map(
-        lambda example: _one_example(
-            drawn.problem(example, rules.loss),
-            drawn.starts(example),
-            jax.tree.map(lambda leaf: leaf[example], ends),
-        ),
-        jnp.arange(examples),
-    )
-    # The maxima themselves are points; the dataset only has which of them are the same.
-    loss_maximum = known_where(ends.certified, ends.loss_maximum)
-    records = {**vars(ends), "loss_maximum": loss_maximum, **of_examples}
-    return {name: records[variable.field] for name, variable in VARIABLES.items()}
+    def __call__(self, index: Int[Array, ""], *shared: Any) -> dict[str, Record]:
+        """The records of network ``index``."""
+        rules, examples, starts = self.rules, self.source.examples, self.source.starts
+        drawn = draw_trained(self.source, self.training, index, *shared)
+        rows = jnp.stack(jnp.divmod(jnp.arange(examples * starts), starts), axis=1)
+
+        def problem_of(row: Int[Array, " 2"]) -> tuple[Problem, Float[Array, " dim"]]:
+            problem = drawn.problem(row[0], rules.loss)
+            radius = problem.circumradius
+            return problem, radius * drawn.draws.start[row[0], row[1]]
+
+        ends = climb(
+            problem_of,
+            rows,
+            rules.pga,
+            num_lanes=rules.num_lanes,
+            certify_lanes=rules.certify_lanes,
+        )
+        ends = jax.tree.map(lambda leaf: leaf.reshape(examples, starts, *leaf.shape[1:]), ends)
+        of_examples = jax.lax.map(
+            lambda example: _one_example(
+                drawn.problem(example, rules.loss),
+                drawn.starts(example),
+                jax.tree.map(lambda leaf: leaf[example], ends),
+            ),
+            jnp.arange(examples),
+        )
+        # The maxima themselves are points; the dataset only has which of them are the same.
+        loss_maximum = known_where(ends.certified, ends.loss_maximum)
+        records = {**vars(ends), "loss_maximum": loss_maximum, **of_examples}
+        return {name: records[variable.field] for name, variable in VARIABLES.items()}
 
 
 def _one_example(

@@ -7,7 +7,9 @@ and spheres. (Examples that compile for long run among the slow tests.)
 """
 
 import functools
+import itertools
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import jax
@@ -15,13 +17,12 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import xarray as xr
-from jax.sharding import Mesh
 from jaxtyping import Array, Float, Key
 from tqdm.auto import tqdm
 
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.trajectory import ascend_recorded
-from jaxadv.devices import on_devices, use_devices
+from jaxadv.devices import Device, use_devices
 from jaxadv.experiments.draws import uniform_in_ball
 from jaxadv.experiments.layout import usual_lanes
 from jaxadv.experiments.variables import Known, filled, known_where
@@ -35,6 +36,7 @@ Directions = Literal["pca", "gradient"]
 NUM_PATHS = 20  # ascents whose paths are drawn
 NUM_ARCS = 8  # great circles from the best maximum to other ones
 POINTS_PER_PATH = 64
+ASCENTS_PER_CALL = 5_000
 
 
 def record_paths(scene: Scene, pga: PGA, number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -214,17 +216,28 @@ def view_losses(spec: Landscape, starts: int = 100_000) -> xr.Dataset:
         >>> dict(view_losses(spec, starts=64).loss_end.sizes)  # doctest: +SKIP
         {'cell': 1, 'start': 64}
     """
-    mesh = Mesh(np.array(use_devices()), ("device",))
-    share = -(-starts // mesh.size)
-    lanes = usual_lanes(mesh.devices.flat[0], max(spec.widths), share)
+    devices = use_devices()
+    per_call = min(starts, ASCENTS_PER_CALL)
+    lanes = usual_lanes(devices[0], max(spec.widths), per_call)
+    ascend, pga = _final_losses(per_call, lanes), pga_of(spec)
 
     def view(scene: Scene) -> dict[str, Any]:
-        keys = jax.random.split(scene.key, mesh.size)
-        losses, certified = _final_losses(mesh, share, lanes)(keys, scene.problem, pga_of(spec))
+        def call(key: Key[Array, ""], device: Device) -> list[np.ndarray]:
+            with jax.enable_x64(True):
+                return [
+                    *map(np.asarray, ascend(*jax.device_put((key, scene.problem, pga), device)))
+                ]
+
+        keys = jax.random.split(scene.key, -(-starts // per_call))
+        # The first call compiles.
+        ends = [call(keys[0], devices[0])]
+        with ThreadPoolExecutor(len(devices)) as threads:
+            ends += threads.map(call, keys[1:], itertools.cycle(devices))
+        losses, certified = (np.concatenate(parts)[:starts] for parts in zip(*ends, strict=True))
         centre = scene.problem.objective(jnp.zeros_like(scene.problem.x))
         return {
-            "loss_end": (("start",), losses.ravel()[:starts]),
-            "certified": (("start",), certified.ravel()[:starts]),
+            "loss_end": (("start",), losses),
+            "certified": (("start",), certified),
             "loss_centre": ((), centre),
         }
 
@@ -232,7 +245,7 @@ def view_losses(spec: Landscape, starts: int = 100_000) -> xr.Dataset:
 
 
 @functools.lru_cache(maxsize=4)
-def _final_losses(mesh: Mesh, number: int, lanes: int) -> Callable[..., tuple[Array, Array]]:
+def _final_losses(number: int, lanes: int) -> Callable[..., tuple[Array, Array]]:
     """The program behind `view_losses`."""
 
     def ascend(key: Key[Array, ""], problem: Problem, pga: PGA) -> tuple[Array, Array]:
@@ -244,7 +257,7 @@ def _final_losses(mesh: Mesh, number: int, lanes: int) -> Callable[..., tuple[Ar
         )
         return ends.loss, ends.certified
 
-    return jax.jit(lambda keys, *shared: on_devices(ascend, mesh, keys, *shared))
+    return jax.jit(ascend)
 
 
 def each_cell(spec: Landscape, view: Callable[[Scene], dict[str, Any]], what: str) -> xr.Dataset:

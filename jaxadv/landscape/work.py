@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Unpack
 
-import numpy as np
 import xarray as xr
-from jax.sharding import Mesh
 
 from jaxadv.devices import Device
 from jaxadv.experiments.work import OF_GROUPS, SpecifiedWork
@@ -148,7 +146,7 @@ class LandscapeWork(SpecifiedWork[Landscape]):
 
     def program(self, cells: tuple[Cell, ...], devices: Sequence[Device]) -> CellSurvey:
         """The survey of a cell."""
-        return RegularitySurvey(self.spec, cells[0], Mesh(np.array(devices), ("device",)))
+        return RegularitySurvey(self.spec, cells[0], devices)
 
 
 @dataclass(frozen=True)
@@ -177,8 +175,7 @@ class CriticalWork(LandscapeWork):
 
     def program(self, cells: tuple[Cell, ...], devices: Sequence[Device]) -> CellSurvey:
         """The survey of a cell."""
-        mesh = Mesh(np.array(devices), ("device",))
-        return CriticalSurvey(self.spec, cells[0], mesh, self.starts)
+        return CriticalSurvey(self.spec, cells[0], devices, self.starts)
 
     def check(self, *, stored: bool) -> None:
         """Refuse other dimensions than 2 and 3, and trained networks."""

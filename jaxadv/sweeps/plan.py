@@ -4,16 +4,14 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import psutil
-from jax.sharding import Mesh
 
 from jaxadv.devices import Device
 from jaxadv.experiments.fields import count
 from jaxadv.experiments.layout import ACCELERATOR_LANES, usual_certify_lanes, usual_lanes
 from jaxadv.sweeps.spec import Cell, Sweep
 
-TRIALS_PER_CALL = 128  # on each device, at least; fewer would not be worth the call
+TRIALS_PER_CALL = 128  # at least; fewer would not be worth the call
 
 
 @dataclass(frozen=True)
@@ -21,38 +19,31 @@ class Plan:
     """The layout of the trials of some cells.
 
     Attributes:
-        mesh: the devices, in one axis ``"device"``.
         num_lanes: trials of one network under way at a time.
         check_every: steps between two looks for ended trials.
         networks_at_once: networks that a device works on side by side.
-        networks_per_device: networks that a device works through in one call.
+        networks_per_call: networks that a device works through in one call.
         certify_lanes: trials certified at a time.
     """
 
-    mesh: Mesh
     num_lanes: int
     check_every: int
     networks_at_once: int
-    networks_per_device: int
+    networks_per_call: int
     certify_lanes: int
 
-    @property
-    def networks_per_call(self) -> int:
-        """The number of networks in one call, on all devices together."""
-        return self.mesh.size * self.networks_per_device
-
     def with_fewer_networks(self) -> "Plan":
-        """The same plan with half as many networks in a call, at least one for each device."""
-        half = max(1, self.networks_per_device // 2)
+        """The same plan with half as many networks in a call, at least one."""
+        half = max(1, self.networks_per_call // 2)
         return dataclasses.replace(
-            self, networks_per_device=half, networks_at_once=min(half, self.networks_at_once)
+            self, networks_per_call=half, networks_at_once=min(half, self.networks_at_once)
         )
 
 
 def make_plan(
     sweep: Sweep,
     cells: Sequence[Cell],
-    devices: Sequence[Device],
+    device: Device,
     networks: int,
     *,
     lanes: int | None = None,
@@ -63,7 +54,7 @@ def make_plan(
     Args:
         sweep: the specification.
         cells: which of the sweep's cells.
-        devices: the devices to use, all of one kind; no more of them than there are networks.
+        device: one of the devices, which are all of one kind.
         networks: how many networks there are to run.
         lanes: trials of one network under way at a time.
         check_every: steps between two looks for ended trials.
@@ -74,36 +65,34 @@ def make_plan(
     Example:
         >>> from jaxadv.devices import use_devices
         >>> sweep = Sweep(networks=1)
-        >>> make_plan(sweep, sweep.cells, use_devices(), networks=1, lanes=32).num_lanes
+        >>> make_plan(sweep, sweep.cells, use_devices()[0], networks=1, lanes=32).num_lanes
         32
     """
     group = cells[0].group
-    mesh = Mesh(np.array(devices[:networks]), ("device",))
     trials = len(cells) * sweep.examples * sweep.starts
-    on_cpu = devices[0].platform == "cpu"
+    on_cpu = device.platform == "cpu"
     if lanes is None:
-        lanes = usual_lanes(devices[0], group.width, trials)
+        lanes = usual_lanes(device, group.width, trials)
     if check_every is None:
         check_every = 16 if on_cpu else 32
     lanes = min(count("lanes", lanes), trials)
     # Batches follow from the sweep and the kind of device alone, so that rounding, and with it the
     # step counts, are the same on one device and on many.
     at_once = 1 if on_cpu else min(max(1, ACCELERATOR_LANES // lanes), networks)
-    per_device = max(at_once, min(-(-TRIALS_PER_CALL // trials), networks))
+    per_call = max(at_once, min(-(-TRIALS_PER_CALL // trials), networks))
     return Plan(
-        mesh=mesh,
         num_lanes=lanes,
         check_every=count("check_every", check_every),
         networks_at_once=at_once,
-        networks_per_device=-(-per_device // at_once) * at_once,
+        networks_per_call=-(-per_call // at_once) * at_once,
         certify_lanes=usual_certify_lanes(group.dim, group.width, trials),
     )
 
 
-def free_bytes(device: Device, num_devices: int) -> int:
-    """The memory that a device has left; CPU devices share what the machine has."""
+def free_bytes(device: Device, num_calls: int) -> int:
+    """The memory that a call has on a device; calls on a CPU share what the machine has."""
     if device.platform == "cpu":
-        return psutil.virtual_memory().available // num_devices
+        return psutil.virtual_memory().available // num_calls
     stats = device.memory_stats() or {}
     limit = stats.get("bytes_limit", psutil.virtual_memory().available)
     return limit - stats.get("bytes_in_use", 0)

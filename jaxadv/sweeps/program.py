@@ -1,11 +1,11 @@
 """The program of a sweep: all trials on several networks.
 
 Each network has a queue of trials, which share its weights. Three programs are compiled, once for a
-group of cells: one draws networks, inputs and starts, one ascends, one certifies. Each device works
-through networks of its own and shares nothing with other devices.
+group of cells: one draws networks, inputs and starts, one ascends, one certifies. A call works
+through some networks on one device.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -14,16 +14,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.sharding import NamedSharding
-from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from jaxadv.ascent import pga as ascent
 from jaxadv.ascent.certificate import Certificate, certify
 from jaxadv.ascent.pga import State
 from jaxadv.ascent.solution import Solution
-from jaxadv.devices import on_devices, wait_for
-from jaxadv.experiments.draws import Draws, Given, Source, draw, given_of, key_of
+from jaxadv.devices import Device, in_batches, lower_for, wait_for
+from jaxadv.experiments.draws import Draws, Given, Source, draw, given_of, key_of, like_seeds
 from jaxadv.grid.states import States
 from jaxadv.grid.work import Finished, Tick
 from jaxadv.lanes import Loops, run_lanes
@@ -45,7 +43,7 @@ Numbers = Int[Array, "trial 3"]  # the (cell, example, start) of each trial
 
 
 class Running(NamedTuple):
-    """Trials that devices may still work on; all axes begin with (network, trial)."""
+    """Trials that a device may still work on; all axes begin with (network, trial)."""
 
     num_networks: int
     solutions: Solution
@@ -54,7 +52,7 @@ class Running(NamedTuple):
 
 
 class Programs(NamedTuple):
-    """A group's compiled programs, and the bytes that a call of all three needs on each device."""
+    """A group's compiled programs for one device, and the bytes that two calls of them need."""
 
     draw: Any
     ascend: Any
@@ -65,7 +63,9 @@ class Programs(NamedTuple):
 class SweepProgram:
     """Runs the trials of some cells of one group, on any networks."""
 
-    def __init__(self, sweep: Sweep, cells: Sequence[Cell], plan: Plan) -> None:
+    def __init__(
+        self, sweep: Sweep, cells: Sequence[Cell], plan: Plan, devices: Sequence[Device]
+    ) -> None:
         group = cells[0].group
         self._double = sweep.precision == "double"
         self._plan = plan
@@ -85,18 +85,22 @@ class SweepProgram:
         self._numbers = longest_first(self._settings, sweep.examples, sweep.starts)
         with jax.enable_x64(self._double):
             self._key, self._given = key_of(sweep), given_of(sweep)
-        self._programs = compile_programs(
-            source_of(sweep, group),
-            rules_of(sweep, group),
-            plan,
-            num_cells=self._shape[0],
-            num_given=None if self._given is None else len(self._given[1]),
-        )
+        self._programs = {
+            device: compile_programs(
+                source_of(sweep, group),
+                rules_of(sweep, group),
+                plan,
+                device,
+                num_cells=self._shape[0],
+                num_given=None if self._given is None else len(self._given[1]),
+            )
+            for device in dict.fromkeys(devices)
+        }
 
     @property
     def num_bytes(self) -> int:
-        """The memory that two calls need on each device: one that runs and one that waits."""
-        return self._programs.num_bytes
+        """The memory that two calls need on a device: one that runs and one that waits."""
+        return max(programs.num_bytes for programs in self._programs.values())
 
     @property
     def replicates_per_call(self) -> int:
@@ -108,20 +112,21 @@ class SweepProgram:
         """How the trials lie on the devices; for the manifest."""
         return self._layout
 
-    def start(self, networks: Sequence[int], states: States | None = None) -> Running:
+    def start(self, networks: Sequence[int], states: States, device: Device) -> Running:
         """Begin all trials on some networks without waiting; they are short, and keep no state."""
         del states
+        programs = self._programs[device]
         # A last call with fewer networks repeats some, so that one compiled shape serves all calls.
         indices = np.resize(np.asarray(networks, np.int32), self._plan.networks_per_call)
         trials = (self._settings, self._numbers)
         with jax.enable_x64(self._double):
-            draws = self._programs.draw(indices, self._key, self._given)
-            solutions, lane_steps = self._programs.ascend(draws, *trials)
+            draws = programs.draw(indices, self._key, self._given)
+            solutions, lane_steps = programs.ascend(draws, *trials)
         with jax.enable_x64(True):
-            certificates = self._programs.certify((draws, solutions), *trials)
+            certificates = programs.certify((draws, solutions), *trials)
         return Running(len(networks), solutions, certificates, lane_steps)
 
-    def finish(self, running: Running, tick: Tick | None = None) -> Finished:
+    def finish(self, running: Running, tick: Tick) -> Finished:
         """Wait until the trials have ended, and return their records."""
         del tick
         wait_for(running[1:])
@@ -146,44 +151,41 @@ class SweepProgram:
 
 @lru_cache(maxsize=32)
 def compile_programs(
-    source: Source, rules: Rules, plan: Plan, *, num_cells: int, num_given: int | None
+    source: Source,
+    rules: Rules,
+    plan: Plan,
+    device: Device,
+    *,
+    num_cells: int,
+    num_given: int | None,
 ) -> Programs:
-    """Compile a group's programs, before anything runs.
+    """Compile a group's programs for a device, before anything runs.
 
     Args:
         source: how trials are drawn.
         rules: what the trials have in common.
         plan: the layout.
+        device: the device.
         num_cells: how many cells the group has.
         num_given: how many real examples there are; None where they are simulated.
     """
-    each, whole = (NamedSharding(plan.mesh, spec) for spec in (P("device"), P()))
-
-    def shaped(tree: Any, sharding: NamedSharding) -> Any:
-        return jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), tree
-        )
-
     num_trials = num_cells * source.examples * source.starts
     column = np.zeros(num_cells, source.dtype)
     numbers = np.zeros((num_trials, 3), np.int32)
-    trials = shaped((Settings(column, column, column), numbers), whole)
-    given = None
-    if num_given is not None:
-        given = np.zeros((num_given, source.dim), np.float32), np.zeros(num_given, np.float32)
+    trials = (Settings(column, column, column), numbers)
     # A program is compiled while the next one is traced.
     with ThreadPoolExecutor() as threads:
         with jax.enable_x64(source.dtype == "float64"):
-            seeds = shaped((jax.eval_shape(lambda: jax.random.key(0)), given), whole)
-            indices = shaped(np.zeros(plan.networks_per_call, np.int32), each)
-            drawing = jax.jit(partial(draw_networks, source, plan)).lower(indices, *seeds)
+            indices = np.zeros(plan.networks_per_call, np.int32)
+            seeds = like_seeds(num_given, source.dim)
+            drawing = lower_for(device, partial(draw_networks, source, plan), indices, *seeds)
             waiting = [threads.submit(drawing.compile)]
-            draws = shaped(drawing.out_info, each)
-            ascending = jax.jit(partial(ascend_all, rules, plan)).lower(draws, *trials)
+            draws = drawing.out_info
+            ascending = lower_for(device, partial(ascend_all, rules, plan), draws, *trials)
             waiting.append(threads.submit(ascending.compile))
         with jax.enable_x64(True):
-            ends = (draws, shaped(ascending.out_info[0], each))
-            certifying = jax.jit(partial(certify_all, rules, plan)).lower(ends, *trials)
+            ends = (draws, ascending.out_info[0])
+            certifying = lower_for(device, partial(certify_all, rules, plan), ends, *trials)
             waiting.append(threads.submit(certifying.compile))
         compiled = [program.result() for program in waiting]
     needs: list[Any] = [program.memory_analysis() for program in compiled]
@@ -200,7 +202,7 @@ def draw_networks(
     given: Given,
 ) -> Draws:
     """`Source.draw` for some networks."""
-    return _on_devices(partial(draw, source), plan, indices, key, given)
+    return in_batches(lambda index: draw(source, index, key, given), indices, plan.networks_at_once)
 
 
 def ascend_all(
@@ -208,9 +210,7 @@ def ascend_all(
 ) -> tuple[Solution, Float[Array, " network"]]:
     """`ja.ascend` for all trials on some networks, and the steps that their lanes were held for."""
 
-    def one_network(
-        draws: Draws, settings: Settings, numbers: Numbers
-    ) -> tuple[Solution, Float[Array, ""]]:
+    def one_network(draws: Draws) -> tuple[Solution, Float[Array, ""]]:
         # The network is closed over without a batch axis: W z of all lanes is one matrix product.
         def init(number: Int[Array, " 3"]) -> tuple[Trial, State]:
             trial = trial_of(draws, settings, *number)
@@ -236,7 +236,7 @@ def ascend_all(
         )
 
     with jax.default_matmul_precision("highest"):
-        return _on_devices(one_network, plan, draws, settings, numbers)
+        return in_batches(one_network, draws, plan.networks_at_once)
 
 
 def certify_all(
@@ -248,9 +248,7 @@ def certify_all(
 ) -> Certificate:
     """`ja.certify` for the ends of all trials, at the tolerance and step sizes of their ascents."""
 
-    def one_network(
-        ends: tuple[Draws, Solution], settings: Settings, numbers: Numbers
-    ) -> Certificate:
+    def one_network(ends: tuple[Draws, Solution]) -> Certificate:
         draws, solutions = ends
 
         def one_trial(row: Int[Array, ""]) -> Certificate:
@@ -271,8 +269,4 @@ def certify_all(
         certificates = lax.map(one_trial, rows, batch_size=plan.certify_lanes)
         return jax.tree.map(lambda leaf: leaf[: len(numbers)], certificates)
 
-    return _on_devices(one_network, plan, ends, settings, numbers)
-
-
-def _on_devices(function: Callable[..., Any], plan: Plan, *args: Any) -> Any:
-    return on_devices(function, plan.mesh, *args, at_once=plan.networks_at_once)
+    return in_batches(one_network, ends, plan.networks_at_once)

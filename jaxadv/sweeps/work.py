@@ -177,14 +177,14 @@ class SweepWork(SpecifiedWork[Sweep]):
         sweep = self.spec
         # Planned as if all networks were to be run, so that a resumed run rounds as before.
         plan = make_plan(
-            sweep, cells, devices, sweep.networks, lanes=self.lanes, check_every=self.check_every
+            sweep, cells, devices[0], sweep.networks, lanes=self.lanes, check_every=self.check_every
         )
         while True:
-            program = SweepProgram(sweep, cells, plan)
-            needed, free = program.num_bytes, free_bytes(devices[0], plan.mesh.size)
+            program = SweepProgram(sweep, cells, plan, devices)
+            needed, free = program.num_bytes, free_bytes(devices[0], len(devices))
             if needed <= free:
                 return program
-            if plan.networks_per_device == 1:
+            if plan.networks_per_call == 1:
                 group = cells[0].group
                 raise ValueError(
                     f"memory: one network of width {group.width} and dim {group.dim} with "

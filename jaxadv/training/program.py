@@ -1,10 +1,11 @@
-"""The program of a training experiment: many runs at once, all cells of a group on some networks.
+"""The program of a training experiment: many runs, all cells of a group on one network.
 
-On a CPU each device takes one run after the other, on an accelerator they are side by side.
+On a CPU they run one after the other, on an accelerator side by side.
 """
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
@@ -12,13 +13,12 @@ from typing import Any, NamedTuple, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
-from jaxtyping import Array, Int
+from jaxtyping import Array
 
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.steps import STEP_RULES, NormalizedStep
-from jaxadv.devices import Device, in_batches, on_devices, wait_for
-from jaxadv.experiments.draws import Given, Source, Tag, draw, key_of
+from jaxadv.devices import Device, in_batches, lower_for, wait_for
+from jaxadv.experiments.draws import Given, Source, Tag, draw, key_of, like_seeds
 from jaxadv.experiments.fields import SMALLEST
 from jaxadv.experiments.groups import Group
 from jaxadv.experiments.variables import filled
@@ -33,7 +33,7 @@ from jaxadv.training.run import Rules, Settings, advance, begin
 from jaxadv.training.saved import Arrays, restore, saved
 from jaxadv.training.spec import Cell, Training
 
-Runs = Any  # of a group: for each of its optimisers a `run.Run` with axes (network, cell)
+Runs = Any  # of a group: for each of its optimisers a `run.Run` with the axis (cell,)
 ACCELERATOR_RUNS = 2**10  # on an accelerator, a network's cells that are side by side on a device
 STRONG_STEP = 0.1  # the step, in circumradii, of the attack that networks are evaluated with
 
@@ -52,136 +52,120 @@ class Shape(NamedTuple):
 
 @dataclass
 class Running:
-    """Networks that are being trained.
+    """A network that is being trained.
 
     Attributes:
-        networks: their numbers.
-        runs: the state of their runs, with a row for each network; rows beyond repeat networks.
-        records: for each network, the records of its evaluations so far, with axes (cell, …).
-        states: where their states are kept.
+        network: its number.
+        runs: the state of its runs.
+        records: the records of its evaluations so far, with axes (cell, …).
+        states: where its state is kept.
+        device: where it is trained.
     """
 
-    networks: Sequence[int]
+    network: int
     runs: Runs
-    records: list[list[Arrays]]
+    records: list[Arrays]
     states: States
+    device: Device
 
 
 class TrainingProgram:
-    """A `jaxadv.grid.work.Program` for some cells of one group: a network in each row.
+    """A `jaxadv.grid.work.Program` for some cells of one group; a call trains one network.
 
     Args:
         spec: the specification.
         cells: which of its cells; cells of one optimiser must be neighbours.
-        mesh: the devices; a call trains one network on each.
+        devices: the devices.
 
     Example:
-        >>> from jaxadv.experiments.layout import mesh_of
+        >>> from jaxadv.devices import use_devices
         >>> spec = Training(scales=1, ratios=0, optimizers="adam", widths=8, networks=1, steps=1)
-        >>> program = TrainingProgram(spec, spec.cells, mesh_of(1))
-        >>> running = program.start([0], States(None, {}))  # doctest: +SKIP
+        >>> device = use_devices(1)[0]
+        >>> program = TrainingProgram(spec, spec.cells, [device])  # doctest: +SKIP
+        >>> running = program.start([0], States(None, {}), device)  # doctest: +SKIP
         >>> finished = program.finish(running, lambda *_: None)  # doctest: +SKIP
         >>> finished.records["clean_loss"].shape  # doctest: +SKIP
         (2, 1, 2, 2)
     """
 
-    def __init__(self, spec: Training, cells: Sequence[Cell], mesh: Mesh) -> None:
+    def __init__(self, spec: Training, cells: Sequence[Cell], devices: Sequence[Device]) -> None:
         group = cells[0].group
-        self._spec, self._cells, self._mesh = spec, cells, mesh
+        self._spec, self._cells = spec, cells
         self._labels = spec.labels_of(group)
         # Only runs of one optimiser have states of the same structure.
         optimizers = tuple(dict.fromkeys(cell.optimizer for cell in cells))
-        self._programs = _programs(shape_of(spec, group, optimizers, mesh.devices.flat[0]), mesh)
+        shape, given = shape_of(spec, group, optimizers, devices[0]), given_of(spec, group)
         with jax.enable_x64(True):
             settings = tuple(settings_of(spec, cells, optimizer) for optimizer in optimizers)
-            self._shared = key_of(spec), given_of(spec, group), settings
+            self._shared = key_of(spec), given, settings
+            num_given = None if given is None else len(given[1])
+            num_cells = tuple(len(of_optimizer.scale) for of_optimizer in settings)
+            self._programs = {
+                device: _programs(shape, device, num_given, num_cells)
+                for device in dict.fromkeys(devices)
+            }
 
     @property
     def replicates_per_call(self) -> int:
-        """One network for each device."""
-        return self._mesh.size
+        """One network."""
+        return 1
 
     @property
     def layout(self) -> Mapping[str, Any]:
         """The settings of the group, and the number of its cells."""
         return {**self._labels, "cells": len(self._cells)}
 
-    def start(self, networks: Sequence[int], states: States) -> Running:
-        """Begin to train some networks, or go on from their states."""
+    def start(self, networks: Sequence[int], states: States, device: Device) -> Running:
+        """Begin to train a network, or go on from its state."""
+        (network,) = networks
         with jax.enable_x64(True):
-            begun = self._programs.begin(self._rows(networks), *self._shared)
-            runs, records = restore(begun, [states.load(network) for network in networks])
-        return Running(networks, runs, records, states)
+            begun = self._programs[device].begin(np.int32(network), *self._shared)
+            runs, records = restore(begun, states.load(network))
+        return Running(network, runs, records, states, device)
 
     def finish(self, running: Running, tick: Tick) -> Finished:
         """Train to the last step; keep a state after every evaluation."""
-        evaluations, names = self._spec.evaluations, ", ".join(map(str, running.networks))
-        last = len(evaluations)
-        while min(map(len, running.records)) < last:
-            done = [len(of_network) for of_network in running.records]
-            first = min(done)
-            tick(
-                sum(done),
-                f"training {len(self._cells)} cells: network {names}, "
-                f"step {evaluations[first]} of {self._spec.steps}",
-            )
-            # A kill can leave networks at different evaluations; those ahead wait for the others.
-            ahead = [0 if n > first else _steps_between(evaluations, n) for n in done]
-            records = self.advance(running, ahead)
-            for row, network in enumerate(running.networks):
-                if done[row] == first:
-                    running.records[row].append({name: v[row] for name, v in records.items()})
-                    if running.states.are_kept:
-                        running.states.save(network, saved(running.runs, row, running.records[row]))
-        return Finished(
-            _stacked(running.records),
-            {"evaluations_run": np.full(len(running.networks), last)},
-        )
+        evaluations, records = self._spec.evaluations, running.records
+        while (done := len(records)) < len(evaluations):
+            step, steps = evaluations[done], self._spec.steps
+            cells, network = len(self._cells), running.network
+            tick(done, f"training {cells} cells: network {network}, step {step} of {steps}")
+            records.append(self.advance(running, step - evaluations[max(done - 1, 0)]))
+            tick(done + 1, "")  # nothing is kept after a run has ended
+            if running.states.are_kept:
+                running.states.save(network, saved(running.runs, records))
+        stacked = {name: _stacked(name, records)[:, None] for name in records[0]}
+        return Finished(stacked, {"evaluations_run": np.full(1, len(evaluations))})
 
-    def advance(self, running: Running, num_steps: Sequence[int]) -> Arrays:
-        """Take some steps with each network, and evaluate them: records by row."""
-        rows, steps = self._rows(running.networks), np.array(num_steps, np.int32)
+    def advance(self, running: Running, num_steps: int) -> Arrays:
+        """Take some steps, and evaluate the networks."""
         with jax.enable_x64(True):
-            running.runs, values = self._programs.advance(
-                running.runs, rows, np.resize(steps, len(rows)), *self._shared
+            running.runs, values = self._programs[running.device].advance(
+                running.runs, (np.int32(running.network), np.int32(num_steps)), *self._shared
             )
             wait_for(values)
             return {name: filled(value) for name, value in values.items()}
 
-    def _rows(self, networks: Sequence[int]) -> Int[np.ndarray, " row"]:
-        """A network for each row; a last call with fewer networks repeats some."""
-        return np.resize(np.asarray(networks, np.int32), self._mesh.size)
 
-
-def _steps_between(evaluations: Sequence[int], index: int) -> int:
-    """The steps between an evaluation and the one before it."""
-    return evaluations[index] - evaluations[max(index - 1, 0)]
-
-
-def _stacked(records: Sequence[Sequence[Arrays]]) -> dict[str, np.ndarray]:
-    """The records with axes (cell, network[, evaluation], …)."""
-
-    def joined(name: str, of_network: Sequence[Arrays]) -> np.ndarray:
-        if name in OF_RUNS:
-            return of_network[-1][name]
-        return np.stack([record[name] for record in of_network], axis=1)
-
-    return {
-        name: np.stack([joined(name, of_network) for of_network in records], axis=1)
-        for name in records[0][0]
-    }
+def _stacked(name: str, records: Sequence[Arrays]) -> np.ndarray:
+    """A record of all evaluations, with axes (cell[, evaluation], …)."""
+    if name in OF_RUNS:
+        return records[-1][name]
+    return np.stack([record[name] for record in records], axis=1)
 
 
 class Programs(NamedTuple):
-    """The programs that begin runs, and that advance and then evaluate them; rows are networks."""
+    """The programs that begin a network's runs, and that advance and then evaluate them."""
 
     begin: Callable[..., Any]
     advance: Callable[..., Any]
 
 
 @lru_cache(maxsize=32)
-def _programs(shape: Shape, mesh: Mesh) -> Programs:
-    """The programs of a shape."""
+def _programs(
+    shape: Shape, device: Device, num_given: int | None, num_cells: tuple[int, ...]
+) -> Programs:
+    """The programs of a shape for one device; ``num_cells`` are those of each optimiser."""
     source, rules, at_once = shape.source, shape.rules, shape.at_once
 
     def begin_all(index: Array, key: Array, given: Given, settings: Any) -> Runs:
@@ -197,8 +181,10 @@ def _programs(shape: Shape, mesh: Mesh) -> Programs:
             for optimizer, of_optimizer in zip(shape.optimizers, settings, strict=True)
         )
 
-    def advance_all(row: Any, key: Array, given: Given, settings: Any) -> tuple[Runs, Any]:
-        index, num_steps, runs = row
+    def advance_all(
+        runs: Runs, numbers: tuple[Array, Array], key: Array, given: Given, settings: Any
+    ) -> tuple[Runs, Any]:
+        index, num_steps = numbers
         draws = draw(source, index, key, given)
         batches = source.key_for(key, Tag.BATCH, index)
         stepped = tuple(
@@ -222,15 +208,23 @@ def _programs(shape: Shape, mesh: Mesh) -> Programs:
         )
         return stepped, records
 
-    return Programs(
-        begin=jax.jit(lambda rows, *shared: on_devices(begin_all, mesh, rows, *shared)),
-        advance=jax.jit(
-            lambda runs, indices, num_steps, *shared: on_devices(
-                advance_all, mesh, (indices, num_steps, runs), *shared
-            ),
-            donate_argnums=0,
-        ),
-    )
+    number = np.int32(0)
+    settings = tuple(_like_settings(cells, source.dtype) for cells in num_cells)
+    shared = (*like_seeds(num_given, source.dim), settings)
+    # The first program is compiled while the second one is traced.
+    with ThreadPoolExecutor() as threads:
+        beginning = lower_for(device, begin_all, number, *shared)
+        begin_compiled = threads.submit(beginning.compile)
+        advancing = lower_for(
+            device, advance_all, beginning.out_info, (number, number), *shared, donate_argnums=0
+        )
+        return Programs(begin_compiled.result(), advancing.compile())
+
+
+def _like_settings(num_cells: int, dtype: str) -> Settings:
+    """Settings of so many cells, for their shapes and types."""
+    column = jnp.zeros(num_cells, dtype)
+    return Settings(column, column, column, jnp.zeros(num_cells, bool))
 
 
 def shape_of(spec: Training, group: Group, optimizers: Sequence[Function], device: Device) -> Shape:

@@ -1,4 +1,4 @@
-"""The state of a network's runs as plain arrays, and back on any number of devices."""
+"""The state of a network's runs as plain arrays, and back."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,56 +11,36 @@ Arrays = dict[str, np.ndarray]  # by name; records of one evaluation have axes (
 LEAF, RECORD = "leaf", "record"  # how the names of saved arrays begin
 
 
-def saved(runs: Any, row: int, records: Sequence[Arrays]) -> Arrays:
-    """The state of one network: its runs, and the records of its evaluations so far.
-
-    Args:
-        runs: a pytree whose leaves have a row for each network.
-        row: which network.
-        records: the records of each of its evaluations.
-    """
-    leaves = {
-        f"{LEAF}-{index}": _plain(leaf)[row] for index, leaf in enumerate(jax.tree.leaves(runs))
-    }
+def saved(runs: Any, records: Sequence[Arrays]) -> Arrays:
+    """The state of a network: its runs, a pytree, and the records of its evaluations so far."""
+    leaves = {f"{LEAF}-{index}": _plain(leaf) for index, leaf in enumerate(jax.tree.leaves(runs))}
     values = {
         f"{RECORD}-{name}": np.stack([record[name] for record in records]) for name in records[0]
     }
     return {**leaves, **values}
 
 
-def restore(
-    begun: Any, states: Sequence[Mapping[str, np.ndarray] | None]
-) -> tuple[Any, list[list[Arrays]]]:
-    """Networks as their states left them; a network without a state is at the beginning.
+def restore(begun: Any, state: Mapping[str, np.ndarray] | None) -> tuple[Any, list[Arrays]]:
+    """A network as its state left it; it is at the beginning if it has none, or one that misfits.
 
     Args:
-        begun: the runs at the beginning, with a row for each network; rows beyond repeat networks.
-        states: the state of each network, as `saved` makes it; None where there is none.
+        begun: the runs at the beginning.
+        state: as `saved` makes it; another version may have saved other arrays.
 
     Returns:
-        The runs, on the devices of ``begun``, and the records of each network's evaluations.
+        The runs, on the device of ``begun``, and the records of the network's evaluations.
     """
     leaves, structure = jax.tree.flatten(begun)
-    fitting = [state if state is not None and _fits(state, leaves) else None for state in states]
-    records = [[] if state is None else _records(state) for state in fitting]
-    if not any(records):
-        return begun, records
-    rows = [fitting[row % len(fitting)] for row in range(len(leaves[0]))]
-    values = []
-    for index, leaf in enumerate(leaves):
-        value = np.array(_plain(leaf))
-        for row, state in enumerate(rows):
-            if state is not None:
-                value[row] = state[f"{LEAF}-{index}"]
-        values.append(_like(value, leaf))
-    return jax.tree.unflatten(structure, values), records
+    values = [(state or {}).get(f"{LEAF}-{index}") for index in range(len(leaves))]
+    if state is None or not all(map(_fits, values, leaves)):
+        return begun, []
+    restored = [_like(value, leaf) for value, leaf in zip(values, leaves, strict=True)]
+    return jax.tree.unflatten(structure, restored), _records(state)
 
 
-def _fits(state: Mapping[str, np.ndarray], leaves: Sequence[Array]) -> bool:
-    """Whether a state has the arrays of a row; another version may have saved other arrays."""
-    of_runs = [state.get(f"{LEAF}-{index}") for index in range(len(leaves))]
-    shapes = [None if value is None else (value.shape, value.dtype) for value in of_runs]
-    return shapes == [(plain.shape[1:], plain.dtype) for plain in (_plain(leaf) for leaf in leaves)]
+def _fits(value: np.ndarray | None, leaf: Array) -> bool:
+    plain = _plain(leaf)
+    return value is not None and (value.shape, value.dtype) == (plain.shape, plain.dtype)
 
 
 def _records(state: Mapping[str, np.ndarray]) -> list[Arrays]:
@@ -78,7 +58,7 @@ def _plain(leaf: Array) -> np.ndarray:
     return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
 
 
-def _like(value: np.ndarray, leaf: Array) -> Array:
+def _like(value: np.ndarray | None, leaf: Array) -> Array:
     """The value where the leaf is, so that the same program takes it."""
     array = jax.numpy.asarray(value)
     array = jax.random.wrap_key_data(array) if _is_key(leaf) else array

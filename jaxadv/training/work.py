@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Unpack
 
-import numpy as np
 import xarray as xr
-from jax.sharding import Mesh
 
 from jaxadv.devices import Device
 from jaxadv.experiments.work import OF_GROUPS, SpecifiedWork
@@ -147,4 +145,4 @@ class TrainingWork(SpecifiedWork[Training]):
 
     def program(self, cells: tuple[Cell, ...], devices: Sequence[Device]) -> TrainingProgram:
         """The program of some cells of a group."""
-        return TrainingProgram(self.spec, cells, Mesh(np.array(devices), ("device",)))
+        return TrainingProgram(self.spec, cells, devices)

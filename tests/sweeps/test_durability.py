@@ -73,12 +73,12 @@ class Stopped(SweepProgram):
     stop_at = 0
     calls: list[list[int]] = []  # noqa: RUF012, set by each test
 
-    def start(self, networks, states=None):
+    def start(self, networks, states, device):
         """Write down which networks were asked for."""
         type(self).calls.append(list(networks))
         if len(self.calls) == self.stop_at:
             raise KeyboardInterrupt
-        return super().start(networks, states)
+        return super().start(networks, states, device)
 
 
 @pytest.mark.parametrize("stop_at", [1, 2, 4, 5])

@@ -66,15 +66,15 @@ def test_seed_network_example_and_start_draw_anew():
     assert len(np.unique(one.start.reshape(-1, 5), axis=0)) == 6
 
 
-@pytest.mark.parametrize("networks_per_device", [1, 3])
-def test_a_program_draws_a_network_as_it_is_drawn_alone(networks_per_device):
+@pytest.mark.parametrize("networks_per_call", [1, 3])
+def test_a_program_draws_a_network_as_it_is_drawn_alone(networks_per_call):
     sweep = ja.Sweep(**{**SMALL, "networks": 6, "widths": (24,)})
     group = sweep.groups[0]
     plan = dataclasses.replace(
-        make_plan(sweep, sweep.cells, jax.devices()[:2], sweep.networks),
-        networks_per_device=networks_per_device,
+        make_plan(sweep, sweep.cells, jax.devices()[0], sweep.networks),
+        networks_per_call=networks_per_call,
     )
-    indices = jnp.arange(2 * networks_per_device)
+    indices = jnp.arange(networks_per_call)
     source, seeds = source_of(sweep, group), (key_of(sweep), None)
     batch = jax.jit(partial(draw_networks, source, plan))(indices, *seeds)
     for index in indices.tolist():

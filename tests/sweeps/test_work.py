@@ -12,6 +12,7 @@ import xarray as xr
 
 import jaxadv as ja
 from jaxadv.experiments.draws import draw, key_of
+from jaxadv.grid.states import States
 from jaxadv.reports import sweep as summary
 from jaxadv.stats import cells
 from jaxadv.sweeps import work as sweep_work
@@ -113,12 +114,14 @@ def test_networks_side_by_side_change_no_record(small, monkeypatch, networks_at_
     """As on an accelerator, which one network does not fill."""
     group, devices = SMALL.groups[1], jax.devices()[:1]
     plan = dataclasses.replace(
-        make_plan(SMALL, SMALL.cells_of(group), devices, SMALL.networks, lanes=16),
+        make_plan(SMALL, SMALL.cells_of(group), devices[0], SMALL.networks, lanes=16),
         networks_at_once=networks_at_once,
-        networks_per_device=networks_at_once,
+        networks_per_call=networks_at_once,
     )
-    program = SweepProgram(SMALL, SMALL.cells_of(group), plan)
-    finished = program.finish(program.start(range(min(networks_at_once, 2))))
+    program = SweepProgram(SMALL, SMALL.cells_of(group), plan, devices)
+    networks = range(min(networks_at_once, 2))
+    running = program.start(networks, States(None, {}), devices[0])
+    finished = program.finish(running, lambda *_: None)
     cells = [index for index, cell in enumerate(SMALL.cells) if cell.group == group]
     found = small.isel(cell=cells, network=slice(0, networks_at_once))
     for name in ("num_steps", "reached", "status", "kind", "boundary_step"):
@@ -145,7 +148,7 @@ def test_calls_shrink_until_they_fit(monkeypatch):
     class Sized(SweepProgram):
         num_bytes = 0
 
-        def __init__(self, sweep, cells, plan):
+        def __init__(self, sweep, cells, plan, devices):
             self._plan = plan
             self.num_bytes = 100 * plan.networks_per_call
 

@@ -13,12 +13,14 @@ import numpy as np
 
 from jaxadv.devices import Device, keep_programs, use_devices
 from jaxadv.grid.blocks import Block
-from jaxadv.grid.calls import Call, Ticked, side_by_side
+from jaxadv.grid.calls import Call, Done, Ticked, side_by_side
 from jaxadv.grid.places import place
 from jaxadv.grid.process import describe_process
 from jaxadv.grid.store import Store
 from jaxadv.grid.stored import StoredGrid
 from jaxadv.grid.work import Finished, Program, Tick, Work
+
+Parts = dict[Block, dict[int, Finished]]  # of blocks, by the first replicate of each part
 
 
 class Ended(NamedTuple):
@@ -46,7 +48,7 @@ def run_here(
         devices: where the calls run.
         tick: called with the units of all calls under way, and what one of them does.
     """
-    ended: dict[Block, list[Finished]] = {}
+    parts: Parts = {}
     within: dict[int, int] = {}
     for message in side_by_side(_calls(stored, blocks, programs), devices):
         if isinstance(message, Ticked):
@@ -55,16 +57,9 @@ def run_here(
             continue
         within.pop(message.thread, None)
         completed: Counter[str] = Counter()
-        first = 0
-        for block, members in itertools.groupby(message.call.members, key=operator.itemgetter(0)):
-            last = first + len(list(members))
-            parts = ended.setdefault(block, [])
-            parts.append(_part(message.finished, slice(first, last)))
-            first = last
-            if sum(len(next(iter(part.counts.values()))) for part in parts) == len(block):
-                whole = _joined(ended.pop(block))
-                stored.write(block, whole.records)
-                completed += whole.total
+        for block, whole in _whole(parts, message):
+            stored.write(block, whole.records)
+            completed += whole.total
         yield Ended(message.finished.total, completed)
 
 
@@ -79,6 +74,21 @@ def _calls(
         members = ((block, index) for block in of_cells for index in block.replicates)
         while portion := list(itertools.islice(members, program.replicates_per_call)):
             yield Call(portion, program, states)
+
+
+def _whole(parts: Parts, done: Done) -> Iterator[tuple[Block, Finished]]:
+    """The blocks that a call completes; its other parts are kept until other calls end."""
+    first = 0
+    for block, members in itertools.groupby(done.call.members, key=operator.itemgetter(0)):
+        replicates = [replicate for _, replicate in members]
+        last = first + len(replicates)
+        of_block = parts.setdefault(block, {})
+        of_block[replicates[0]] = _part(done.finished, slice(first, last))
+        first = last
+        if sum(len(next(iter(part.counts.values()))) for part in of_block.values()) == len(block):
+            # Calls end in any order.
+            yield block, _joined([of_block[replicate] for replicate in sorted(of_block)])
+            del parts[block]
 
 
 def _part(finished: Finished, replicates: slice) -> Finished:

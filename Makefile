@@ -1,4 +1,4 @@
-# make sweep: the default sweep · make test: all tests · make lint · make soak: kills, full disks
+# make sweep: the default sweep · make test: all tests · make lint · make soak: kills, full disks, object stores
 # make landscapes: the landscapes of results/landscape, in an hour or two, resumes
 # make trainings: the trainings of results/training and the report on them, in an hour or two, resumes
 # make report: the claims, in an hour or two, resumes · make report QUICK=--quick
@@ -16,7 +16,7 @@ test: $(VENV)/ready-dev
 	$(BIN)/python -m pytest -n 2
 
 soak: $(VENV)/ready-dev
-	$(BIN)/python -m pytest -m slow tests/soak -s
+	$(BIN)/python -m pytest -m slow tests/soak tests/grid -s
 
 lint: $(VENV)/ready-dev
 	$(BIN)/ruff check .

@@ -185,6 +185,7 @@ def test_what_a_network_learnt_between_two_ascents_counts():
     np.testing.assert_allclose(losses[1], 4 * losses[0], rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("float64")
 def test_the_shape_of_the_input_changes_nothing():
     case = reference.random_case(np.random.default_rng(0), dim=12, width=30, scale=1.0)
@@ -248,6 +249,7 @@ def test_a_wrong_class_is_not_finite_where_it_cannot_be_refused():
     assert bad.tolist() == [False, False, True, True, True, True]
 
 
+@pytest.mark.slow
 def test_no_nan_is_computed_where_nothing_is_wrong():
     """Missing values are told by the kind: jax_debug_nans then finds NaNs that are faults."""
     kinds = set()

@@ -34,6 +34,7 @@ def test_it_writes_tables_and_a_report(here, capsys, monkeypatch):
     assert str(Path("run") / "landscape.md") in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_several_widths_are_reported_one_by_one(here, monkeypatch):
     whole = landscape.landscape_pictures
 

@@ -18,6 +18,7 @@ TINY = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("same_rounding")
 def test_a_sweep_on_the_workers_of_dask_prints_the_table_of_a_plain_one(here, capsys):
     options = {"threads_per_worker": 1, "dashboard_address": None}

@@ -38,6 +38,7 @@ def test_it_writes_figures_a_table_and_a_report_and_claims_are_judged_on_it(here
     assert "C1-dim" not in report
 
 
+@pytest.mark.slow
 def test_several_widths_are_reported_one_by_one(here, capsys):
     few = ["--optimizers", "sgd", "--sharpness-rates", "", "--ratios", "0.1"]
     main(["train", *TINY, *few, "--widths", "4,8", "--store", "run"])

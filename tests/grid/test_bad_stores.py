@@ -56,7 +56,13 @@ EXPERIMENTS = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=EXPERIMENTS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=pytest.mark.slow if name == "critical" else [])
+        for name in EXPERIMENTS
+    ],
+)
 def experiment(request):
     return EXPERIMENTS[request.param]
 

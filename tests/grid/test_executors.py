@@ -73,6 +73,7 @@ def test_a_pool_of_processes_gives_the_records_of_a_plain_run(tmp_path, plain):
     assert note["device_count"] == 1
 
 
+@pytest.mark.slow
 def test_a_pool_that_loses_a_process_says_so_in_a_line_and_the_same_run_goes_on(tmp_path, plain):
     work = DyingSweep(SWEEP, victim=tmp_path / "victim")
     message = "executor: BrokenProcessPool: .*; what was complete is kept"
@@ -96,6 +97,7 @@ def test_dask_runs_a_block_again_whose_worker_was_killed_in_its_middle(tmp_path,
     assert note["trials_run"] == SWEEP.num_trials
 
 
+@pytest.mark.slow
 def test_dask_that_gives_up_on_a_block_says_so_in_a_line_and_the_same_run_goes_on(
     tmp_path, cluster, plain, monkeypatch
 ):
@@ -143,6 +145,7 @@ class Recording(ThreadPoolExecutor):
         return super().submit(task)
 
 
+@pytest.mark.slow
 def test_no_two_tasks_have_chunks_in_common(tmp_path, plain):
     """Growth by cells and networks at once leaves a block of which two parts are missing."""
     smaller = dataclasses.replace(SWEEP, scales=(0.1,), networks=3)

@@ -64,6 +64,7 @@ def test_an_object_store_has_the_records_of_a_run_in_memory_and_grows(bucket, na
     assert manifest["runs"] == json.loads(grown.attrs["runs"])
 
 
+@pytest.mark.slow
 def test_what_another_process_writes_or_deletes_is_seen(bucket):
     path = places.place(bucket)
     # Another option makes another file system, which knows as little of this one as a process.
@@ -79,6 +80,7 @@ def test_what_another_process_writes_or_deletes_is_seen(bucket):
     assert places.open_group(path) is None
 
 
+@pytest.mark.slow
 def test_a_process_that_was_killed_while_it_wrote_is_followed_by_one_that_goes_on(bucket):
     killed(SWEEP, bucket, AddressStore, "set", 60)
     opened = ja.open(bucket)
@@ -157,6 +159,7 @@ def test_an_address_where_nothing_listens_is_said_in_a_line(object_store, monkey
         assert_one_line(error, "s3://bucket/run", "http://127.0.0.1:9")
 
 
+@pytest.mark.slow
 def test_a_connection_that_is_lost_is_said_in_a_line_and_what_was_complete_is_kept(
     bucket, monkeypatch
 ):

@@ -64,7 +64,10 @@ def test_an_older_store_opens_and_nothing_of_it_is_run_again(older, name):
     assert changed <= {"checksum"}  # sweeps had some before
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[] if n == "training" else pytest.mark.slow) for n in RUNS],
+)
 def test_an_older_store_grows_by_networks_and_what_was_there_stays(older, name):
     spec, run, options = RUNS[name]
     before = records(ja.open(older / name))
@@ -99,6 +102,7 @@ def test_an_older_training_says_that_it_takes_no_further_cells(older):
     assert bool(ja.open(older / "training").complete.all())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["landscape", "critical", "training"])
 def test_a_fresh_run_gives_the_numbers_of_version_0_1(older, name):
     """To rounding: the tests compile without most optimisations, and the stores were not."""

@@ -124,6 +124,7 @@ def test_a_function_without_a_name_is_looked_at_as_one_with_a_name():
     assert [settings[name] for name in ("activation", "loss")] == ["<lambda>"] * 2
 
 
+@pytest.mark.slow
 def test_cells_of_several_groups_are_those_of_each_alone():
     """Of four dimensions and of three, whose missing curvature is NaN."""
     tiny = {"scales": 1.0, "widths": 8, "networks": 1, "examples": 1, "starts": 4, "max_steps": 60}

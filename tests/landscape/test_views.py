@@ -51,6 +51,7 @@ def test_an_ascent_without_a_maximum_has_no_top():
     assert row.certified.item() < 8
 
 
+@pytest.mark.slow
 def test_every_cell_is_seen_in_its_own_group():
     tiny = {"scales": 1.0, "networks": 1, "starts": 2, "max_steps": 60}
     both = views.view_losses(ja.Landscape(dims=(2, 3), widths=(4, 8), **tiny), starts=8)

@@ -117,6 +117,7 @@ def test_the_trap_works(trap):
     del sys.modules["evil_module"]
 
 
+@pytest.mark.slow
 def test_functions_without_a_name_are_a_users_own():
     activations = (jnp.tanh, lambda z: z + jnp.sin(z))
     spec = ja.Sweep(scales=1.0, dims=4, widths=8, activations=activations, networks=1, max_steps=9)

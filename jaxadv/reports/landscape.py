@@ -150,7 +150,7 @@ def _verdicts(dataset: xr.Dataset) -> Iterator[str]:
         yield show_table(["", *head], [[title, *row.values()] for title, row in rows.items()])
     counts = [sum(finding.verdict == verdict for finding in every) for verdict in Verdict]
     yield (
-        f"In all {counts[0]} of {len(every)} comparisons support the claim, {counts[1]} speak "
+        f"In total, {counts[0]} of {len(every)} comparisons support the claim, {counts[1]} speak "
         f"against it, {counts[2]} are inconclusive."
     )
 

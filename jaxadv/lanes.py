@@ -157,9 +157,7 @@ def run_lanes(
             check_every=check_every,
         )
         lane_steps += work.num_rounds.astype(jnp.float32) * (size * check_every)
-    order = jnp.arange(num_trials, dtype=jnp.int32)
-    order = order.at[work.ended[:num_trials]].set(order, unique_indices=True)
-    return _rows(work.results, order), lane_steps
+    return _rows(work.results, jnp.argsort(work.ended[:num_trials])), lane_steps
 
 
 def _begin(loops: Loops, xs: Any, num_trials: int, num_lanes: int) -> Work:
@@ -194,7 +192,7 @@ def _run(
         These lanes are moved to the front: writing to slices is cheaper than scattering. Where
         fewer have stopped, the results taken too much are overwritten by the next ones.
         """
-        order = _first(stopped(work))
+        order = jnp.argsort(~stopped(work))
         front, back = order[:num_exchanged], order[num_exchanged:]
         state, trial, busy = _rows((work.state, work.trial, work.busy), front)
         ending = stopped(work)[front]
@@ -238,20 +236,9 @@ def _run(
 
 def _compact(work: Work, size: int) -> Work:
     """The busy lanes first, and no more than ``size`` lanes."""
-    kept = _first(work.busy)[:size]
+    kept = jnp.argsort(~work.busy)[:size]
     state, trial, busy = _rows((work.state, work.trial, work.busy), kept)
     return work._replace(state=state, trial=trial, busy=busy)
-
-
-def _first(chosen: Bool[Array, " lane"]) -> Int[Array, " lane"]:
-    """All lanes, the chosen ones first: a stable `jnp.argsort` of ``~chosen``.
-
-    XLA cannot keep a compiled sort for another process on a CPU.
-    """
-    lanes = jnp.arange(len(chosen), dtype=jnp.int32)
-    rank = jnp.cumsum(chosen, dtype=jnp.int32)
-    place = jnp.where(chosen, rank - 1, rank[-1] + lanes - rank)
-    return lanes.at[place].set(lanes, unique_indices=True)
 
 
 def _sizes(num_lanes: int) -> tuple[int, ...]:

@@ -1,4 +1,5 @@
-# make sweep: the default sweep · make test: all tests · make lint · make soak: kills, full disks, object stores
+# make sweep: the default sweep · make test: all tests · make lint
+# make soak: kills, full disks, object stores, in an hour or two
 # make landscapes: the landscapes of results/landscape, in an hour or two, resumes
 # make trainings: the trainings of results/training and the report on them, in an hour or two, resumes
 # make report: the claims, in an hour or two, resumes · make report QUICK=--quick

@@ -61,7 +61,8 @@ def test_jaxadvs_own_share_is_its_steps_and_seconds(scripts, counts):
     ours = benchmark.prepare(SWEEP, ja.use_devices(1))()
     assert ours.ascent[0] == counts.sum()
     assert 0 < ours.occupancy <= 1
-    assert min(ours.ascent[1], ours.certify_seconds) > 0
+    assert ours.ascent[1] > 0
+    assert 0 < ours.certify_share < 1
 
 
 def test_a_point_of_the_growth_says_what_was_measured(scripts, monkeypatch, capsys):

@@ -74,7 +74,10 @@ def side_by_side(calls: Iterable[Call], devices: Sequence[Device]) -> Iterator[T
 
 
 class _Queue:
-    """The calls that wait, and the messages of the threads that run them; None ends a thread's."""
+    """The calls that wait, and the messages of the threads that run them.
+
+    The last message of each thread is None, or the error that ended it.
+    """
 
     def __init__(self, calls: Iterable[Call], least_ahead: int) -> None:
         self._waiting, self._lock = deque(calls), threading.Lock()

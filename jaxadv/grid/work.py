@@ -40,7 +40,8 @@ class Finished:
 class Program(Protocol):
     """Compiled work for some cells of one group, on any replicates and several devices.
 
-    Each device has a thread, which calls both methods.
+    Each device has a thread, which calls both methods. A CPU has several, so that calls of one
+    program can overlap.
     """
 
     @property

@@ -38,9 +38,9 @@ def run_sweep(
     with more networks or other cells adds them to the store. The processes of `jax.distributed`
     share the work if it was initialised, and each of them returns the whole dataset.
 
-    Devices, lanes, checks and processes change how long a run takes. They do not change its
-    results, except for the rounding of single precision. Compiled programs are kept in the user's
-    cache folder (`keep_programs`).
+    Devices and processes change how long a run takes, and no result. Lanes and checks change no
+    result either, except for the rounding of single precision. Compiled programs are kept in the
+    user's cache folder (`keep_programs`).
 
     Args:
         sweep: the specification.

@@ -2,6 +2,7 @@
 
 import threading
 
+import jax
 import numpy as np
 import pytest
 
@@ -92,6 +93,21 @@ def test_an_error_of_a_call_is_raised_and_the_others_end_at_their_next_tick():
     for thread in threading.enumerate()[num_threads:]:
         thread.join(PATIENCE)
     assert len(ended) == 1
+
+
+def test_checks_for_nan_and_inf_hold_in_the_threads_too():
+    seen = []
+
+    class Looking(Backwards):
+        def finish(self, running, tick):
+            seen.append((jax.config.jax_debug_nans, jax.config.jax_debug_infs))
+            return Finished({}, {"units_run": np.ones(1, int)})
+
+    with jax.debug_nans(True):
+        list(side_by_side(calls_of(Looking(), 1), ["a"]))
+    with jax.debug_infs(True):
+        list(side_by_side(calls_of(Looking(), 1), ["a"]))
+    assert seen == [(True, False), (False, True)]
 
 
 def test_the_last_calls_go_to_whichever_device_is_free():

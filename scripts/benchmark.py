@@ -25,8 +25,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
-import matplotlib.pyplot as plt
 import numpy as np
+from comparison import CEILING, ONE, OURS, draw, table
 from growth import grow
 from rivals import RIVALS, Batch, missing
 from tqdm import tqdm
@@ -36,7 +36,6 @@ import jaxadv as ja
 from jaxadv import devices
 from jaxadv.cli.flags import ask, flags_of, form_of, values_of
 from jaxadv.cli.mistakes import errors_in_one_line
-from jaxadv.figures.style import STYLE
 from jaxadv.grid.states import States
 from jaxadv.sweeps.plan import make_plan
 from jaxadv.sweeps.program import Running, SweepProgram
@@ -44,8 +43,6 @@ from jaxadv.sweeps.program import Running, SweepProgram
 T = TypeVar("T")
 FLOP_PER_WEIGHT = 4
 """Of a step, for each weight: a multiplication and an addition in two matrix products."""
-OURS, CEILING = "jaxadv", "matrix products alone"
-ONE = ", one device"
 
 
 @dataclass(frozen=True)
@@ -145,7 +142,7 @@ def compare(options: Options) -> tuple[dict[str, Any], str]:
         "certify_share": default.certify_share,
         "skipped": skipped,
     }
-    return measured, _table(measured)
+    return measured, table(measured)
 
 
 class Ours(NamedTuple):
@@ -256,65 +253,6 @@ def products(sweep: ja.Sweep, chosen: list[Any]) -> Callable[[], tuple[int, floa
 
     timed()
     return timed
-
-
-def _table(measured: dict[str, Any]) -> str:
-    speeds = measured["steps_per_second"]
-    ours = speeds[OURS]["median"]
-    lines = [f"{'way':<36}{'useful steps/s':>15}{'spread':>22}{'jaxadv is':>11}"]
-    for name, speed in sorted(speeds.items(), key=lambda item: item[1]["median"]):
-        spread = f"{min(speed['all']):.3g} to {max(speed['all']):.3g}"
-        times = f"{ours / speed['median']:.2f}x"
-        lines.append(f"{name:<36}{speed['median']:>15.3g}{spread:>22}{times:>11}")
-    flop = measured["flop_per_step"] * ours / 1e9
-    lines += [
-        "",
-        f"useful FLOP/s: {flop:.0f} G, {measured['flop_share']:.2f} of the matrix products alone",
-        f"lane occupancy: {measured['occupancy']:.3f}",
-        f"certificates: {measured['certify_share']:.1%} of the time of a default sweep",
-        *_scaling(speeds),
-        *measured["skipped"],
-    ]
-    return "\n".join(lines)
-
-
-def _scaling(speeds: dict[str, Any]) -> list[str]:
-    """All devices against one, of ours and of what the machine itself gains."""
-    gains = [
-        f"{name} {speeds[name]['median'] / speeds[name + ONE]['median']:.2f}x"
-        for name in (OURS, CEILING)
-        if name + ONE in speeds
-    ]
-    return [f"all devices against one: {', '.join(gains)}"] if gains else []
-
-
-def draw(measured: dict[str, Any], path: Path) -> None:
-    """Useful steps per second, a row for each way, on a logarithmic axis."""
-    speeds = measured["steps_per_second"]
-    names = sorted(speeds, key=lambda name: speeds[name]["median"])
-    with mpl.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(7, 3.4))
-        for place, name in enumerate(names):
-            median, values = speeds[name]["median"], speeds[name]["all"]
-            colour = "C0" if name.startswith(OURS) else "0.45"
-            axes.plot([min(values), max(values)], [place, place], color=colour, linewidth=2)
-            axes.plot(median, place, "o", color=colour)
-            axes.annotate(
-                f"{float(f'{median:.2g}'):,.0f}",
-                (max(values), place),
-                (8, 0),
-                textcoords="offset points",
-                va="center",
-                color=colour,
-            )
-        axes.set_yticks(range(len(names)), names)
-        axes.set_xscale("log")
-        axes.set_xlim(right=12 * max(max(speed["all"]) for speed in speeds.values()))
-        axes.grid(axis="x", color="0.9")
-        axes.set_xlabel("useful steps per second (dot: median, line: all rounds)")
-        axes.set_title(f"Ascents of unequal length on {measured['machine']['name']}")
-        figure.savefig(path)
-        plt.close(figure)
 
 
 def _machine(every: list[Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 from .ascent import pga as pga
 from .ascent.certificate import Certificate as Certificate
-from .ascent.certificate import certify as certify
+from .ascent.certifying import certify as certify
 from .ascent.kinds import Kind as Kind
 from .ascent.pga import PGA as PGA
 from .ascent.pga import ascend as ascend

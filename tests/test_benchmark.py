@@ -30,12 +30,12 @@ def counts():
     return steps.transpose("example", "start", "cell").values.ravel()
 
 
-@pytest.mark.parametrize("rival", ["vmapped", "lockstep", "torch_lockstep"])
+@pytest.mark.parametrize("rival", ["vmapped", "certified", "lockstep", "torch_lockstep"])
 def test_rivals_take_as_many_steps(scripts, counts, rival):
     if rival == "torch_lockstep":
         pytest.importorskip("torch")
-    benchmark, rivals = scripts
-    found = getattr(rivals, rival)(benchmark.batch_of(SWEEP))()
+    _, rivals = scripts
+    found = getattr(rivals, rival)(rivals.batch_of(SWEEP))()
     # In single precision, a sum in another order may move the last step.
     assert (np.abs(found - counts) <= 1).all()
     assert np.mean(found == counts) > 0.9
@@ -44,14 +44,14 @@ def test_rivals_take_as_many_steps(scripts, counts, rival):
 @pytest.mark.filterwarnings("ignore")  # jaxopt is no longer kept
 def test_jaxopts_own_rule_ends_its_trials_at_about_the_same_step(scripts, counts):
     pytest.importorskip("jaxopt")
-    benchmark, rivals = scripts
-    found = rivals.jaxopt_lockstep(benchmark.batch_of(SWEEP))()
+    _, rivals = scripts
+    found = rivals.jaxopt_lockstep(rivals.batch_of(SWEEP))()
     assert np.median(np.abs(found - counts) / np.maximum(counts, 1)) < 0.25
 
 
 def test_a_rival_gets_the_first_trials(scripts):
-    benchmark, _ = scripts
-    batch = benchmark.batch_of(SWEEP)
+    _, rivals = scripts
+    batch = rivals.batch_of(SWEEP)
     assert len(batch.first(5).x) == len(batch.first(5).start) == 5
     np.testing.assert_array_equal(batch.first(5).radius, batch.radius[:5])
 
@@ -74,3 +74,15 @@ def test_a_point_of_the_growth_says_what_was_measured(scripts, monkeypatch, caps
     assert (row["trials"], row["devices"], row["networks"]) == (24, 1, 1)
     assert row["microseconds_per_trial"] > 0
     assert row["peak_bytes"] > 1e8
+
+
+def test_whole_sweeps_are_measured_and_their_phases_make_up_the_whole(scripts, monkeypatch):
+    del scripts
+    end_to_end = importlib.import_module("end_to_end")
+    monkeypatch.setattr(end_to_end, "SIZES", ((8, 16),))
+    monkeypatch.setattr(end_to_end, "RIVAL_TRIALS", 4)
+    measured, text = end_to_end.measure_end_to_end(quick=True)
+    (size,) = measured["sizes"]
+    assert sum(size["shares"].values()) == pytest.approx(1)
+    assert 0 < size["ratio"]["median"] < 1
+    assert f"{size['shares']['certify']:.1%}" in text

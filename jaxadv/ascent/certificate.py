@@ -1,39 +1,41 @@
-"""Second-order certificates: whether the end of an ascent is a local maximum.
+"""What second derivatives say about a point: its certificate.
 
 Source: docs/theory.md, section 4.
 """
 
-from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, ScalarLike
+from jaxtyping import Array, Bool, Float, Int
 
-from jaxadv.ascent.entry import check_problem, check_trial
-from jaxadv.ascent.kinds import MAXIMA, Kind, classify
-from jaxadv.ascent.polish import Polished, newton
-from jaxadv.ascent.precision import as_double, in_double
-from jaxadv.ascent.tangent import (
-    FirstOrder,
-    dense_hessian,
-    first_order,
-    gradient_at,
-    tangent_spectrum,
-    with_faces,
+from jaxadv.ascent.brief import BriefCurvature
+from jaxadv.ascent.curvature import (
+    Curvature,
+    DenseCurvature,
+    LanczosCurvature,
+    OnFace,
+    Spectrum,
 )
-from jaxadv.problems.checks import check_number
+from jaxadv.ascent.first_order import first_order, gradient_at, with_faces
+from jaxadv.ascent.kinds import MAXIMA, Kind, classify
+from jaxadv.ascent.polish import View, newton
+from jaxadv.ascent.precision import as_double
+from jaxadv.ascent.solution import End
 from jaxadv.problems.norms import is_zero, l2_norm, over, rounding
-from jaxadv.problems.problem import Floats, Problem, as_floats
-from jaxadv.problems.smoothness import kinks
-from jaxadv.pytrees import pytree
+from jaxadv.problems.problem import Problem
+from jaxadv.pytrees import cast_floats, pytree
 
-LARGEST_DENSE_DIM = 256  # above it, eigensolver="auto" does not form the Hessian
 # In radii: the largest distance from δ at which a maximum counts as close by.
 FARTHEST = 0.3
 # In radii: the largest first-order distance of Newton's end from the maximum.
 NEAREST = 1e-3
-Eigensolver = Literal["auto", "dense", "lanczos"]
+# How far Newton's method must lower the residual in a brief certificate. The distance is as
+# accurate as that.
+BRIEF_FALL = {"float32": 1e-4, "float64": 1e-10}
+# Over the norm of H: the largest error of its smallest eigenvalue where that decides the rate.
+BOTTOM_ERROR = 3e-3
+Eigensolver = Literal["brief", "dense", "lanczos"]
 
 
 @pytree
@@ -48,8 +50,9 @@ class Certificate:
             Where λ > 0 it is below 1 at a strict maximum. Inside, where λ = 0, it is −inf at a
             strict maximum, 1 where h₁ = 0 as well, and inf elsewhere. On the boundary in dimension
             1, where there is no tangent, it is −inf.
-        curvature_error: 0 for the dense eigensolver and 0 inside; for Lanczos the Ritz residual
-            over |λ|, by which h₁ is taken to be larger when a maximum is claimed.
+        curvature_error: 0 for the dense eigensolver and 0 inside; for Lanczos the Ritz residual and
+            the rounding of H, over |λ|.
+        single: whether the products with the Hessian were in single precision.
         local_rate: the factor by which r falls at each step of size η close to the maximum,
             max_i |1 + ηh_i|/|1 + ηλ|.
         distance_estimate: ‖g_tangent‖/((λ − h₁)ε), to first order an upper bound of the distance to
@@ -68,6 +71,7 @@ class Certificate:
     multiplier: Float[Array, ""]
     curvature_ratio: Float[Array, ""]
     curvature_error: Float[Array, ""]
+    single: Bool[Array, ""]
     local_rate: Float[Array, ""]
     distance_estimate: Float[Array, ""]
     distance: Float[Array, ""]
@@ -76,196 +80,139 @@ class Certificate:
     declared_smooth: Bool[Array, ""]
 
 
-def certify(
-    problem: Problem,
-    delta: Floats,
-    *,
-    step_size: ScalarLike,
-    tolerance: float = 1e-3,
-    gradient_scale: ScalarLike = 0.0,
-    eigensolver: Eigensolver = "auto",
-) -> Certificate:
-    """Classify δ; measure its margin, its local rate and its distance to the true maximum.
+class Rule(NamedTuple):
+    """What the program of a certificate is compiled for.
 
-    Source: docs/theory.md, section 4.
-
-    A maximum is claimed only where Newton's method, started at δ, converged to a strict maximum of
-    the same kind, and where the computation of the loss shows that it is analytic (`kinks`) or
-    `Problem.smooth` declares it.
-
-    Computes in float64 and returns the precision of δ. Inside a transformation (`jax.jit`,
-    `jax.vmap`) the precision cannot be changed: enter ``jax.enable_x64(True)`` around it, or the
-    certificate is computed in the precision of δ.
-
-    Args:
-        problem: its constraint must have faces (`CertifiableConstraint`): an `L2Ball`, an
-            `L2Sphere`, or one of your own.
-        delta: δ, a point of the set, of the shape of x.
-        step_size: η, for the local rate.
-        tolerance: the residual above which δ is `Kind.NOT_STATIONARY`; as much as rounding adds
-            to norms at the precision of δ (`rounding`) is allowed on top, but not the rounding of
-            the network itself: far into saturation, an ascent that converged in float32 may turn
-            out not to be stationary in float64.
-        gradient_scale: G of the residual, `Solution.gradient_scale` for the one that the ascent
-            stopped by; G is at least ‖g(δ)‖ and ‖g(0)‖.
-        eigensolver: ``"dense"`` forms the Hessian; ``"lanczos"`` takes 64 products with it (or dim)
-            and counts the residual of its Ritz value against the maximum; ``"auto"`` is dense up to
-            dimension 256.
-
-    Raises:
-        TypeError: for a constraint without faces, a step size or tolerance that is no number, and
-            as `ascend`.
-        ValueError: for an unknown eigensolver, several step sizes, and as `ascend`.
-
-    Example:
-        >>> import jaxadv as ja
-        >>> net = ja.init_two_layer(jax.random.key(0), dim=4, width=32)
-        >>> prob = ja.Problem(net, jnp.ones(4), jnp.float32(0), ja.L2Ball(0.2))
-        >>> sol = ja.ascend(prob, jnp.zeros(4), ja.PGA())
-        >>> ja.Kind(int(ja.certify(prob, sol.perturbation, step_size=0.1).kind)).name
-        'BOUNDARY_MAX'
+    Attributes:
+        tolerance: the residual above which a point is not stationary.
+        kinked: whether the loss may have kinks.
+        network_kinked: whether the network may.
     """
-    check_problem(problem)
-    with_faces(problem.constraint)
-    point: Array = as_floats("delta", delta)
-    for name, number in (
-        ("tolerance", tolerance), ("step_size", step_size), ("gradient_scale", gradient_scale),
-    ):  # fmt: skip
-        check_number(name, number, positive=False)
-    if eigensolver not in ("auto", "dense", "lanczos"):
-        raise ValueError(f"eigensolver: {eigensolver!r} must be 'auto', 'dense' or 'lanczos'")
-    if eigensolver == "auto":
-        eigensolver = "dense" if point.size <= LARGEST_DENSE_DIM else "lanczos"
-    check_trial(problem, point, name="delta")
-    # Outside the compiled program, because the network may have changed since it was compiled.
-    kinked = bool(kinks(problem.objective, point))
-    return in_double(
-        _certify,
-        problem,
-        point,
-        step_size,
-        gradient_scale,
-        dtype=point.dtype,
-        tolerance=float(tolerance),
-        eigensolver=eigensolver,
-        kinked=kinked,
-        network_kinked=kinked and bool(kinks(problem.network, point)),
-    )
+
+    tolerance: float
+    kinked: bool
+    network_kinked: bool
 
 
-@partial(jax.jit, static_argnames=("tolerance", "eigensolver", "kinked", "network_kinked"))
-def _certify(
-    problem: Problem,
-    delta: Float[Array, "*shape"],
-    step_size: ScalarLike,
-    gradient_scale: ScalarLike,
-    *,
-    tolerance: float,
-    eigensolver: Literal["dense", "lanczos"],
-    kinked: bool,
-    network_kinked: bool,
-) -> Certificate:
-    slack = rounding(delta.size, delta.dtype)
-    problem, delta, step_size, gradient_scale = as_double(
-        (problem, delta, step_size, gradient_scale)
-    )
-    radius = problem.circumradius
+def examine(
+    problem: Problem, end: End, rule: Rule, eigensolver: Eigensolver
+) -> tuple[Certificate, Bool[Array, ""]]:
+    """The certificate of a point, and whether it is decided.
+
+    Only a brief one may be undecided. Its products with the Hessian have the precision of δ; all
+    else is in double precision, where that is switched on.
+    """
+    dtype = end.delta.dtype
+    slack = rounding(end.delta.size, dtype)
+    low = cast_floats(problem, dtype)
+    problem, (delta, *numbers) = as_double((problem, end))
+    step_size, gradient_scale = (jnp.asarray(number, delta.dtype) for number in numbers)
+    is_brief = eigensolver == "brief"
     with jax.default_matmul_precision("highest"):
-        first = first_order(problem, delta, gradient_scale, slack)
-        face = with_faces(problem.constraint).face(delta, first.active)
-        multiplier = face.multiplier(first.gradient)
-        hessian = hessian_at(problem, delta, eigensolver)
-        spectrum = tangent_spectrum(problem, delta, face, hessian)
-        stationary = first.residual <= tolerance + slack
-        kind = classify(problem, face, first.active, first.gradient, spectrum)
-        kind = jnp.where(is_zero(radius), Kind.DEGENERATE, kind)
-        if kinked and not problem.smooth:
+        # The gradient at the centre gives no more than a unit.
+        centre = gradient_at(low, jnp.zeros_like(end.delta))
+        first = first_order(problem, delta, gradient_scale, centre, slack)
+        here = _on_face(problem, delta, first.active, first.gradient)
+        curvature = _curvature(eigensolver, problem, low, delta)
+        spectrum = curvature.spectrum(here)
+        kind = classify(here.face, first.active, first.gradient, spectrum)
+        kind = jnp.where(is_zero(problem.circumradius), Kind.DEGENERATE, kind)
+        if rule.kinked and not problem.smooth:
             kind = jnp.full_like(kind, Kind.NOT_SMOOTH)
-        kind = jnp.where(stationary, kind, Kind.NOT_STATIONARY)
-
-        is_candidate = jnp.isin(kind, jnp.array(MAXIMA))
-        polished = _polished(problem, delta, first, is_candidate, hessian)
-        confirmed = is_candidate & _confirms(
-            problem, delta, polished, active=first.active, kind=kind, eigensolver=eigensolver
-        )
-        largest, smallest = (
-            jnp.abs((1 + step_size * h) / (1 + step_size * multiplier)) for h in spectrum[:2]
-        )
-        slope = l2_norm(face.tangent(first.gradient))
-        estimate = over(slope, (multiplier - spectrum.top) * radius)
-        distance = over(l2_norm(polished.perturbation - delta), radius)
-        return Certificate(
-            kind=jnp.where(is_candidate & ~confirmed, Kind.UNCONFIRMED, kind).astype(jnp.int32),
-            residual=first.residual,
-            multiplier=multiplier,
-            curvature_ratio=_curvature_ratio(spectrum.top, multiplier),
-            curvature_error=over(spectrum.error, jnp.abs(multiplier)),
-            local_rate=jnp.where(jnp.isinf(spectrum.top), 0, jnp.maximum(largest, smallest)),
-            distance_estimate=jnp.where(is_candidate, estimate, jnp.inf),
-            distance=jnp.where(confirmed, distance, jnp.inf),
-            maximum=jnp.where(confirmed, polished.perturbation, delta),
-            kink_distance=_kink_distance(problem, delta, network_kinked),
-            declared_smooth=jnp.asarray(kinked and problem.smooth),
-        )
-
-
-def hessian_at(
-    problem: Problem, delta: Float[Array, "*shape"], eigensolver: Literal["dense", "lanczos"]
-) -> Float[Array, "dim dim"] | None:
-    """H(δ); None for Lanczos, which does not need it."""
-    return None if eigensolver == "lanczos" else dense_hessian(problem, delta)
-
-
-def _polished(
-    problem: Problem,
-    delta: Float[Array, "*shape"],
-    first: FirstOrder,
-    is_candidate: Bool[Array, ""],
-    hessian: Float[Array, "dim dim"] | None,
-) -> Polished:
-    """The maximum close to δ, by the chord method; by Newton's method where that fails."""
-
-    def search(is_sought: Bool[Array, ""], matrix: Float[Array, "dim dim"] | None) -> Polished:
-        return newton(
+        kind = jnp.where(first.residual <= rule.tolerance + slack, kind, Kind.NOT_STATIONARY)
+        is_candidate = spectrum.is_enough & jnp.isin(kind, jnp.array(MAXIMA))
+        newton_end = newton(
             problem,
             delta,
-            first.active,
-            first.gradient_scale,
-            is_candidate=is_sought,
-            hessian=matrix,
+            first,
+            curvature,
+            is_candidate=is_candidate,
+            least_fall=BRIEF_FALL[dtype.name] if is_brief else 0.0,
         )
+        star = newton_end.view
+        there = OnFace(star.face, star.multiplier)
+        known = spectrum._replace(is_enough=is_candidate & newton_end.converged)
+        again = curvature.spectrum_at(star.point, there, here, known)
+        confirmed = (
+            is_candidate
+            & newton_end.converged
+            & again.is_enough
+            & _is_near(problem, delta, star, again)
+            & (classify(there.face, first.active, star.gradient, again) == kind)
+        )
+        rate, is_rate_known = _local_rate(spectrum, here.multiplier, step_size)
+        is_decided = spectrum.is_enough & is_rate_known & (confirmed | ~is_candidate)
+        radius = problem.circumradius
+        slope = l2_norm(here.face.tangent(first.gradient))
+        estimate = over(slope, (here.multiplier - spectrum.top) * radius)
+        distance = over(l2_norm(star.point - delta), radius)
+        certificate = Certificate(
+            kind=jnp.where(is_candidate & ~confirmed, Kind.UNCONFIRMED, kind).astype(jnp.int32),
+            residual=first.residual,
+            multiplier=here.multiplier,
+            curvature_ratio=_curvature_ratio(spectrum.top, here.multiplier),
+            curvature_error=over(spectrum.error, jnp.abs(here.multiplier)),
+            single=jnp.asarray(curvature.dtype == jnp.float32),
+            local_rate=rate,
+            distance_estimate=jnp.where(is_candidate, estimate, jnp.inf),
+            distance=jnp.where(confirmed, distance, jnp.inf),
+            maximum=jnp.where(confirmed, star.point, delta),
+            kink_distance=_kink_distance(problem, delta, rule.network_kinked),
+            declared_smooth=jnp.asarray(rule.kinked and problem.smooth),
+        )
+        return certificate, is_decided
 
-    polished = search(is_candidate, hessian)
-    if hessian is None:
-        return polished
-    again = search(is_candidate & ~polished.converged, None)
-    return jax.tree.map(lambda new, old: jnp.where(polished.converged, old, new), again, polished)
 
-
-def _confirms(
+def _curvature(
+    eigensolver: Eigensolver,
     problem: Problem,
+    low: Problem,
     delta: Float[Array, "*shape"],
-    polished: Polished,
-    *,
+) -> Curvature:
+    if eigensolver == "brief":
+        return BriefCurvature(low, delta)
+    return (DenseCurvature if eigensolver == "dense" else LanczosCurvature)(problem, delta)
+
+
+def _on_face(
+    problem: Problem,
+    point: Float[Array, "*shape"],
     active: Bool[Array, "..."],
-    kind: Int[Array, ""],
-    eigensolver: Literal["dense", "lanczos"],
+    gradient: Float[Array, "*shape"],
+) -> OnFace:
+    face = with_faces(problem.constraint).face(point, active)
+    return OnFace(face, face.multiplier(gradient))
+
+
+def _is_near(
+    problem: Problem, delta: Float[Array, "*shape"], star: View, spectrum: Spectrum
 ) -> Bool[Array, ""]:
-    """Whether Newton's end is a strict maximum close to δ, of the kind that δ seemed to be."""
-    star = polished.perturbation
-    eps = rounding(star.size, star.dtype)
-    gradient = gradient_at(problem, star)
-    face = with_faces(problem.constraint).face(star, active)
-    # Lanczos starts from another vector than before, as a second opinion.
-    spectrum = tangent_spectrum(problem, star, face, hessian_at(problem, star, eigensolver), seed=1)
-    radius = problem.circumradius
-    is_feasible = l2_norm(problem.constraint.project(star) - star) <= eps * radius
-    is_near = l2_norm(star - delta) <= FARTHEST * radius
+    """Whether Newton's end is a point of the set, close to δ, and close to the maximum."""
+    point, radius = star.point, problem.circumradius
+    outside = l2_norm(problem.constraint.project(point) - point)
+    is_feasible = outside <= rounding(point.size, point.dtype) * radius
+    is_near = l2_norm(point - delta) <= FARTHEST * radius
     # To first order, and independent of the gradient's scale, which may be that of another point.
-    distance = over(l2_norm(face.tangent(gradient)), face.multiplier(gradient) - spectrum.top)
-    is_there = distance <= NEAREST * radius
-    same = classify(problem, face, active, gradient, spectrum) == kind
-    return polished.converged & is_feasible & is_near & is_there & same
+    distance = over(l2_norm(star.slope), star.multiplier - spectrum.top)
+    return is_feasible & is_near & (distance <= NEAREST * radius)
+
+
+def _local_rate(
+    spectrum: Spectrum, multiplier: Float[Array, ""], step_size: Float[Array, ""]
+) -> tuple[Float[Array, ""], Bool[Array, ""]]:
+    """max_i |1 + ηh_i|/|1 + ηλ|, 0 where there is no tangent, and whether it is known.
+
+    A brief run may not know the smallest eigenvalue well. That does not matter where the largest
+    would still rule if the smallest were lower by half of the spectrum's width.
+    """
+    lowest = spectrum.bottom - 0.5 * (spectrum.top - spectrum.bottom)
+    by_top, by_bottom, by_lowest = (
+        jnp.abs(1 + step_size * h) for h in (spectrum.top, spectrum.bottom, lowest)
+    )
+    is_known = (spectrum.bottom_error <= BOTTOM_ERROR * spectrum.norm) | (by_lowest <= by_top)
+    rate = jnp.maximum(by_top, by_bottom) / jnp.abs(1 + step_size * multiplier)
+    has_tangent = ~jnp.isinf(spectrum.top)
+    return jnp.where(has_tangent, rate, 0), is_known | ~has_tangent
 
 
 def _curvature_ratio(top: Float[Array, ""], multiplier: Float[Array, ""]) -> Float[Array, ""]:

@@ -5,10 +5,9 @@ import enum
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxadv.ascent.tangent import Spectrum
+from jaxadv.ascent.curvature import UNCONVERGED, Spectrum
 from jaxadv.problems.faces import Face
 from jaxadv.problems.norms import rounding
-from jaxadv.problems.problem import Problem
 
 
 class Kind(enum.IntEnum):
@@ -51,11 +50,9 @@ MEANINGS = {
     "none close by; a tighter tolerance may decide",
 }
 MAXIMA = (Kind.BOUNDARY_MAX, Kind.INTERIOR_MAX)  # the kinds that are certified maxima
-UNCONVERGED = 100  # the least margin of a maximum, in residuals of its Ritz value
 
 
 def classify(
-    problem: Problem,
     face: Face,
     active: Bool[Array, "..."],
     gradient: Float[Array, "*shape"],
@@ -66,7 +63,7 @@ def classify(
     margin = multiplier - spectrum.top
     values = jnp.stack([spectrum.top, spectrum.bottom, multiplier])
     largest = jnp.max(jnp.where(jnp.isfinite(values), jnp.abs(values), 0))
-    error = rounding(problem.x.size, largest.dtype) * largest
+    error = rounding(gradient.size, largest.dtype) * largest
     # A Ritz value that has not converged says little about how much larger h₁ is.
     is_strict = margin > error + UNCONVERGED * spectrum.error
     # Where δ can leave its face, a negative complementarity means that the loss rises inwards, and

@@ -5,31 +5,43 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.scipy.sparse.linalg import cg
+from jax.typing import ArrayLike
 from jaxtyping import Array, Bool, Float, Int
 
+from jaxadv.ascent.curvature import Curvature, LanczosCurvature
 from jaxadv.ascent.entry import check_problem, check_trial
+from jaxadv.ascent.first_order import FirstOrder, first_order, gradient_at, with_faces
 from jaxadv.ascent.precision import as_double, in_double
-from jaxadv.ascent.tangent import first_order, gradient_at, with_faces
 from jaxadv.problems.faces import Face
 from jaxadv.problems.norms import l2_norm, over, rounding
 from jaxadv.problems.problem import Floats, Problem, as_floats
+from jaxadv.pytrees import cast_floats
 
 Scalar = Float[Array, ""]
 Vector = Float[Array, "*shape"]
 
-MAX_ITERS = 20
+MAX_ITERS = 6
 # In radii. Newton's method starts close to a maximum, and a longer move would leave it.
 LONGEST_MOVE = 0.1
 
 
 class View(NamedTuple):
-    """A point on the way, its face, multiplier, tangent gradient and residual."""
+    """A point on the way, its face, gradient, multiplier, tangent gradient and residual."""
 
     point: Vector
     face: Face
+    gradient: Vector
     multiplier: Scalar
     slope: Vector
     residual: Scalar
+
+
+class NewtonEnd(NamedTuple):
+    """Where Newton's method ended, whether it converged, and after how many steps."""
+
+    view: View
+    converged: Bool[Array, ""]
+    num_iters: Int[Array, ""]
 
 
 # The view at the point, the residual before the last step, and the number of steps.
@@ -85,79 +97,81 @@ def _polish(problem: Problem, delta: Float[Array, "*shape"]) -> Polished:
     slack = rounding(delta.size, delta.dtype)
     problem, delta = as_double((problem, delta))
     with jax.default_matmul_precision("highest"):
-        first = first_order(problem, delta, 0.0, slack)
-        return newton(
-            problem,
-            delta,
-            first.active,
-            first.gradient_scale,
-            is_candidate=jnp.bool_(True),
-            hessian=None,
-        )
+        centre = gradient_at(problem, jnp.zeros_like(delta))
+        first = first_order(problem, delta, jnp.zeros(()), centre, slack)
+        end = newton(problem, delta, first, LanczosCurvature(problem, delta))
+        return Polished(end.view.point, end.view.residual, end.converged, end.num_iters)
 
 
 def newton(
     problem: Problem,
     delta: Float[Array, "*shape"],
-    active: Bool[Array, "..."],
-    gradient_scale: Float[Array, ""],
+    first: FirstOrder,
+    curvature: Curvature,
     *,
-    is_candidate: Bool[Array, ""],
-    hessian: Float[Array, "dim dim"] | None,
-) -> Polished:
-    """Newton's method from δ, on the face on which the ``active`` constraints hold.
+    is_candidate: ArrayLike = True,
+    least_fall: float = 0.0,
+) -> NewtonEnd:
+    """Newton's method from δ, on the face on which the ``first.active`` constraints hold.
 
     Each step solves (λI − PHP) ξ = Pg on the tangent space, λ the multiplier (0 inside), by
     conjugate gradients: at a strict maximum the matrix is positive definite, and the better
     conditioned the smaller κ is. The loop ends when a step no longer halves the tangent gradient.
 
+    Gradients are in double precision, products with H in the precision of the curvature, which
+    limits how much one step can gain, but not what all steps do.
+
     Args:
         problem: with a `CertifiableConstraint`.
         delta: the start; it is first put on the face.
-        active: the constraints that hold with equality at the maximum.
-        gradient_scale: the unit of the residual.
+        first: δ to first order: its gradient, the active constraints, and the residual's unit.
+        curvature: products with H.
         is_candidate: where false, the start is returned at once, which saves time in `jax.vmap`.
-        hessian: H at the start, which is then used in all steps (the chord method: more steps, but
-            much cheaper ones); None for products with H at each point.
+        least_fall: how far the residual must fall, as a part of the first one; never further than
+            to eps^¾.
     """
     constraint = with_faces(problem.constraint)
     radius = problem.circumradius
     eps = float(jnp.finfo(delta.dtype).eps)
-    retract = constraint.face(delta, active).retract
+    retract = constraint.face(delta, first.active).retract
+    dtype = curvature.dtype
+    finest = 1e-8 if dtype == delta.dtype else 1e-5  # to which a system can be solved
 
-    def product(point: Vector, vector: Vector) -> Vector:
-        if hessian is None:
-            return problem.hessian_product(point, vector)
-        return (hessian @ vector.ravel()).reshape(vector.shape)
-
-    def look(point: Vector) -> View:
-        gradient = gradient_at(problem, point)
-        face = constraint.face(point, active)
+    def look(point: Vector, gradient: Vector) -> View:
+        face = constraint.face(point, first.active)
         slope = face.tangent(gradient)
-        residual = over(l2_norm(slope), gradient_scale)
-        return View(point, face, face.multiplier(gradient), slope, residual)
+        residual = over(l2_norm(slope), first.gradient_scale)
+        return View(point, face, gradient, face.multiplier(gradient), slope, residual)
 
     def improving(carry: Carry) -> Bool[Array, ""]:
         view, previous, iters = carry
         halved = view.residual < 0.5 * previous
-        return is_candidate & halved & (view.residual > eps) & (iters < MAX_ITERS)
+        return jnp.asarray(is_candidate) & halved & (view.residual > goal) & (iters < MAX_ITERS)
 
     def iterate(carry: Carry) -> Carry:
         view, _, iters = carry
+        face, multiplier = cast_floats((view.face, view.multiplier), dtype)
+
+        product = curvature.products_at(view.point)
 
         def operator(vector: Vector) -> Vector:
-            return view.multiplier * vector - view.face.tangent(product(view.point, vector))
+            return multiplier * vector - face.tangent(product(vector))
 
-        # Solved to the order of the residual, Newton's method converges quadratically. The chord
-        # method converges linearly, at a rate of the order of the first residual.
-        finest = 1e-8 if hessian is None else 1e-4
-        accuracy: Any = jnp.clip(view.residual, finest, 0.1)
-        move, _ = cg(operator, view.slope, tol=accuracy, maxiter=2 * view.point.size)
-        move = view.face.tangent(move)
+        # Solved to the order of the residual, Newton's method converges quadratically.
+        ahead = 0.5 * over(goal, view.residual)
+        accuracy: Any = jnp.clip(jnp.maximum(view.residual, ahead), finest, 0.1)
+        length = l2_norm(view.slope)
+        direction = over(view.slope, length).astype(dtype)
+        move, _ = cg(operator, direction, tol=accuracy, maxiter=2 * view.point.size)
+        move = view.face.tangent(length * move)
         shrink = jnp.minimum(1, LONGEST_MOVE * over(radius, l2_norm(move)))
-        return look(retract(view.point + shrink * move)), view.residual, iters + 1
+        point = retract(view.point + shrink * move)
+        return look(point, gradient_at(problem, point)), view.residual, iters + 1
 
-    first = look(retract(delta))
-    carry = (first, jnp.full_like(first.residual, jnp.inf), jnp.int32(0))
+    start = retract(delta)
+    begun = look(start, curvature.gradient_near(first.gradient, start))
+    goal = jnp.maximum(eps, least_fall * begun.residual)
+    carry = (begun, jnp.full_like(begun.residual, jnp.inf), jnp.int32(0))
     last, _, iters = jax.lax.while_loop(improving, iterate, carry)
-    return Polished(last.point, last.residual, last.residual <= eps**0.75, iters)
+    enough = jnp.maximum(eps**0.75, least_fall * begun.residual)
+    return NewtonEnd(last, last.residual <= enough, iters)

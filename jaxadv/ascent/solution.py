@@ -1,8 +1,9 @@
 """Where a trial ended, and why it stopped there."""
 
 import enum
+from typing import NamedTuple
 
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, ScalarLike
 
 from jaxadv.pytrees import pytree
 
@@ -22,6 +23,14 @@ class Status(enum.IntEnum):
     MAX_STEPS = 2
     STALLED = 3
     NONFINITE = 4
+
+
+class End(NamedTuple):
+    """What a certificate needs of an ascent: δ, the step size η, and the largest gradient norm."""
+
+    delta: Float[Array, "*shape"]
+    step_size: ScalarLike
+    gradient_scale: ScalarLike
 
 
 @pytree
@@ -56,3 +65,8 @@ class Solution:
     reached: Bool[Array, " tolerance"]
     boundary_step: Int[Array, ""]
     status: Int[Array, ""]
+
+    @property
+    def end(self) -> End:
+        """What a certificate needs."""
+        return End(self.perturbation, self.step_size, self.gradient_scale)

@@ -9,7 +9,8 @@ HIDDEN_UNITS = 2**15
 TRIALS_PER_LANE = 12
 # On an accelerator, the lanes of a device, those of all its networks together.
 ACCELERATOR_LANES = 2**13
-# The memory for the (width, dim) matrices of a batch of certificates.
+# Certificates made at a time, and the memory that they may take.
+CERTIFY_LANES = 128
 CERTIFY_BYTES = 2**26
 
 
@@ -32,9 +33,11 @@ def usual_certify_lanes(dim: int, width: int, trials: int) -> int:
 
     Example:
         >>> usual_certify_lanes(dim=64, width=512, trials=768)
-        64
+        128
     """
-    return min(max(1, CERTIFY_BYTES // (8 * width * dim)), 64, trials)
+    # About eight vectors of the hidden layer and of the input in double precision.
+    bytes_per_lane = 8 * 8 * (width + dim)
+    return min(max(1, CERTIFY_BYTES // bytes_per_lane), CERTIFY_LANES, trials)
 
 
 def _power_of_two(number: int) -> int:

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, ScalarLike
 
 from jaxadv.ascent import pga as ascent
-from jaxadv.ascent.certificate import certify
+from jaxadv.ascent.certifying import certify_each
 from jaxadv.ascent.kinds import MAXIMA
 from jaxadv.ascent.pga import PGA, State
+from jaxadv.batches import map_batches
 from jaxadv.experiments.variables import Known, known_on_boundary
 from jaxadv.lanes import lane_map
 from jaxadv.problems.norms import is_zero, l2_norm, over
@@ -127,14 +128,7 @@ def climb(
 
     def judge(ended: dict[str, Any]) -> Ends:
         problem, _ = problem_of(ended["row"])
-        solution = ended["solution"]
-        certificate = certify(
-            problem,
-            solution.perturbation,
-            step_size=solution.step_size,
-            tolerance=pga.tolerances[-1],
-            gradient_scale=solution.gradient_scale,
-        )
+        solution, certificate = ended["solution"], ended["certificate"]
         return Ends(
             status=solution.status,
             steps=solution.steps,
@@ -153,7 +147,13 @@ def climb(
         ended = lane_map(
             init, step, lambda lane: ascent.done(lane[1].state), finish, rows, num_lanes=num_lanes
         )
-        return jax.lax.map(judge, ended, batch_size=certify_lanes)
+        ended["certificate"] = certify_each(
+            lambda ended: (problem_of(ended["row"])[0], ended["solution"].end),
+            ended,
+            tolerance=pga.tolerances[-1],
+            lanes=certify_lanes,
+        )
+        return map_batches(judge, ended, certify_lanes)
 
 
 def path_ratio(length: Float[Array, ""], chord: Float[Array, ""]) -> Float[Array, ""]:

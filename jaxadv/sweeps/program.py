@@ -11,20 +11,20 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from jaxadv.ascent import pga as ascent
-from jaxadv.ascent.certificate import Certificate, certify
+from jaxadv.ascent.certificate import Certificate
+from jaxadv.ascent.certifying import certify_each
 from jaxadv.ascent.pga import State
-from jaxadv.ascent.solution import Solution
+from jaxadv.ascent.solution import End, Solution
 from jaxadv.devices import Device, in_batches, lower_for, wait_for
 from jaxadv.experiments.draws import Draws, Given, Source, draw, given_of, key_of, like_seeds
 from jaxadv.grid.states import States
 from jaxadv.grid.work import Finished, Tick
 from jaxadv.lanes import Loops, run_lanes
+from jaxadv.problems.problem import Problem
 from jaxadv.sweeps.plan import Plan
 from jaxadv.sweeps.records import record
 from jaxadv.sweeps.spec import Cell, Sweep
@@ -115,16 +115,27 @@ class SweepProgram:
     def start(self, networks: Sequence[int], states: States, device: Device) -> Running:
         """Begin all trials on some networks without waiting; they are short, and keep no state."""
         del states
-        programs = self._programs[device]
+        draws = self.draw(networks, device)
+        solutions, lane_steps = self.ascend(draws, device)
+        certificates = self.certify(draws, solutions, device)
+        return Running(len(networks), solutions, certificates, lane_steps)
+
+    def draw(self, networks: Sequence[int], device: Device) -> Draws:
+        """The networks, inputs, labels and starts of a call."""
         # A last call with fewer networks repeats some, so that one compiled shape serves all calls.
         indices = np.resize(np.asarray(networks, np.int32), self._plan.networks_per_call)
-        trials = (self._settings, self._numbers)
         with jax.enable_x64(self._double):
-            draws = programs.draw(indices, self._key, self._given)
-            solutions, lane_steps = programs.ascend(draws, *trials)
+            return self._programs[device].draw(indices, self._key, self._given)
+
+    def ascend(self, draws: Draws, device: Device) -> tuple[Solution, Float[Array, " network"]]:
+        """Where all trials of a call ended, and the steps that the lanes were held for."""
+        with jax.enable_x64(self._double):
+            return self._programs[device].ascend(draws, self._settings, self._numbers)
+
+    def certify(self, draws: Draws, solutions: Solution, device: Device) -> Certificate:
+        """The certificates of all trials of a call."""
         with jax.enable_x64(True):
-            certificates = programs.certify((draws, solutions), *trials)
-        return Running(len(networks), solutions, certificates, lane_steps)
+            return self._programs[device].certify((draws, solutions), self._settings, self._numbers)
 
     def finish(self, running: Running, tick: Tick) -> Finished:
         """Wait until the trials have ended, and return their records."""
@@ -251,22 +262,16 @@ def certify_all(
     def one_network(ends: tuple[Draws, Solution]) -> Certificate:
         draws, solutions = ends
 
-        def one_trial(row: Int[Array, ""]) -> Certificate:
-            solution = jax.tree.map(lambda leaf: leaf[row], solutions)
-            trial = trial_of(draws, settings, *numbers[row])
-            problem, pga = rules.problem(draws.network, trial)
-            return certify(
-                problem,
-                solution.perturbation,
-                step_size=solution.step_size,
-                tolerance=pga.tolerances[-1],
-                gradient_scale=solution.gradient_scale,
-            )
+        def trial(row: tuple[Int[Array, " 3"], Solution]) -> tuple[Problem, End]:
+            number, solution = row
+            problem, _ = rules.problem(draws.network, trial_of(draws, settings, *number))
+            return problem, solution.end
 
-        # The last batch is filled up with the last trial, so that all batches have one shape.
-        batches = -(-len(numbers) // plan.certify_lanes)
-        rows = jnp.minimum(jnp.arange(batches * plan.certify_lanes), len(numbers) - 1)
-        certificates = lax.map(one_trial, rows, batch_size=plan.certify_lanes)
-        return jax.tree.map(lambda leaf: leaf[: len(numbers)], certificates)
+        return certify_each(
+            trial,
+            (numbers, solutions),
+            tolerance=rules.tolerances[-1],
+            lanes=plan.certify_lanes,
+        )
 
     return in_batches(one_network, ends, plan.networks_at_once)

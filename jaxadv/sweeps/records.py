@@ -44,6 +44,9 @@ CERTIFICATE = {
     "curvature_error": Variable(
         "curvature_error", "how far the curvature ratio may lie above its value"
     ),
+    "single": Variable(
+        "single", "whether products with the Hessian were in single precision", dtype="bool"
+    ),
     "local_rate": Variable("local_rate", "predicted factor of the residual per step at the end"),
     "distance_estimate": Variable(
         "distance_estimate",

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Bool, Float
 
-from jaxadv.ascent.certificate import certify
+from jaxadv.ascent.certifying import certify_each
 from jaxadv.ascent.kinds import MAXIMA
 from jaxadv.ascent.pga import PGA, ascend
 from jaxadv.experiments.draws import Draws
@@ -20,6 +20,7 @@ from jaxadv.problems.constraints import CertifiableConstraint
 from jaxadv.problems.losses import Loss, margin
 from jaxadv.problems.networks import Network
 from jaxadv.problems.norms import l2_norm, over
+from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import pytree
 from jaxadv.training.run import Rules, Run, Settings
 
@@ -204,27 +205,30 @@ def _of_probes(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict
     """The inner problem at a few training examples, with the step rule that training uses."""
     attack = rules.attack(settings, PGA(rules.pga.step, (PROBE_TOLERANCE,), PROBE_BUDGET))
 
-    def probe(x: Float[Array, " dim"], y: Float[Array, ""]) -> dict[str, Record]:
-        end = attack(run.network, x, y, loss=rules.loss)
-        problem = attack.problem(run.network, x, y, loss=rules.loss)
-        certified = ratio = Known(jnp.zeros((), x.dtype), jnp.bool_(False))
-        if offers(problem.constraint, CertifiableConstraint):
-            certificate = certify(
-                problem, end.perturbation, step_size=end.step_size, tolerance=PROBE_TOLERANCE,
-                gradient_scale=end.gradient_scale,
-            )  # fmt: skip
-            is_maximum = jnp.isin(certificate.kind, jnp.array(MAXIMA)).astype(x.dtype)
-            # Without an attack there is no inner problem.
-            is_attacked = settings.ratio > 0
-            certified = known_where(is_attacked, is_maximum)
-            ratio = known_on_boundary(certificate.curvature_ratio, certificate.multiplier)
-            ratio = known_where(is_attacked & ratio.exists, ratio.value)
-        return {
-            "inner_steps": end.num_steps[-1],
-            "inner_reached": end.reached[-1],
-            "inner_certified": certified,
-            "curvature_ratio": ratio,
-        }
-
     probes = slice(0, min(NUM_PROBES, rules.examples))
-    return jax.vmap(probe)(settings.scale * draws.direction[probes], draws.label[probes])
+    inputs, labels = settings.scale * draws.direction[probes], draws.label[probes]
+
+    def problem(x: Float[Array, " dim"], y: Float[Array, ""]) -> Problem:
+        return attack.problem(run.network, x, y, loss=rules.loss)
+
+    ends = jax.vmap(lambda x, y: attack(run.network, x, y, loss=rules.loss))(inputs, labels)
+    certified = ratio = Known(jnp.zeros(len(labels), inputs.dtype), jnp.zeros(len(labels), bool))
+    if offers(problem(inputs[0], labels[0]).constraint, CertifiableConstraint):
+        certificates = certify_each(
+            lambda row: (problem(*row[0]), row[1].end),
+            ((inputs, labels), ends),
+            tolerance=PROBE_TOLERANCE,
+            lanes=NUM_PROBES,
+        )
+        # Without an attack there is no inner problem.
+        is_attacked = jnp.broadcast_to(settings.ratio > 0, labels.shape)
+        is_maximum = jnp.isin(certificates.kind, jnp.array(MAXIMA)).astype(inputs.dtype)
+        certified = known_where(is_attacked, is_maximum)
+        ratio = known_on_boundary(certificates.curvature_ratio, certificates.multiplier)
+        ratio = known_where(is_attacked & ratio.exists, ratio.value)
+    return {
+        "inner_steps": ends.num_steps[:, -1],
+        "inner_reached": ends.reached[:, -1],
+        "inner_certified": certified,
+        "curvature_ratio": ratio,
+    }

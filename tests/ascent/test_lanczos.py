@@ -1,10 +1,12 @@
 """Extreme eigenvalues by Lanczos, on matrices of prescribed spectrum."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.linalg import eigvalsh_tridiagonal
 
-from jaxadv.ascent.lanczos import extreme_ritz_values
+from jaxadv.ascent.lanczos import brief_ritz_values, extreme_ritz_values
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -52,3 +54,109 @@ def test_ritz_values_lie_inside_and_an_eigenvalue_lies_within_their_residual():
 def test_a_start_of_zero_gives_zero():
     top, bottom = extreme_ritz_values(lambda v: v, jnp.zeros(3), 3)
     assert float(top.value) == float(bottom.value) == 0
+
+
+def projection_on(normal):
+    normal = normal / np.linalg.norm(normal)
+    return lambda vector: vector - normal * (normal @ vector)
+
+
+@pytest.mark.parametrize("run", ["thorough", "brief"])
+@pytest.mark.parametrize("spectrum", [(-2, -1), (-1.2, -1), (1, 1.2)])
+def test_what_lies_outside_of_the_subspace_is_never_found(run, spectrum):
+    """All eigenvalues have one sign, far from the 0 that PAP has in the normal direction."""
+    dim = 300
+    A, start = matrix_of(np.linspace(*spectrum, dim))
+    project = projection_on(np.random.default_rng(1).normal(size=dim))
+    A_tangent = np.apply_along_axis(project, 0, np.apply_along_axis(project, 1, np.asarray(A)))
+    values = np.linalg.eigvalsh(A_tangent)
+    inside = values[np.abs(values) > 0.5]
+    start = project(start)
+    if run == "thorough":
+        top, bottom = extreme_ritz_values(lambda v: A @ v, start, 64, project=project)
+    else:
+        found = brief_ritz_values(
+            lambda v: A @ v, start, lambda _: jnp.bool_(False), max_iters=64, project=project
+        )
+        top, bottom = found.top, found.bottom
+    assert inside[0] - 1e-9 <= bottom.value <= top.value <= inside[-1] + 1e-9
+
+
+def test_a_large_curvature_across_the_subspace_does_not_leak_into_single_precision():
+    """PAP is of rank 1 and a thousand times smaller than A, as where ReLU networks end."""
+    rng = np.random.default_rng(0)
+    normal = rng.normal(size=40)
+    normal /= np.linalg.norm(normal)
+    tangent = projection_on(normal)(rng.normal(size=40))
+    slope = jnp.asarray(normal + 0.03 * tangent / np.linalg.norm(tangent), jnp.float32)
+    project = projection_on(jnp.asarray(normal, jnp.float32))
+    found = brief_ritz_values(
+        lambda v: slope * (slope @ v),
+        project(jnp.asarray(rng.normal(size=40), jnp.float32)),
+        lambda _: jnp.bool_(False),
+        max_iters=40,
+        project=project,
+    )
+    np.testing.assert_allclose(found.top.value, 0.03**2, rtol=1e-3)
+
+
+@pytest.mark.parametrize("dim", [20, 64, 256])
+def test_a_brief_run_stops_at_its_goal_and_its_value_is_far_more_accurate(dim):
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        half = rng.normal(size=(dim, dim)) / dim**0.5
+        A = jnp.asarray(half + half.T)
+        values = np.linalg.eigvalsh(A)
+        found = brief_ritz_values(
+            lambda v, A=A: A @ v,
+            jnp.asarray(rng.normal(size=dim)),
+            lambda top: top.residual < 1e-3,
+            max_iters=80,
+        )
+        assert bool(found.is_enough)
+        assert int(found.num_iters) < 60
+        assert 0 <= values[-1] - found.top.value <= 1e-5
+
+
+def test_a_brief_run_that_is_not_asked_does_nothing():
+    found = brief_ritz_values(
+        lambda v: v, jnp.ones(5), lambda _: jnp.bool_(True), max_iters=8, is_asked=False
+    )
+    assert not bool(found.is_enough)
+
+
+def test_a_brief_run_on_an_exhausted_space_stays_inside_the_spectrum():
+    for spectrum in (np.ones(20), np.zeros(20), np.repeat([-3.0, 7.0], 10), [4.0], [-1e-20, 2e-20]):
+        A, start = matrix_of(spectrum)
+        found = brief_ritz_values(
+            lambda v, A=A: A @ v, start, lambda _: jnp.bool_(False), max_iters=40
+        )
+        scale = np.abs(spectrum).max()
+        np.testing.assert_allclose(found.top.value, np.max(spectrum), atol=1e-12 * scale)
+        np.testing.assert_allclose(found.bottom.value, np.min(spectrum), atol=1e-12 * scale)
+
+
+@pytest.mark.slow
+def test_a_brief_run_rarely_misses_the_largest_eigenvalue():
+    """docs/theory.md, 4.3: in 1 or 2 of 1,000 cases, and then by 2% of the norm at most."""
+    missed, worst, cases = 0, 0.0, 0
+    for dim, number in ((64, 2000), (256, 400)):
+        for seed in range(number):
+            rng = np.random.default_rng(seed)
+            # The eigenvalues of a random symmetric matrix, from its tridiagonal form.
+            couplings = np.sqrt(rng.chisquare(np.arange(dim - 1, 0, -1)))
+            spectrum = jnp.asarray(eigvalsh_tridiagonal(rng.normal(size=dim) * 2**0.5, couplings))
+            norm = float(jnp.abs(spectrum).max())
+            found = RUN(spectrum, jnp.asarray(rng.normal(size=dim)), norm)
+            error = float(spectrum[-1] - found.top.value)
+            missed += error > found.top.residual
+            worst, cases = max(worst, error / norm), cases + 1
+    assert missed <= 0.005 * cases
+    assert worst <= 0.03
+
+
+RUN = jax.jit(
+    lambda spectrum, start, norm: brief_ritz_values(
+        lambda v: spectrum * v, start, lambda top: top.residual <= 5e-4 * norm, max_iters=80
+    )
+)

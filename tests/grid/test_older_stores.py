@@ -58,7 +58,8 @@ def test_an_older_store_opens_and_nothing_of_it_is_run_again(older, name):
     assert bool(opened.complete.all())
     again = run(spec, older / name, progress=False, **options)
     assert len(json.loads(again.attrs["runs"])) == 1
-    xr.testing.assert_equal(records(again), records(opened))
+    # A variable that the older version did not have is left aside.
+    xr.testing.assert_equal(records(again)[list(records(opened))], records(opened))
     after = files(older / name)
     changed = {path.parent.name for path in after if before.get(path) != after[path]}
     assert changed <= {"checksum"}  # sweeps had some before
@@ -81,7 +82,7 @@ def test_an_older_store_grows_by_networks_and_what_was_there_stays(older, name):
     assert grown.sizes["network"] == spec.networks + 1
     assert bool(grown.complete.all())
     kept = grown.isel(network=slice(0, spec.networks))
-    xr.testing.assert_equal(records(kept), before)
+    xr.testing.assert_equal(records(kept)[list(before)], before)
 
 
 @pytest.mark.parametrize("name", ["sweep", "landscape"])
@@ -92,7 +93,7 @@ def test_an_older_store_grows_by_cells(older, name):
     grown = run(wider, older / name, devices=1, progress=False, **options)
     assert grown.sizes["cell"] == len(wider.cells) > before.sizes["cell"]
     old = [index for index, cell in enumerate(wider.cells) if cell.scale != 1.5]
-    xr.testing.assert_equal(records(grown.isel(cell=old)), before)
+    xr.testing.assert_equal(records(grown.isel(cell=old))[list(before)], before)
 
 
 def test_an_older_training_says_that_it_takes_no_further_cells(older):

@@ -15,20 +15,20 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from ceiling import FLOP_PER_WEIGHT, each_in_a_thread, products
 from comparison import CEILING, ONE, OURS, draw, table
+from end_to_end import measure_end_to_end
 from growth import grow
-from rivals import RIVALS, Batch, missing
+from rivals import RIVALS, batch_of, missing
 from tqdm import tqdm
 from training_speed import measure_training
 
@@ -40,10 +40,6 @@ from jaxadv.grid.states import States
 from jaxadv.sweeps.plan import make_plan
 from jaxadv.sweeps.program import Running, SweepProgram
 
-T = TypeVar("T")
-FLOP_PER_WEIGHT = 4
-"""Of a step, for each weight: a multiplication and an addition in two matrix products."""
-
 
 @dataclass(frozen=True)
 class Options:
@@ -52,6 +48,7 @@ class Options:
     Attributes:
         quick: fewer steps (a budget of 2,000 instead of 20,000) and one round: under two minutes.
         rounds: how often each way is timed, in turns; medians are reported.
+        end_to_end: measure whole sweeps, with their draws, certificates and records, instead.
         growth: measure time and memory against trials, dim, width and devices instead.
         training: measure a hundred runs of training, at once and one after the other, instead.
         folder: where the JSON, the table and the figure go.
@@ -59,6 +56,7 @@ class Options:
 
     quick: bool = False
     rounds: int = 3
+    end_to_end: bool = False
     growth: bool = False
     training: bool = False
     folder: Path = Path("results/benchmarks")
@@ -74,7 +72,11 @@ def main() -> None:
         form, known = form_of([Options]), flags_of([Options])
         values = ask(form, known, "benchmark.py", __doc__ or "", sys.argv[1:])
         options = Options(**values_of(Options, values))
-    other = {"growth": (options.growth, grow), "training": (options.training, measure_training)}
+    other = {
+        "end-to-end": (options.end_to_end, measure_end_to_end),
+        "growth": (options.growth, grow),
+        "training": (options.training, measure_training),
+    }
     asked = [name for name, (is_asked, _) in other.items() if is_asked]
     if asked:
         measured, text = other[asked[0]][1](quick=options.quick)
@@ -188,71 +190,11 @@ def prepare(sweep: ja.Sweep, chosen: list[Any]) -> Callable[[], Ours]:
     return run
 
 
-def each_in_a_thread(function: Callable[..., T], *columns: Iterable[Any]) -> list[T]:
-    """A call for each row, all at the same time."""
-    rows = list(zip(*columns, strict=True))
-    with ThreadPoolExecutor(len(rows)) as threads:
-        return list(threads.map(lambda row: function(*row), rows))
-
-
 def _timed(run: Callable[[], np.ndarray]) -> tuple[int, float]:
     """The steps of a rival, and the seconds they took."""
     clock = time.perf_counter()
     steps = int(run().sum())
     return steps, time.perf_counter() - clock
-
-
-def batch_of(sweep: ja.Sweep) -> Batch:
-    """All trials on network 0, in an order in which every stretch has all scales."""
-    from jaxadv.experiments.draws import draw, given_of, key_of  # noqa: PLC0415
-    from jaxadv.sweeps import trials as t  # noqa: PLC0415
-
-    group = sweep.groups[0]
-    draws = draw(t.source_of(sweep, group), 0, key_of(sweep), given_of(sweep))
-    settings = t.settings_of(sweep, sweep.cells)
-    cells, examples, starts = np.indices((len(sweep.scales), sweep.examples, sweep.starts))
-    numbers = np.stack([cells, examples, starts], -1).transpose(1, 2, 0, 3).reshape(-1, 3)
-    trial = jax.vmap(lambda n: t.trial_of(draws, settings, n[0], n[1], n[2]))(jnp.asarray(numbers))
-    network = draws.network
-    assert isinstance(network, ja.TwoLayer)
-    arrays = (network.hidden, network.output, trial.x, trial.y, trial.radius, trial.start)
-    return Batch(
-        *(np.asarray(array) for array in arrays),
-        step_size=sweep.step_sizes[0],
-        tolerance=sweep.tolerances[-1],
-        max_steps=sweep.max_steps,
-    )
-
-
-def products(sweep: ja.Sweep, chosen: list[Any]) -> Callable[[], tuple[int, float]]:
-    """The two products of a step, for as many lanes, on every device; gives lane steps."""
-    group, rounds = sweep.groups[0], 4000
-    plan = make_plan(sweep, sweep.cells, chosen[0], sweep.networks)
-
-    def local(weights: jax.Array, lanes: jax.Array) -> jax.Array:
-        def both(_: int, lanes: jax.Array) -> jax.Array:
-            return ((lanes @ weights.T) @ weights) * 1e-3
-
-        return jax.lax.fori_loop(0, rounds, both, lanes)
-
-    weights = jax.random.normal(jax.random.key(0), (group.width, group.dim))
-    arrays = (weights, jnp.ones((plan.num_lanes, group.dim)))
-    with jax.default_matmul_precision("highest"):
-        compiled = {
-            device: devices.lower_for(device, local, *arrays).compile()
-            for device in dict.fromkeys(chosen)
-        }
-
-    def call(device: Any) -> None:
-        jax.block_until_ready(compiled[device](*jax.device_put(arrays, device)))
-
-    def timed() -> tuple[int, float]:
-        clock = time.perf_counter()
-        each_in_a_thread(call, chosen)
-        return rounds * len(chosen) * plan.num_lanes, time.perf_counter() - clock
-
-    timed()
-    return timed
 
 
 def _machine(every: list[Any]) -> dict[str, Any]:

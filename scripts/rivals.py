@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxadv as ja
+from jaxadv.experiments.draws import draw, given_of, key_of
+from jaxadv.sweeps import trials as t
 
 
 class Batch(NamedTuple):
@@ -35,6 +37,25 @@ class Batch(NamedTuple):
         return self._replace(x=x, y=y, radius=radius, start=start)
 
 
+def batch_of(sweep: ja.Sweep) -> Batch:
+    """All trials on network 0, in an order in which every stretch has all scales."""
+    group = sweep.groups[0]
+    draws = draw(t.source_of(sweep, group), 0, key_of(sweep), given_of(sweep))
+    settings = t.settings_of(sweep, sweep.cells)
+    cells, examples, starts = np.indices((len(sweep.scales), sweep.examples, sweep.starts))
+    numbers = np.stack([cells, examples, starts], -1).transpose(1, 2, 0, 3).reshape(-1, 3)
+    trial = jax.vmap(lambda n: t.trial_of(draws, settings, n[0], n[1], n[2]))(jnp.asarray(numbers))
+    network = draws.network
+    assert isinstance(network, ja.TwoLayer)
+    arrays = (network.hidden, network.output, trial.x, trial.y, trial.radius, trial.start)
+    return Batch(
+        *(np.asarray(array) for array in arrays),
+        step_size=sweep.step_sizes[0],
+        tolerance=sweep.tolerances[-1],
+        max_steps=sweep.max_steps,
+    )
+
+
 Run = Callable[[], np.ndarray]
 
 
@@ -44,6 +65,37 @@ def vmapped(batch: Batch) -> Run:
     count = len(batch.x)
     each = jax.tree.map(lambda leaf: jnp.repeat(leaf[None], count, 0), network)
     return _by_ascend(batch, each, 0)
+
+
+def certified(batch: Batch) -> Run:
+    """``jit(vmap(ascend))`` with weights for every trial, and then ``jit(vmap(certify))``."""
+    network = ja.TwoLayer(jnp.asarray(batch.hidden), jnp.asarray(batch.output))
+    each = jax.tree.map(lambda leaf: jnp.repeat(leaf[None], len(batch.x), 0), network)
+    pga = ja.PGA(ja.ConstantStep(batch.step_size), (batch.tolerance,), batch.max_steps)
+    problems = jax.vmap(lambda network, x, y, radius: ja.Problem(network, x, y, ja.L2Ball(radius)))(
+        each, batch.x, batch.y, batch.radius
+    )
+    ascend = jax.jit(jax.vmap(lambda problem, start: ja.ascend(problem, start, pga)))
+
+    def one(problem: ja.Problem, solution: ja.Solution) -> ja.Certificate:
+        return ja.certify(
+            problem,
+            solution.perturbation,
+            step_size=solution.step_size,
+            tolerance=batch.tolerance,
+            gradient_scale=solution.gradient_scale,
+        )
+
+    certify = jax.jit(jax.vmap(one))
+
+    def run() -> np.ndarray:
+        solutions = ascend(problems, batch.start)
+        with jax.enable_x64(True):
+            jax.block_until_ready(certify(problems, solutions))
+        return np.asarray(solutions.steps)
+
+    run()
+    return run
 
 
 def lockstep(batch: Batch) -> Run:

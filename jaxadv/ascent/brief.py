@@ -1,6 +1,6 @@
 """The curvature of the loss with no more products than a decision needs.
 
-Source: docs/theory.md, section 4.2.
+Source: docs/theory.md, section 4.3.
 """
 
 from typing import Any

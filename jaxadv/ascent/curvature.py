@@ -3,7 +3,7 @@
 There are three ways to them. `DenseCurvature` and `LanczosCurvature` are thorough, and
 `jaxadv.ascent.brief.BriefCurvature` is fast.
 
-Source: docs/theory.md, section 4.2.
+Source: docs/theory.md, section 4.3.
 """
 
 from collections.abc import Callable

@@ -107,7 +107,7 @@ def test_certificates_of_a_sweep_are_those_of_the_dense_oracle(grid):
         np.testing.assert_array_equal(found.curvature_ratio[~known], dense.curvature_ratio[~known])
         ratio, oracle = found.curvature_ratio[known], dense.curvature_ratio[known]
         error = found.curvature_error[known] + 1e-9 * np.maximum(1, np.abs(oracle))
-        # docs/theory.md, 4.3: Lanczos misses the largest eigenvalue in 1 or 2 of 1,000 cases.
+        # Lanczos rarely misses the largest eigenvalue (docs/theory.md, section 4.3).
         is_missed = np.abs(ratio - oracle) > error
         assert is_missed.sum() <= 1
         np.testing.assert_allclose(found.local_rate, dense.local_rate, atol=1e-4)

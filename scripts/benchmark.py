@@ -27,7 +27,7 @@ import numpy as np
 from ceiling import FLOP_PER_WEIGHT, each_in_a_thread, products
 from comparison import CEILING, ONE, OURS, draw, table
 from end_to_end import measure_end_to_end
-from growth import grow
+from growth import draw_growth, grow
 from rivals import RIVALS, batch_of, missing
 from tqdm import tqdm
 from training_speed import measure_training
@@ -89,8 +89,9 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
     (folder / f"{name}.txt").write_text(text + "\n", encoding="utf-8")
-    if not asked:
-        draw(measured, folder / f"{name}.png")
+    pictures = {(): draw, ("growth",): draw_growth}
+    if tuple(asked) in pictures:
+        pictures[tuple(asked)](measured, folder / f"{name}.png")
     print(folder / f"{name}.json")
 
 

@@ -7,9 +7,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import psutil
 
 import jaxadv as ja
+from jaxadv.figures.style import STYLE
 
 BASE = {"scales": (0.1,), "networks": 2, "examples": 125, "starts": 4, "tolerances": (1e-3,)}
 """A thousand trials, on two networks: one for each of two devices."""
@@ -22,21 +25,15 @@ GROWTH: dict[str, list[dict[str, Any]]] = {
 
 
 def grow(*, quick: bool) -> tuple[dict[str, Any], str]:
-    """Time per trial, compilation apart, and peak memory, each in a process of its own."""
+    """Time per trial and peak memory, compilation apart, each in a process of its own."""
     measured: dict[str, Any] = {"base": BASE, "axes": {}}
     lines = [f"{'axis':<9}{'value':>9}{'trials':>10}{'us/trial':>10}{'peak MB':>9}"]
     for axis, changes in GROWTH.items():
         rows = []
         for change in changes[:3] if quick else changes:
-            code = f"import growth; growth.grow_one({change!r})"
-            run = subprocess.run(  # noqa: S603 (our own code)
-                [sys.executable, "-c", code],
-                cwd=Path(__file__).parent,
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            row = json.loads(run.stdout.splitlines()[-1])
+            # A short run compiles the programs, which takes more memory than to run them.
+            _in_a_process({**change, "networks": 2})
+            row = _in_a_process(change)
             rows.append(row)
             value = next(iter(change.values()))
             value = value[0] if isinstance(value, tuple) else value
@@ -44,6 +41,46 @@ def grow(*, quick: bool) -> tuple[dict[str, Any], str]:
             lines.append(f"{axis:<9}{value:>9}{row['trials']:>10}{per_trial:>10.0f}{peak:>9.0f}")
         measured["axes"][axis] = rows
     return measured, "\n".join(lines)
+
+
+def _in_a_process(change: dict[str, Any]) -> dict[str, Any]:
+    """The figures of `grow_one`, in a new process."""
+    code = f"import growth; growth.grow_one({change!r})"
+    run = subprocess.run(  # noqa: S603 (our own code)
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def draw_growth(measured: dict[str, Any], path: Path) -> None:
+    """Time in all and peak memory against the number of trials."""
+    rows = measured["axes"]["trials"]
+    trials = [row["trials"] for row in rows]
+    columns = {
+        "time in seconds, compilation apart": [
+            row["trials"] * row["microseconds_per_trial"] / 1e6 for row in rows
+        ],
+        "peak memory in GB": [row["peak_bytes"] / 1e9 for row in rows],
+    }
+    with mpl.rc_context(STYLE):
+        figure, panels = plt.subplots(1, 2, figsize=(7, 2.8))
+        for axes, (label, values) in zip(panels, columns.items(), strict=True):
+            axes.plot(trials, values, "o-", color="C0")
+            axes.set_xscale("log")
+            axes.set_xlabel("trials")
+            axes.set_title(label)
+            axes.grid(color="0.9")
+        panels[0].set_yscale("log")
+        linear = [rows[-1]["microseconds_per_trial"] * number / 1e6 for number in trials]
+        panels[0].plot(trials, linear, "--", color="0.6", label="in proportion to the last")
+        panels[0].legend()
+        panels[1].set_ylim(bottom=0)
+        figure.savefig(path)
+        plt.close(figure)
 
 
 def grow_one(change: dict[str, Any]) -> None:

@@ -78,7 +78,7 @@ def draw_growth(measured: dict[str, Any], path: Path) -> None:
         linear = [rows[-1]["microseconds_per_trial"] * number / 1e6 for number in trials]
         panels[0].plot(trials, linear, "--", color="0.6", label="in proportion to the last")
         panels[0].legend()
-        panels[1].set_ylim(bottom=0)
+        panels[1].set_ylim(0, 1.2 * max(columns["peak memory in GB"]))
         figure.savefig(path)
         plt.close(figure)
 

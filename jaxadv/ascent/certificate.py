@@ -17,9 +17,9 @@ from jaxadv.ascent.curvature import (
     OnFace,
     Spectrum,
 )
-from jaxadv.ascent.first_order import first_order, gradient_at, with_faces
+from jaxadv.ascent.first_order import first_order, with_faces
 from jaxadv.ascent.kinds import MAXIMA, Kind, classify
-from jaxadv.ascent.polish import View, newton
+from jaxadv.ascent.polish import MAX_ITERS, View, newton
 from jaxadv.ascent.precision import as_double
 from jaxadv.ascent.solution import End
 from jaxadv.problems.norms import is_zero, l2_norm, over, rounding
@@ -33,6 +33,8 @@ NEAREST = 1e-3
 # How far Newton's method must lower the residual in a brief certificate. The distance is as
 # accurate as that.
 BRIEF_FALL = {"float32": 1e-4, "float64": 1e-10}
+# Few, because all trials of a batch wait for the last one.
+BRIEF_NEWTON_ITERS = 6
 # Over the norm of H: the largest error of its smallest eigenvalue where that decides the rate.
 BOTTOM_ERROR = 3e-3
 Eigensolver = Literal["brief", "dense", "lanczos"]
@@ -109,9 +111,7 @@ def examine(
     step_size, gradient_scale = (jnp.asarray(number, delta.dtype) for number in numbers)
     is_brief = eigensolver == "brief"
     with jax.default_matmul_precision("highest"):
-        # The gradient at the centre gives no more than a unit.
-        centre = gradient_at(low, jnp.zeros_like(end.delta))
-        first = first_order(problem, delta, gradient_scale, centre, slack)
+        first = first_order(problem, delta, gradient_scale, slack)
         here = _on_face(problem, delta, first.active, first.gradient)
         curvature = _curvature(eigensolver, problem, low, delta)
         spectrum = curvature.spectrum(here)
@@ -128,6 +128,7 @@ def examine(
             curvature,
             is_candidate=is_candidate,
             least_fall=BRIEF_FALL[dtype.name] if is_brief else 0.0,
+            max_iters=BRIEF_NEWTON_ITERS if is_brief else MAX_ITERS,
         )
         star = newton_end.view
         there = OnFace(star.face, star.multiplier)

@@ -99,40 +99,44 @@ class Curvature(Protocol):
         ...
 
 
-class DenseCurvature(NamedTuple):
-    """The Hessian as a matrix, and its eigenvalues by LAPACK."""
+class _PreciseCurvature:
+    """The Hessian in the precision of δ, with products and gradients at the point itself."""
 
-    problem: Problem
-    delta: Vector
+    def __init__(self, problem: Problem, delta: Vector) -> None:
+        self._problem, self._delta = problem, delta
 
     @property
     def dtype(self) -> Any:
         """That of δ."""
-        return self.delta.dtype
+        return self._delta.dtype
 
     def gradient_near(self, gradient: Vector, point: Vector) -> Vector:
         """The gradient at the point."""
         del gradient
-        return gradient_at(self.problem, point)
+        return gradient_at(self._problem, point)
 
     def products_at(self, point: Vector) -> Linear:
         """The products v -> H v at the point."""
-        return lambda vector: self.problem.hessian_product(point, vector)
+        return lambda vector: self._problem.hessian_product(point, vector)
+
+
+class DenseCurvature(_PreciseCurvature):
+    """The Hessian as a matrix, and its eigenvalues by LAPACK."""
 
     def spectrum(self, here: OnFace) -> Spectrum:
         """The eigenvalues of PHP + h̄(I − P), h̄ the mean of the tangent eigenvalues.
 
         The mean lies among them; PHP alone would add a 0, which can be larger than h₁.
         """
-        size, dtype = self.delta.size, self.delta.dtype
+        size, dtype = self._delta.size, self._delta.dtype
 
         def rows_tangent(matrix: Float[Array, "dim dim"]) -> Float[Array, "dim dim"]:
-            rows = jax.vmap(here.face.tangent)(matrix.reshape(size, *self.delta.shape))
+            rows = jax.vmap(here.face.tangent)(matrix.reshape(size, *self._delta.shape))
             return rows.reshape(size, size)
 
         projection = rows_tangent(jnp.eye(size, dtype=dtype))
         num_tangent = jnp.trace(projection)
-        projected = rows_tangent(rows_tangent(dense_hessian(self.problem, self.delta)).T)
+        projected = rows_tangent(rows_tangent(dense_hessian(self._problem, self._delta)).T)
         mean = jnp.trace(projected) / jnp.maximum(num_tangent, 1)
         matrix = projected + mean * (jnp.eye(size, dtype=dtype) - projection)
         # Rounding leaves the matrix a little asymmetric, and LAPACK reads only one triangle.
@@ -144,35 +148,21 @@ class DenseCurvature(NamedTuple):
     def spectrum_at(self, star: Vector, there: OnFace, here: OnFace, known: Spectrum) -> Spectrum:
         """As `spectrum`."""
         del here, known
-        return DenseCurvature(self.problem, star).spectrum(there)
+        return DenseCurvature(self._problem, star).spectrum(there)
 
 
-class LanczosCurvature(NamedTuple):
+class LanczosCurvature(_PreciseCurvature):
     """Products with the Hessian, and 64 of them (or dim) for its extreme eigenvalues."""
 
-    problem: Problem
-    delta: Vector
-    seed: int = 0
-
-    @property
-    def dtype(self) -> Any:
-        """That of δ."""
-        return self.delta.dtype
-
-    def gradient_near(self, gradient: Vector, point: Vector) -> Vector:
-        """The gradient at the point."""
-        del gradient
-        return gradient_at(self.problem, point)
-
-    def products_at(self, point: Vector) -> Linear:
-        """The products v -> H v at the point."""
-        return lambda vector: self.problem.hessian_product(point, vector)
+    def __init__(self, problem: Problem, delta: Vector, seed: int = 0) -> None:
+        super().__init__(problem, delta)
+        self._seed = seed
 
     def spectrum(self, here: OnFace) -> Spectrum:
         """Ritz values, from a random tangent vector."""
-        start, has_tangent = random_tangent(here.face, self.delta, self.seed)
+        start, has_tangent = random_tangent(here.face, self._delta, self._seed)
         top, bottom = extreme_ritz_values(
-            self.products_at(self.delta),
+            self.products_at(self._delta),
             start,
             min(LANCZOS_ITERS, start.size),
             project=here.face.tangent,
@@ -185,7 +175,7 @@ class LanczosCurvature(NamedTuple):
     def spectrum_at(self, star: Vector, there: OnFace, here: OnFace, known: Spectrum) -> Spectrum:
         """As `spectrum`, from another random vector."""
         del here, known
-        return LanczosCurvature(self.problem, star, seed=1).spectrum(there)
+        return LanczosCurvature(self._problem, star, seed=1).spectrum(there)
 
 
 def random_tangent(face: Face, delta: Vector, seed: int) -> tuple[Vector, Bool[Array, ""]]:

@@ -4,7 +4,7 @@ from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, ScalarLike
 
 from jaxadv.ascent.stationarity import ascent_point, residual
 from jaxadv.problems.checks import offers
@@ -35,14 +35,14 @@ class FirstOrder(NamedTuple):
 def first_order(
     problem: Problem,
     delta: Float[Array, "*shape"],
-    gradient_scale: Float[Array, ""],
-    gradient_at_centre: Float[Array, "*shape"],
+    gradient_scale: ScalarLike,
     slack: float,
 ) -> FirstOrder:
     """δ to first order, with G the largest of ``gradient_scale``, ‖g(δ)‖ and ‖g(0)‖."""
     gradient = gradient_at(problem, delta)
-    norms = [l2_norm(gradient), l2_norm(gradient_at_centre), gradient_scale]
-    scale = jnp.stack([norm.astype(delta.dtype) for norm in norms]).max()
+    at_centre = gradient_at(problem, jnp.zeros_like(delta))
+    norms = [l2_norm(gradient), l2_norm(at_centre), jnp.asarray(gradient_scale, delta.dtype)]
+    scale = jnp.stack(norms).max()
     ahead = ascent_point(problem.constraint, delta, gradient, scale)
     return FirstOrder(
         gradient=gradient,

@@ -20,7 +20,7 @@ from jaxadv.pytrees import cast_floats
 Scalar = Float[Array, ""]
 Vector = Float[Array, "*shape"]
 
-MAX_ITERS = 6
+MAX_ITERS = 20
 # In radii. Newton's method starts close to a maximum, and a longer move would leave it.
 LONGEST_MOVE = 0.1
 
@@ -97,8 +97,7 @@ def _polish(problem: Problem, delta: Float[Array, "*shape"]) -> Polished:
     slack = rounding(delta.size, delta.dtype)
     problem, delta = as_double((problem, delta))
     with jax.default_matmul_precision("highest"):
-        centre = gradient_at(problem, jnp.zeros_like(delta))
-        first = first_order(problem, delta, jnp.zeros(()), centre, slack)
+        first = first_order(problem, delta, 0.0, slack)
         end = newton(problem, delta, first, LanczosCurvature(problem, delta))
         return Polished(end.view.point, end.view.residual, end.converged, end.num_iters)
 
@@ -111,6 +110,7 @@ def newton(
     *,
     is_candidate: ArrayLike = True,
     least_fall: float = 0.0,
+    max_iters: int = MAX_ITERS,
 ) -> NewtonEnd:
     """Newton's method from δ, on the face on which the ``first.active`` constraints hold.
 
@@ -129,6 +129,7 @@ def newton(
         is_candidate: where false, the start is returned at once, which saves time in `jax.vmap`.
         least_fall: how far the residual must fall, as a part of the first one; never further than
             to eps^¾.
+        max_iters: the most steps.
     """
     constraint = with_faces(problem.constraint)
     radius = problem.circumradius
@@ -146,12 +147,11 @@ def newton(
     def improving(carry: Carry) -> Bool[Array, ""]:
         view, previous, iters = carry
         halved = view.residual < 0.5 * previous
-        return jnp.asarray(is_candidate) & halved & (view.residual > goal) & (iters < MAX_ITERS)
+        return jnp.asarray(is_candidate) & halved & (view.residual > goal) & (iters < max_iters)
 
     def iterate(carry: Carry) -> Carry:
         view, _, iters = carry
         face, multiplier = cast_floats((view.face, view.multiplier), dtype)
-
         product = curvature.products_at(view.point)
 
         def operator(vector: Vector) -> Vector:

@@ -1,4 +1,4 @@
-"""Every program lowers for CUDA and TPU without calls of a library of the device."""
+"""The programs of a sweep lower for CUDA and TPU without calls of a library of the device."""
 
 import re
 from functools import partial

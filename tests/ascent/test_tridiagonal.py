@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.linalg import hessenberg
 
 from jaxadv.ascent.tridiagonal import extreme_ritz_pairs, largest_ritz_pair
 
@@ -18,6 +19,12 @@ def matrices(size, rng):
     yield normal[0], normal[1] * 1e-12
     yield np.full(size, 3.0), np.zeros(size)
     yield np.zeros(size), np.zeros(size)
+    # Many eigenvalues close to 0, and one far below, as of nearly saturated networks.
+    slopes = np.concatenate([[-1.0, -1.8e-9, 5e-12], 1e-14 * rng.normal(size=size)])[:size]
+    yield slopes, np.full(size, 1e-10)
+    vectors = np.linalg.qr(rng.normal(size=(size, size)))[0]
+    hidden = hessenberg(vectors * slopes @ vectors.T)
+    yield np.diag(hidden).copy(), np.append(np.abs(np.diag(hidden, 1)), 0.0)
     yield normal[0] * 1e150, normal[1] * 1e150
     yield normal[0] * 1e-150, normal[1] * 1e-150
 

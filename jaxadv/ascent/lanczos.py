@@ -12,7 +12,10 @@ from jaxadv.ascent.tridiagonal import RitzPair, extreme_ritz_pairs, largest_ritz
 from jaxadv.problems.norms import inner, l2_norm, over
 
 Vector = Float[Array, "*shape"]
-ITERS_PER_LOOK = 4  # of `brief_ritz_values`
+# Of `brief_ritz_values`. Hardly any run is decided before it has so many rows, a batch of runs waits
+# for its longest, and a look costs as much as some products.
+FIRST_ROWS = 17
+ITERS_PER_LOOK = 4
 
 
 def extreme_ritz_values(
@@ -121,7 +124,7 @@ def brief_ritz_values(
         product: v -> A v, for arrays of the shape of ``start``.
         start: any vector that is not orthogonal to the extreme eigenvectors.
         is_enough: whether the run can stop, from the largest Ritz value; asked after every few
-            steps.
+            steps, the first times about the value of the first row alone.
         max_iters: where it stops at the latest; rounded up to whole looks.
         is_asked: where false, nothing is done, which saves time in `jax.vmap`.
         project: the orthogonal projection on the subspace in which A acts.
@@ -179,7 +182,9 @@ def brief_ritz_values(
         matrix = jnp.where(is_new, rows, run.matrix)
         num_looks = run.num_looks + 1
         num_iters = 1 + num_looks * ITERS_PER_LOOK
-        top = largest_ritz_pair(*tridiagonal(matrix), num_iters)
+        # The pair of a single row costs next to nothing.
+        num_rows = jnp.where(num_iters < FIRST_ROWS, 1, num_iters)
+        top = largest_ritz_pair(*tridiagonal(matrix), num_rows)
         enough = is_enough(top.scaled(unit))
         return _Running(*recurrence, matrix, top, enough, num_looks)
 

@@ -9,8 +9,10 @@ HIDDEN_UNITS = 2**15
 TRIALS_PER_LANE = 12
 # On an accelerator, the lanes of a device, those of all its networks together.
 ACCELERATOR_LANES = 2**13
-# Certificates made at a time, and the memory that they may take.
-CERTIFY_LANES = 128
+# Certificates made at a time. Few fill a device's arithmetic badly, and many their caches: so many
+# entries of vectors at most, but for the fewest certificates, and so much memory.
+FEWEST_CERTIFY_LANES, MOST_CERTIFY_LANES = 128, 384
+CERTIFY_ENTRIES = 2**16
 CERTIFY_BYTES = 2**26
 
 
@@ -33,11 +35,14 @@ def usual_certify_lanes(dim: int, width: int, trials: int) -> int:
 
     Example:
         >>> usual_certify_lanes(dim=64, width=512, trials=768)
-        128
+        384
     """
     # About eight vectors of the hidden layer and of the input in double precision.
     bytes_per_lane = 8 * 8 * (width + dim)
-    return min(max(1, CERTIFY_BYTES // bytes_per_lane), CERTIFY_LANES, trials)
+    lanes = min(max(CERTIFY_ENTRIES // dim, FEWEST_CERTIFY_LANES), MOST_CERTIFY_LANES)
+    lanes = min(max(1, CERTIFY_BYTES // bytes_per_lane), lanes)
+    num_batches = -(-trials // lanes)
+    return -(-trials // num_batches)  # batches of one size, as far as that goes
 
 
 def _power_of_two(number: int) -> int:

@@ -72,6 +72,7 @@ class Store:
 
     def __init__(self, group: zarr.Group, path: Place | None) -> None:
         self._group, self.path = group, path
+        self._arrays: dict[str, zarr.Array] = {}  # those that are open: opening one takes a while
         self._name = "memory" if path is None else str(path)
 
     @classmethod
@@ -131,6 +132,8 @@ class Store:
                         chunks=spec.chunks,
                         dtype=spec.dtype,
                         fill_value=_fill_value(spec),
+                        # In memory, compression takes more time than the rest of a write.
+                        compressors=None if self.path is None else "auto",
                         dimension_names=spec.dims,
                         # One folder for an array's files, not one for each.
                         chunk_key_encoding={"name": "default", "separator": "."},
@@ -144,7 +147,8 @@ class Store:
 
         Args:
             values: by array.
-            region: slices or indices by dimension; all of a dimension that is not named.
+            region: slices or indices by dimension; all of a dimension that is not named. Slices
+                are faster.
         """
         with writing(self._name):
             for name, value in values.items():
@@ -241,8 +245,10 @@ class Store:
             return name in self._group
 
     def _array(self, name: str) -> zarr.Array:
-        with self._reading(name):
-            return cast(zarr.Array, self._group[name])
+        if name not in self._arrays:
+            with self._reading(name):
+                self._arrays[name] = cast(zarr.Array, self._group[name])
+        return self._arrays[name]
 
     @contextlib.contextmanager
     def _reading(self, name: str) -> Iterator[None]:

@@ -117,15 +117,13 @@ class StoredGrid:
 
     def dataset(self) -> xr.Dataset:
         """The grid's own cells and replicates, in its order."""
-        rows = list(self._rows.values())
-        if rows == list(range(len(rows))):
-            rows = slice(0, len(rows))
+        rows = _as_slice(list(self._rows.values()))
         part = {CELL: rows, REPLICATE: slice(0, self.work.replicates)}
         return whole_dataset(self.store).isel(part)
 
     def _region(self, cells: Iterable[Any], replicates: range) -> dict[str, Any]:
         """Where the records of some cells and replicates are in the arrays."""
-        rows = [self._rows[cell] for cell in cells]
+        rows = _as_slice([self._rows[cell] for cell in cells])
         return {CELL: rows, REPLICATE: slice(replicates.start, replicates.stop)}
 
     def _marks(self, block: Block) -> np.ndarray:
@@ -157,6 +155,12 @@ class StoredGrid:
         """Delete the chunks of some cells and replicates, with all flags that are in them."""
         names = [COMPLETE, CHECKSUM, *self.work.schema.variables]
         self.store.erase(names, self._region(cells, replicates))
+
+
+def _as_slice(rows: list[int]) -> list[int] | slice:
+    """The rows, as a slice where they follow each other."""
+    first, last = rows[0], rows[0] + len(rows)
+    return slice(first, last) if rows == list(range(first, last)) else rows
 
 
 def whole_dataset(store: Store) -> xr.Dataset:

@@ -18,6 +18,7 @@ from jaxadv.sweeps.records import record
 
 SIZES = ((64, 512), (256, 512), (784, 512), (256, 4096))
 RIVAL_TRIALS = 192
+WEIGHTS = 2**18  # of all networks of a device; at least two networks
 PHASES = ("draw", "ascend", "certify", "record")
 
 
@@ -47,7 +48,7 @@ def measure_end_to_end(*, quick: bool) -> tuple[dict[str, Any], str]:
     lines = [head + "".join(f"{phase:>9}" for phase in PHASES)]
     sizes = []
     for dim, width in tqdm(SIZES, unit="size", leave=False):
-        sweep = sweep_of(dim, width, networks=2 * len(every))
+        sweep = sweep_of(dim, width, networks=len(every) * max(2, WEIGHTS // (dim * width)))
         ways = {"sweep": _whole(sweep), "products": products(sweep, every)}
         speeds: dict[str, list[float]] = {name: [] for name in ways}
         for name, run in [*ways.items()] * rounds:

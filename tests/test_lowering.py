@@ -1,4 +1,4 @@
-"""The programs of a sweep lower for CUDA and TPU without calls of a library of the device."""
+"""Programs lower for CUDA and TPU, and which of them call a library of the device."""
 
 import re
 from functools import partial
@@ -9,11 +9,13 @@ import pytest
 from jax import export
 
 import jaxadv as ja
-from jaxadv.devices import use_devices
+from jaxadv.devices import lower_for, use_devices
 from jaxadv.experiments.draws import given_of, key_of
+from jaxadv.landscape.survey import RegularitySurvey
 from jaxadv.sweeps.plan import make_plan
 from jaxadv.sweeps.program import ascend_all, certify_all, draw_networks
 from jaxadv.sweeps.trials import longest_first, rules_of, settings_of, source_of
+from jaxadv.training.program import TrainingProgram
 
 CALLS = re.compile(r"custom_call\s*@(\w+)|call_target_name\s*=\s*\"(\w+)\"")
 
@@ -42,6 +44,45 @@ def test_the_programs_of_a_sweep_need_no_library_of_the_device(platform, step):
         certifying = partial(certify_all, rules, plan)
         ends = (draws, solutions), *trials
         assert custom_calls(certifying, *ends, platform=platform) == set()
+
+
+@pytest.fixture
+def lowered(monkeypatch):
+    """The functions that are lowered while a test runs, and their arguments."""
+    programs = []
+
+    def spied(device, function, *args, **options):
+        programs.append((function, args))
+        return lower_for(device, function, *args, **options)
+
+    monkeypatch.setattr("jaxadv.landscape.program.lower_for", spied)
+    monkeypatch.setattr("jaxadv.training.program.lower_for", spied)
+    return programs
+
+
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+def test_the_programs_of_training_need_no_library_of_the_device(platform, lowered):
+    width = {"cuda": 12, "tpu": 13}[platform]  # compiled programs are kept, and not lowered again
+    spec = ja.Training(
+        widths=(width,), scales=(1,), ratios=(0.1,), networks=1, steps=1, optimizers=("sgd", "adam")
+    )
+    TrainingProgram(spec, spec.cells, use_devices(1))
+    assert len(lowered) == 2
+    with jax.enable_x64(True):
+        for function, args in lowered:
+            assert custom_calls(function, *args, platform=platform) == set()
+
+
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+def test_a_landscape_needs_an_eigensolver_alone(platform, lowered):
+    width = {"cuda": 12, "tpu": 13}[platform]
+    spec = ja.Landscape(dims=(24,), widths=(width,), networks=1, examples=1, starts=2)
+    RegularitySurvey(spec, spec.cells[0], use_devices(1))
+    ((function, args),) = lowered
+    with jax.enable_x64(True):
+        calls = custom_calls(function, *args, platform=platform)
+    # It records all eigenvalues of the Hessian.
+    assert calls == {{"cuda": "cusolver_syevd_ffi", "tpu": "Eigh"}[platform]}
 
 
 def test_a_custom_call_would_be_found():

@@ -37,13 +37,13 @@ CHANGE_FACTOR = 10
 class BriefCurvature:
     """Products with the Hessian at δ, no more of them than a decision needs.
 
-    The loss is linearised once, so that a product costs two products of matrices and nothing of
-    the forward pass. The precision is that of the input; in single precision, one product in double
-    precision measures how much the rounding of H matters.
+    All products share one forward pass, so that each costs two products of matrices. The precision
+    is that of the input; in single precision, one product in double precision measures how much the
+    rounding of H matters.
     """
 
     def __init__(self, problem: Problem, delta: Vector) -> None:
-        """Linearise the loss at δ.
+        """Compute once what the products at δ share.
 
         Args:
             problem: the problem, in the precision of the products.
@@ -119,9 +119,8 @@ class BriefCurvature:
         return where_tangent(has_tangent, chosen)
 
     def products_at(self, point: Vector) -> Linear:
-        """The products v -> H v at the point, linearised there."""
-        gradient = jax.grad(self._problem.objective)
-        return jax.linearize(gradient, point.astype(self.dtype))[1]
+        """The products v -> H v at the point, which share its forward pass."""
+        return self._problem.hessian_at(point.astype(self.dtype))
 
     def _rounding(self, vector: Vector, image: Vector) -> Scalar:
         """How much the rounding of H and of the vectors can change an eigenvalue."""

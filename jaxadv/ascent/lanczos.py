@@ -12,10 +12,10 @@ from jaxadv.ascent.tridiagonal import RitzPair, extreme_ritz_pairs, largest_ritz
 from jaxadv.problems.norms import inner, l2_norm, over
 
 Vector = Float[Array, "*shape"]
-# Of `brief_ritz_values`. Hardly any run is decided before it has so many rows, a batch of runs waits
-# for its longest, and a look costs as much as some products.
-FIRST_ROWS = 17
+# Of `brief_ritz_values`: steps between two looks, which cost as much as a step or two, and the rows
+# at the first look. Hardly any run is decided with fewer, and a batch of runs waits for the last.
 ITERS_PER_LOOK = 4
+FIRST_ROWS = 17
 
 
 def extreme_ritz_values(

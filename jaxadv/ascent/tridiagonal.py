@@ -12,6 +12,8 @@ from jaxadv.problems.norms import entry_scale, over
 MOST_ROUNDS = 60  # of Laguerre's iteration, which needs four to eight
 ROWS_PER_BLOCK = 4  # rows that are worked off in one round of a loop, which saves half of the time
 
+Carry = tuple[Float[Array, ""], ...]
+
 
 class RitzPair(NamedTuple):
     """An estimate inside the spectrum, and a bound of its distance to the nearest eigenvalue."""
@@ -22,6 +24,14 @@ class RitzPair(NamedTuple):
     def scaled(self, unit: Float[Array, ""]) -> "RitzPair":
         """The pair of the matrix times ``unit`` ≥ 0."""
         return RitzPair(self.value * unit, self.residual * unit)
+
+
+class _Row(NamedTuple):
+    """A row of a tridiagonal matrix: a_j, b_j and b_{j−1}."""
+
+    diagonal: Float[Array, ""]
+    coupling: Float[Array, ""]
+    before: Float[Array, ""]
 
 
 def largest_ritz_pair(
@@ -66,20 +76,20 @@ def largest_ritz_pair(
     before = jnp.concatenate([jnp.zeros(1, dtype), after[:-1]])  # b_{j−1}
     above = jnp.max(a + before + after) + 4 * eps
 
-    def over_rows(row: Callable[..., tuple[Array, ...]], *begin: Array) -> tuple[Array, ...]:
-        """The last carry of carry = row(a_j, b_j, b_{j−1}, *carry), j = 1, 2, …"""
+    def over_rows(follow: Callable[[_Row, Carry], Carry], carry: Carry) -> Carry:
+        """The last one of the carries that follow each other from row to row."""
         fill = -len(rows) % ROWS_PER_BLOCK
         columns = [
             jnp.pad(column, (0, fill), constant_values=value).reshape(-1, ROWS_PER_BLOCK)
             for column, value in ((a, far_below), (b, 0), (before, 0))
         ]
 
-        def block(index: Int[Array, ""], carry: tuple[Array, ...]) -> tuple[Array, ...]:
+        def block(index: Int[Array, ""], carry: Carry) -> Carry:
             for entries in zip(*(column[index] for column in columns), strict=True):
-                carry = row(*entries, *carry)
+                carry = follow(_Row(*entries), carry)
             return carry
 
-        return jax.lax.fori_loop(0, -(-num_rows // ROWS_PER_BLOCK), block, begin)
+        return jax.lax.fori_loop(0, -(-num_rows // ROWS_PER_BLOCK), block, carry)
 
     zero, one = jnp.zeros((), dtype), jnp.ones((), dtype)
     infinite = jnp.full((), jnp.inf, dtype)
@@ -87,23 +97,23 @@ def largest_ritz_pair(
     def logarithmic(theta: Array) -> tuple[Array, Array, Array]:
         """Σ 1/(θ − θ_i), Σ 1/(θ − θ_i)², and the smallest pivot."""
 
-        def row(
-            a: Array, b: Array, before: Array, inverse: Array, first: Array, second: Array,
-            one: Array, two: Array, least: Array,
-        ) -> tuple[Array, ...]:  # fmt: skip
-            del b
-            weight = before**2 * inverse
-            pivot = theta - a - weight
+        def follow(row: _Row, carry: Carry) -> Carry:
+            inverse, first, second, sum_first, sum_second, least = carry
+            weight = row.before**2 * inverse
+            pivot = theta - row.diagonal - weight
             inverse = 1 / jnp.maximum(pivot, eps**2)
             # First and second: the derivatives of the pivot over the pivot.
             first, second = (
                 (1 + weight * first) * inverse,
                 weight * (second - 2 * first**2) * inverse,
             )
-            one, two = one + first, two + (first**2 - second)
-            return inverse, first, second, one, two, jnp.minimum(least, pivot)
+            sum_first, sum_second = sum_first + first, sum_second + (first**2 - second)
+            return inverse, first, second, sum_first, sum_second, jnp.minimum(least, pivot)
 
-        return over_rows(row, one, zero, zero, zero, zero, infinite)[3:]
+        *_, sum_first, sum_second, least = over_rows(
+            follow, (one, zero, zero, zero, zero, infinite)
+        )
+        return sum_first, sum_second, least
 
     def lower(carry: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         theta, _, rounds = carry
@@ -118,17 +128,16 @@ def largest_ritz_pair(
 
     theta, _, _ = jax.lax.while_loop(moves, lower, (above, one, jnp.int32(0)))
 
-    def row(
-        a: Array, b: Array, before: Array, inverse: Array, norm: Array, best: Array
-    ) -> tuple[Array, ...]:
-        coupling = before * inverse
-        pivot = theta - a - coupling * before
+    def follow(row: _Row, carry: Carry) -> Carry:
+        inverse, norm, least = carry
+        coupling = row.before * inverse
+        pivot = theta - row.diagonal - coupling * row.before
         norm = jnp.minimum(1 + coupling**2 * norm, largest**0.25)
-        best = jnp.minimum(best, (b**2 + pivot**2) / norm)
-        return 1 / jnp.maximum(pivot, eps), norm, best
+        least = jnp.minimum(least, (row.coupling**2 + pivot**2) / norm)
+        return 1 / jnp.maximum(pivot, eps), norm, least
 
-    _, _, best = over_rows(row, one, zero, infinite)
-    return RitzPair(unit * theta, unit * jnp.sqrt(best))
+    _, _, least = over_rows(follow, (one, zero, infinite))
+    return RitzPair(unit * theta, unit * jnp.sqrt(least))
 
 
 def extreme_ritz_pairs(

@@ -3,6 +3,7 @@
 Source: docs/theory.md, section 2.1.
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -172,6 +173,28 @@ class TwoLayer:
         if entries.size != dim:
             raise ValueError(f"the network takes {dim} entries, the input has {entries.size}")
         return self.activation(entries @ self.hidden.T) @ self.output
+
+    def derivatives(
+        self, z: Float[Array, "*shape"]
+    ) -> tuple[Float[Array, ""], Float[Array, "*shape"], Callable[[Array], Array]]:
+        """f(z), ∇f(z) = Σ_r a_r σ'(w_r·z) w_r and v -> ∇²f(z) v = Σ_r a_r σ''(w_r·z)⟨w_r, v⟩ w_r.
+
+        For one output. The activation acts on each entry, so that its derivatives along 1 are those
+        of all entries.
+        """
+
+        def along_ones(function: Activation) -> Activation:
+            return lambda z: jax.jvp(function, (z,), (jnp.ones_like(z),))[1]
+
+        pre = z.ravel() @ self.hidden.T
+        slopes = along_ones(self.activation)
+        first, second = self.output * slopes(pre), self.output * along_ones(slopes)(pre)
+
+        def product(vector: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+            return ((second * (vector.ravel() @ self.hidden.T)) @ self.hidden).reshape(z.shape)
+
+        gradient = (first @ self.hidden).reshape(z.shape)
+        return self.activation(pre) @ self.output, gradient, product
 
     @property
     def smooth(self) -> bool:

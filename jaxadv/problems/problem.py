@@ -1,6 +1,6 @@
 """The inner problem of adversarial training: maximise ℓ(f(x + δ), y) over a set of δ."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -14,7 +14,8 @@ from jaxadv.problems.constraints import Constraint
 from jaxadv.problems.foreign import Foreign, as_pytree
 from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES, Loss, margin, quadratic
 from jaxadv.problems.names import resolve
-from jaxadv.problems.networks import Network, as_network
+from jaxadv.problems.networks import Network, TwoLayer, as_network
+from jaxadv.problems.norms import inner
 from jaxadv.pytrees import pytree, set_fields, static
 
 
@@ -94,6 +95,20 @@ class Problem:
     ) -> Float[Array, "*shape"]:
         """H v, H = ∇²L(δ), without forming H."""
         return jax.jvp(jax.grad(self.objective), (delta,), (vector,))[1]
+
+    def hessian_at(
+        self, delta: Float[Array, "*shape"]
+    ) -> Callable[[Float[Array, "*shape"]], Float[Array, "*shape"]]:
+        """The products v -> H v at one δ. What they share is computed here, once.
+
+        For a two-layer network with one output, H = ℓ''·∇f∇fᵀ + ℓ'·∇²f; others are linearised.
+        """
+        if not (isinstance(self.network, TwoLayer) and self.network.output.ndim == 1):
+            return jax.linearize(jax.grad(self.objective), delta)[1]
+        output, gradient, product = self.network.derivatives(self.x + delta)
+        slope = jax.grad(lambda output: self.loss(output, self.y))
+        first, second = jax.jvp(slope, (output,), (jnp.ones_like(output),))
+        return lambda vector: second * inner(gradient, vector) * gradient + first * product(vector)
 
 
 Floats = ArrayLike | Sequence[Any] | jax.ShapeDtypeStruct  # what `as_floats` takes

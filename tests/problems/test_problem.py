@@ -26,8 +26,23 @@ def test_value_gradient_and_hessian_equal_numpys(activation, loss):
     found_value, found_gradient = problem.value_and_gradient(delta)
     np.testing.assert_allclose(found_value, value, rtol=1e-12)
     np.testing.assert_allclose(found_gradient, gradient, rtol=1e-10, atol=1e-13)
-    product = jax.vmap(lambda v: problem.hessian_product(delta, v))(jnp.eye(6))
-    np.testing.assert_allclose(product, hessian, rtol=1e-9, atol=1e-12)
+    for product in (functools.partial(problem.hessian_product, delta), problem.hessian_at(delta)):
+        products = jax.vmap(product)(jnp.eye(6))
+        np.testing.assert_allclose(products, hessian, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("classes", [None, 3])
+def test_products_that_share_a_forward_pass_are_those_of_any_network(classes):
+    x, delta, vector = jax.random.normal(jax.random.key(1), (3, 2, 3))
+    net = ja.init_two_layer(jax.random.key(0), dim=6, width=30, classes=classes)
+    loss = "quadratic" if classes is None else "cross-entropy"
+    problem = ja.Problem(net, 3 * x, 1, ja.L2Ball(1.0), loss)
+    general = ja.Problem(ja.Normalized(net, 0.0, 1.0), 3 * x, 1, ja.L2Ball(1.0), loss)
+    product = problem.hessian_product(delta, vector)
+    assert product.shape == (2, 3)
+    np.testing.assert_allclose(problem.hessian_at(delta)(vector), product, rtol=1e-12)
+    np.testing.assert_allclose(general.hessian_at(delta)(vector), product, rtol=1e-12)
 
 
 def test_relu_is_the_only_builtin_with_kinks():

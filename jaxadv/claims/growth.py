@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from jaxadv.claims.judgements import Claim
+from jaxadv.claims.laws import predicted_steps
 from jaxadv.claims.verdicts import (
     LEAST_NETWORKS,
     Finding,
@@ -19,8 +20,8 @@ from jaxadv.claims.verdicts import (
     verdict,
     verdict_near,
 )
-from jaxadv.stats.fits import LEAST_SIZES, growth
-from jaxadv.stats.intervals import LEVEL
+from jaxadv.stats.fits import LEAST_SIZES, exponents, growth
+from jaxadv.stats.intervals import LEVEL, estimate
 from jaxadv.stats.lines import Along, Line, lines
 
 SYMBOLS = {"dim": "d", "width": "m", "scale": "s"}
@@ -131,6 +132,59 @@ class Exponent:
             exponent = growth(sizes, fitted.values).exponent
             outcome = verdict_near(exponent, self.expected, self.margin)
             yield Finding(line.settings, {"exponent": exponent}, outcome)
+
+
+@dataclass(frozen=True)
+class ExponentOfLaw:
+    """Is the exponent of the median steps in a size that of the mean field's steps?
+
+    Both are fitted to the same cells, with the same resamples of networks.
+
+    Attributes:
+        along: the size; for ``"tolerance"`` it is ln(1/tol).
+        margin: how far apart they may be.
+    """
+
+    along: Along
+    margin: float = 0.1
+
+    @property
+    def text(self) -> str:
+        """The rule in words."""
+        size = {**SYMBOLS, "tolerance": "ln(1/tol)"}[self.along]
+        return (
+            f"The exponent of the median steps in {size} less that of the steps that M2 predicts "
+            f"for the same trials, at at least {LEAST_SIZES} values, those below {LEAST_STEPS} or "
+            f"beyond the budget left out, on at least {LEAST_NETWORKS} networks. Supported where "
+            f"the interval of the difference lies within ± {self.margin:g}, not supported where it "
+            f"lies outside of that."
+        )
+
+    def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
+        """A finding for each family along the size whose steps have a law."""
+        measured, predicted = (
+            lines(counts, self.along, 0.5, LEAST_SIZES)
+            for counts in (dataset, predicted_steps(dataset))
+        )
+        for line, law in zip(measured, predicted, strict=True):
+            keep = fit_for_growth(line) & fit_for_growth(law)
+            if not np.isfinite(law.values).any():
+                continue
+            if keep.sum() < LEAST_SIZES or dataset.sizes["network"] < LEAST_NETWORKS:
+                yield Finding(line.settings, {}, Verdict.INCONCLUSIVE)
+                continue
+            ours, theirs = (self._exponents(each.where(keep)) for each in (line, law))
+            difference = estimate(ours - theirs)
+            numbers = {
+                "exponent": estimate(ours),
+                "predicted": estimate(theirs),
+                "difference": difference,
+            }
+            yield Finding(line.settings, numbers, verdict_near(difference, 0.0, self.margin))
+
+    def _exponents(self, line: Line) -> Float[np.ndarray, " replicate"]:
+        sizes = np.log(line.sizes) if self.along == "tolerance" else line.sizes
+        return exponents(sizes, line.values)
 
 
 CLAIMS = (

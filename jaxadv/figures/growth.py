@@ -8,8 +8,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from jaxadv.claims.growth import fit_for_growth
+from jaxadv.claims.laws import gains
 from jaxadv.claims.maxima import fails_on
-from jaxadv.claims.mean_field import gains
 from jaxadv.figures.style import LABELS, caption, colour, empty, points, ticks_at
 from jaxadv.stats.cells import (
     SETTINGS,
@@ -23,7 +23,7 @@ from jaxadv.stats.cells import (
 from jaxadv.stats.fits import LEAST_SIZES
 from jaxadv.stats.intervals import Estimate, median, share
 from jaxadv.stats.lines import INDEPENDENT, Along, Line, lines
-from jaxadv.theory import curvature_ratio, steps_of_spectrum
+from jaxadv.theory import steps
 
 
 def plot_growth(axes: Axes, dataset: xr.Dataset, along: Along, by: str = "scale") -> Axes:
@@ -88,8 +88,7 @@ def _draw_mean_field(axes: Axes, members: xr.Dataset, along: Along, hue: Any) ->
         kappa_0 = kappa_0_of(cell)
         if np.isnan(kappa_0):
             continue
-        kappa = float(curvature_ratio(kappa_0))
-        expected = steps_of_spectrum(cell.tolerance.item(), gains(cell), kappa)
+        expected = steps(cell.tolerance.item(), gains(cell), kappa_0)
         if np.isfinite(expected).mean() > 0.5:
             medians[cell[along].item()] = float(np.nanmedian(expected))
     sizes = sorted(medians)

@@ -15,7 +15,7 @@ from jaxadv.figures.style import WIDTH, colour, headline, points
 from jaxadv.stats.cells import kappa_0_of
 from jaxadv.stats.intervals import Estimate
 from jaxadv.stats.landscapes import MEASURES, NETWORKS
-from jaxadv.theory import curvature_ratio
+from jaxadv.theory import CRITICAL, tangent_spectrum
 
 BINS = 80
 # The ends of the axis of tangent curvatures.
@@ -127,10 +127,10 @@ def draw_spectrum(axes: Axes, cell: xr.Dataset) -> Axes:
             values, np.linspace(*SPECTRUM, BINS + 1).tolist(), density=True, color="0.75", lw=0
         )
     if not np.isnan(kappa_0):
-        edge = float(curvature_ratio(kappa_0))
-        at = edge * np.sin(np.linspace(-np.pi / 2, np.pi / 2, 200))
-        density = 2 / (np.pi * edge) * np.sqrt(np.maximum(0, 1 - (at / edge) ** 2))
-        axes.plot(at, density, color=colour_of(kappa_0), lw=1.8)
+        centre, radius = map(float, tangent_spectrum(kappa_0))
+        sines = np.sin(np.linspace(-np.pi / 2, np.pi / 2, 200))
+        density = 2 / (np.pi * radius) * np.sqrt(1 - sines**2)
+        axes.plot(centre + radius * sines, density, color=colour_of(kappa_0), lw=1.8)
         # Where few neurons are active most curvatures are 0: their bin goes beyond the panel.
         axes.set_ylim(0, 1.6 * density.max())
     axes.axvline(1, color="black", lw=1, ls=":")
@@ -139,7 +139,7 @@ def draw_spectrum(axes: Axes, cell: xr.Dataset) -> Axes:
 
 
 def plot_measure(axes: Axes, table: pd.DataFrame, name: str) -> Axes:
-    """One measure against κ₀, a line for each training, on the colours of κ₀ below and above 1.
+    """One measure against κ₀, a line for each training, on the colours of κ₀ below and above 2.
 
     Args:
         axes: where to draw.
@@ -167,9 +167,9 @@ def plot_measure(axes: Axes, table: pd.DataFrame, name: str) -> Axes:
     if name in COUNTED:
         axes.set(yscale="log")
     low, high = axes.get_xlim()
-    axes.axvspan(low, min(1, high), color=REGULAR, alpha=0.1, lw=0)
-    if high > 1:
-        axes.axvspan(max(1, low), high, color=ROUGH, alpha=0.12, lw=0)
+    axes.axvspan(low, min(CRITICAL, high), color=REGULAR, alpha=0.1, lw=0)
+    if high > CRITICAL:
+        axes.axvspan(max(CRITICAL, low), high, color=ROUGH, alpha=0.12, lw=0)
     axes.set_xlim(low, high)
     axes.set_title(MEASURES[name].title, fontsize=9)
     return _small(axes)
@@ -183,7 +183,7 @@ def plot_overview(table: pd.DataFrame, caption: str) -> Figure:
     for place in axes[-1]:
         place.set_xlabel("κ₀", fontsize=9)
     handles = [Patch(color=hue, alpha=0.2) for hue in (REGULAR, ROUGH)]
-    names = ["κ₀ < 1: regular", "κ₀ > 1: rough"]
+    names = [f"κ₀ < {CRITICAL:g}: regular", f"κ₀ > {CRITICAL:g}: rough"]
     lines, trainings = axes[0, 0].get_legend_handles_labels()
     if len(trainings) > 1:
         handles, names = [*handles, *lines], [*names, *trainings]

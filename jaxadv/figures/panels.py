@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from jaxadv.figures.style import WIDTH, headline
 from jaxadv.stats.cells import cells, kappa_0_of
 from jaxadv.stats.landscapes import NETWORKS
+from jaxadv.theory import CRITICAL
 
-# Okabe and Ito's colours for κ₀ below 1, κ₀ above 1, and cells without a prediction.
+# Okabe and Ito's colours for κ₀ below 2, κ₀ above 2, and cells without a prediction.
 REGULAR, ROUGH, UNKNOWN = "#0072B2", "#D55E00", "0.45"
 LEAST_HEIGHT = 1.5
 MOST_SCALES = 4
@@ -23,10 +24,10 @@ def colour_of(kappa_0: float) -> str:
     """The colour of a cell by its κ₀: whether a regular landscape is predicted.
 
     Example:
-        >>> colour_of(0.2) == REGULAR, colour_of(1.7) == ROUGH
+        >>> colour_of(0.2) == REGULAR, colour_of(2.5) == ROUGH
         (True, True)
     """
-    return UNKNOWN if math.isnan(kappa_0) else REGULAR if kappa_0 < 1 else ROUGH
+    return UNKNOWN if math.isnan(kappa_0) else REGULAR if kappa_0 < CRITICAL else ROUGH
 
 
 def few_scales(dataset: xr.Dataset, most: int = MOST_SCALES) -> xr.Dataset:
@@ -96,7 +97,7 @@ def _banner(axes: Axes, cell: xr.Dataset) -> None:
     kappa_0 = kappa_0_of(cell)
     text = f"s = {cell.scale.item():g}"
     if not math.isnan(kappa_0):
-        text += f",  κ₀ = {kappa_0:.2g} {'<' if kappa_0 < 1 else '>'} 1"
+        text += f",  κ₀ = {kappa_0:.2g} {'<' if kappa_0 < CRITICAL else '>'} {CRITICAL:g}"
     axes.set_title(
         text, fontsize=9, color="white", pad=7,
         bbox={"boxstyle": "round,pad=0.25", "fc": colour_of(kappa_0), "ec": "none"},

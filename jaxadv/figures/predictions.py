@@ -10,13 +10,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from jaxadv.ascent.kinds import Kind
-from jaxadv.claims.mean_field import (
-    LEAST_CONVERGED,
-    TIGHT,
-    gains,
-    rate_ratios,
-    rescaled_steps,
-)
+from jaxadv.claims.laws import TIGHT, gains, rate_ratios
+from jaxadv.claims.mean_field import LEAST_CONVERGED, rescaled_steps
 from jaxadv.figures.style import LABELS, SIMULATED, caption, colour, empty, points
 from jaxadv.figures.sweeps import mean_field_curve
 from jaxadv.stats.cells import (
@@ -29,15 +24,15 @@ from jaxadv.stats.cells import (
     typical,
 )
 from jaxadv.stats.intervals import median
-from jaxadv.theory import curvature_ratio, steps_of_spectrum
+from jaxadv.theory import CRITICAL, curvature_ratio, earlier_curvature_ratio, steps
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES = ("-", "--", "-.")
 # Steps are small up to this ηλ.
 SMALL = 0.3
 ALL_WIDE = Domain(least_aspect=16)
-# Beyond this κ₀, 1/(1 − κ) grows without bound, and no step count follows it.
-WIDE = Domain(64, 16, 0.0, 2.0)
+# Where steps have a law.
+WIDE = Domain(64, 16, 0.0, CRITICAL)
 # The lower end of an axis of curvature ratios.
 EDGE = 3e-5
 
@@ -100,7 +95,9 @@ def plot_collapse(axes: Axes, datasets: Mapping[str, xr.Dataset]) -> Axes:
         return empty(axes, "no certified maximum of a two-layer network with a smooth activation")
     at = np.geomspace(lowest, highest, 200)
     axes.plot(at, curvature_ratio(at), color=SIMULATED, lw=1.5, zorder=1, label="mean field")
-    axes.axvline(1, color="0.6", lw=1, ls=":")
+    earlier = earlier_curvature_ratio(at)
+    axes.plot(at, earlier, color="0.5", lw=1, ls="--", zorder=1, label="earlier law")
+    axes.axvline(CRITICAL, color="0.6", lw=1, ls=":")
     axes.set(xscale="log", yscale="log", ylim=(EDGE, 2))
     axes.set(xlabel="κ₀ = 2ρs σ₂/σ₁", ylabel="curvature ratio at the maximum")
     axes.legend(fontsize=9, loc="upper left")
@@ -108,32 +105,31 @@ def plot_collapse(axes: Axes, datasets: Mapping[str, xr.Dataset]) -> Axes:
 
 
 def plot_step_collapse(axes: Axes, datasets: Mapping[str, xr.Dataset]) -> Axes:
-    """Rescaled steps, T·ηλ/ln(1/tol), against 1/(1 − κ), for small constant steps in wide networks.
+    """Rescaled steps, T·ηλ/ln(1/tol), against κ₀, for small constant steps in wide networks.
 
     Two laws: the slowest mode alone, and all modes, which depends on the tolerance.
     """
-    tolerances, rightmost = set(), 1.0
+    tolerances, rightmost = set(), 0.0
     for cell, kappa_0, look in _theory_cells(datasets, axes):
         gain = median(gains(cell)).value
         if WIDE.has(cell, kappa_0) and gain <= SMALL:
-            expected = float(1 / (1 - curvature_ratio(kappa_0)))
-            rightmost = max(rightmost, expected)
+            rightmost = max(rightmost, kappa_0)
             tolerances.add(cell.tolerance.item())
-            axes.plot(expected, median(rescaled_steps(cell)).value, **look)
+            axes.plot(kappa_0, median(rescaled_steps(cell)).value, **look)
     if not tolerances:
         return empty(axes, "no sweep with small constant steps")
-    at = np.geomspace(1, rightmost, 100)
-    axes.plot(at, at, color=SIMULATED, lw=1, ls=":", zorder=1, label="slowest mode alone")
+    at = np.linspace(0, rightmost, 100)
+    slowest = (1 - at / 2) ** -2
+    axes.plot(at, slowest, color=SIMULATED, lw=1, ls=":", zorder=1, label="slowest mode alone")
     limit = np.array([1e-4])
     for tolerance, style in zip(
         sorted(tolerances, reverse=True), itertools.cycle(LINES), strict=False
     ):
         scale = limit / math.log(1 / tolerance)
-        curve = [steps_of_spectrum(tolerance, limit, 1 - 1 / x)[0] for x in at] * scale
+        curve = [steps(tolerance, limit, kappa_0)[0] for kappa_0 in at] * scale
         label = f"all modes, tolerance {tolerance:.0e}"
         axes.plot(at, curve, color=SIMULATED, lw=1.5, ls=style, zorder=1, label=label)
-    axes.set(xscale="log", yscale="log", xlabel="1/(1 − κ), predicted")
-    axes.set_ylabel("rescaled steps T·ηλ/ln(1/tol)")
+    axes.set(yscale="log", xlabel="κ₀ = 2ρs σ₂/σ₁", ylabel="rescaled steps T·ηλ/ln(1/tol)")
     axes.legend(fontsize=9, loc="upper left")
     return axes
 

@@ -32,7 +32,7 @@ INTRODUCTION = """\
 Deng, He, Huang and Su (ICML 2020) argue that a smaller input scale makes the landscape of the
 adversarial loss "more regular". Their abstract does not say what that means; these are our
 readings of it, each measured on random networks, with κ₀ = 2ρs σ₂/σ₁ beside the scale: our
-prediction is that regularity is lost where κ₀ passes 1. For trained networks κ₀ is that of the
+prediction is that regularity is lost where κ₀ passes 2. For trained networks κ₀ is that of the
 networks before training."""
 NUMBERS = """\
 Medians over networks and inputs with 95% intervals, in brackets, over resamples of networks;

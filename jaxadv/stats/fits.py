@@ -55,13 +55,24 @@ def growth(
         raise ValueError("values: all must be positive and finite")
     logs = np.log(values)
     power, exponential = (_errors(x, logs) for x in (np.log(sizes), sizes))
-    exponents, _ = _least_squares(np.log(sizes), logs)
     return Growth(
-        exponent=estimate(exponents),
+        exponent=estimate(exponents(sizes, values)),
         power_error=estimate(power),
         exponential_error=estimate(exponential),
         power_wins=float((power < exponential)[1:].mean()),
     )
+
+
+def exponents(
+    sizes: Float[np.ndarray, " size"], values: Float[np.ndarray, "replicate size"]
+) -> Float[np.ndarray, " replicate"]:
+    """B of T ∝ n^b in every replicate, by least squares in ln T.
+
+    Example:
+        >>> exponents(np.array([1.0, 2.0, 4.0]), np.array([[1.0, 4.0, 16.0]])).round(6).tolist()
+        [2.0]
+    """
+    return _least_squares(np.log(sizes), np.log(values))[0]
 
 
 def _least_squares(

@@ -2,7 +2,7 @@
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Real
 
 # So many weights of trials, of all replicates together, are in memory at a time.
 PORTION = 2**24
@@ -19,7 +19,7 @@ def step_counts(dataset: xr.Dataset) -> xr.Dataset:
 
 
 def survival(
-    num_steps: Int[np.ndarray, "network trial"],
+    num_steps: Real[np.ndarray, "network trial"],
     reached: Bool[np.ndarray, "network trial"],
     weights: Int[np.ndarray, "replicate network"],
 ) -> tuple[Float[np.ndarray, " time"], Float[np.ndarray, "replicate time"]]:
@@ -59,7 +59,7 @@ def survival(
 
 
 def steps_quantiles(
-    num_steps: Int[np.ndarray, "network trial"],
+    num_steps: Real[np.ndarray, "network trial"],
     reached: Bool[np.ndarray, "network trial"],
     probability: float,
     weights: Int[np.ndarray, "replicate network"],

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from jaxadv.claims.growth import Exponent, PolynomialGrowth
+from jaxadv.claims.growth import Exponent, ExponentOfLaw, PolynomialGrowth
+from jaxadv.claims.laws import predicted_steps
 from jaxadv.claims.verdicts import Verdict
 from tests.synthetic import along, synthetic
 
@@ -29,6 +30,35 @@ def test_a_planted_power_law_is_supported_with_its_exponent():
     assert verdicts(Exponent("dim", 0.5), synthetic(DIMS, root_of_dim)) == [Verdict.SUPPORTED]
     assert verdicts(Exponent("dim", 0.0), synthetic(DIMS, root_of_dim)) == [Verdict.NOT_SUPPORTED]
     assert verdicts(Exponent("dim", 0.39), synthetic(DIMS, root_of_dim)) == [Verdict.INCONCLUSIVE]
+
+
+def median_of_law(dataset):
+    """Steps whose medians are the law's, in each cell and at each tolerance."""
+    counts = predicted_steps(dataset).num_steps.median(("network", "example", "start"))
+    return lambda cell, tolerance: float(
+        counts.isel(cell=cell["index"]).sel({"tolerance": tolerance})
+    )
+
+
+@pytest.mark.parametrize("along_what", ["dim", "tolerance"])
+def test_exponents_are_compared_with_those_of_the_law(along_what):
+    ladder = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6) if along_what == "tolerance" else (1e-4,)
+    settings = DIMS if along_what == "dim" else [{}]
+    settings = [{**cell, "index": index, "scale": 3.0} for index, cell in enumerate(settings)]
+    law = median_of_law(synthetic(settings, lambda *_: 100, tolerances=ladder))
+    rule = ExponentOfLaw(along_what)
+    follows = synthetic(settings, law, tolerances=ladder)
+    (found,) = rule.findings(follows)
+    assert found.verdict == Verdict.SUPPORTED
+    # At one e; in ln(1/tol), more than linear.
+    low, high = (0.45, 0.5) if along_what == "dim" else (1.02, 1.3)
+    assert low < found.numbers["predicted"].value < high
+    steeper = synthetic(
+        settings, lambda cell, tol: law(cell, tol) * (cell["dim"] / tol) ** 0.3, tolerances=ladder
+    )
+    assert verdicts(rule, steeper) == [Verdict.NOT_SUPPORTED]
+    other = follows.assign_coords(step_rule=("cell", ["normalized"] * len(settings)))
+    assert not verdicts(rule, other)
 
 
 def test_a_planted_exponential_is_not_supported():

@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.claims.mean_field import Agreement, gains, rate_ratios
+from jaxadv.claims.laws import gains, predicted_steps, rate_ratio, rate_ratios
+from jaxadv.claims.mean_field import Agreement
 from jaxadv.claims.verdicts import Verdict
 from jaxadv.stats.cells import Domain, kappa_0_of
 from jaxadv.theory import (
     curvature_ratio,
     derivative_norms,
+    earlier_curvature_ratio,
+    end_scale,
     kappa_0,
+    steps,
     steps_of_slowest,
-    steps_of_spectrum,
 )
 from tests.synthetic import USUAL, along, synthetic
 
@@ -25,8 +28,12 @@ def verdicts(rule, dataset):
     return [finding.verdict for finding in rule.findings(dataset)]
 
 
+def kappa_0_at(cell):
+    return kappa_0("tanh", cell["scale"], cell["ratio"])
+
+
 def predicted(cell):
-    return float(curvature_ratio(kappa_0("tanh", cell["scale"], cell["ratio"])))
+    return float(curvature_ratio(kappa_0_at(cell), cell["dim"]))
 
 
 @pytest.mark.parametrize(
@@ -46,6 +53,16 @@ def test_curvatures_agree_within_the_margin(factor, expected):
     assert verdicts(rule, dataset) == [expected] * 3
     found = next(iter(rule.findings(dataset)))
     assert found.numbers["simulated over predicted"].value == pytest.approx(factor)
+
+
+def test_the_earlier_law_is_judged_beside():
+    dataset = synthetic(
+        [{"scale": 6.0}],
+        lambda *_: 100,
+        curvature_ratio=lambda cell: float(earlier_curvature_ratio(kappa_0_at(cell))),
+    )
+    assert verdicts(Agreement("earlier curvature", 0.02), dataset) == [Verdict.SUPPORTED]
+    assert verdicts(Agreement("curvature", 0.02), dataset) == [Verdict.NOT_SUPPORTED]
 
 
 def test_the_domain_is_kept():
@@ -77,25 +94,29 @@ def test_trials_that_did_not_converge_leave_a_cell_undecided():
 def gain(cell):
     """ηλ for the loss slope 1 at a loss of 1/2."""
     radius = cell["ratio"] * cell["scale"] * math.sqrt(cell["dim"])
-    return cell["step_size"] * derivative_norms("tanh", cell["scale"])[0] / radius
+    return (
+        cell["step_size"]
+        * derivative_norms("tanh", end_scale(cell["scale"], cell["ratio"]))[0]
+        / radius
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "law", "other"),
     [
-        ("steps of slowest", steps_of_slowest, "steps of spectrum"),
-        ("steps of spectrum", steps_of_spectrum, "steps of slowest"),
+        ("steps of slowest", steps_of_slowest, "steps"),
+        ("steps", steps, "steps of slowest"),
     ],
 )
 def test_steps_agree_with_the_law_that_made_them(name, law, other):
-    cells = along("scale", (3.0, 4.0))
+    cells = along("scale", (6.0, 8.0))
 
-    def steps(cell, tolerance):
-        return law(tolerance, np.array([gain(cell)]), predicted(cell))[0]
+    def counts(cell, tolerance):
+        return law(tolerance, np.array([gain(cell)]), kappa_0_at(cell))[0]
 
-    dataset = synthetic(cells, steps, networks=100)
+    dataset = synthetic(cells, counts, networks=100)
     found = gains(dataset.isel(cell=0, tolerance=-1))[0, 0]
-    assert found == pytest.approx(gain(USUAL | {"scale": 3.0}))
+    assert found == pytest.approx(gain(USUAL | {"scale": 6.0}))
     assert verdicts(Agreement(name, 0.2), dataset) == [Verdict.SUPPORTED] * 2
     assert Verdict.SUPPORTED not in verdicts(Agreement(other, 0.1), dataset)
     adaptive = dataset.assign_coords(step_rule=("cell", ["inverse-curvature"] * 2))
@@ -132,3 +153,33 @@ def test_rates_are_measured_between_the_last_two_tolerances():
     loose = dataset.isel(tolerance=slice(0, 1))
     assert not list(Agreement("rate", 0.2).findings(loose.isel(tolerance=[0, 0])))
     assert not list(Agreement("rate", 0.2).findings(decaying(0.01, kind=int(ja.Kind.NOT_MAX))))
+
+
+def test_the_rate_of_all_modes_is_expected_where_the_certificate_has_that_of_one():
+    """At κ₀ = 1.4 the law's own steps decay faster than the slowest mode, as it says."""
+    scale, gain = 8.0, 1e-3
+    kappa = kappa_0("tanh", scale, 0.1)
+    slowest = math.log1p(gain) - math.log1p(gain * curvature_ratio(kappa))
+
+    def counts(_, tolerance):
+        return steps(tolerance, np.array([gain]), kappa)[0]
+
+    dataset = synthetic(
+        [{"scale": scale}], counts, networks=1000, tolerances=(1e-5, 1e-6),
+        local_rate=math.exp(-slowest),
+    )  # fmt: skip
+    expected = rate_ratio(kappa, 1e-5, 1e-6)
+    assert expected > 1.04
+    middle = np.median(rate_ratios(dataset.isel(cell=0)))
+    assert middle == pytest.approx(expected, rel=0.03)
+    assert verdicts(Agreement("rate", 0.05), dataset) == [Verdict.SUPPORTED]
+
+
+def test_predicted_steps_stand_where_there_is_a_law():
+    dataset = synthetic([{"scale": 3.0}, {"step_rule": "normalized"}], lambda *_: 100)
+    law = predicted_steps(dataset)
+    setting = USUAL | {"scale": 3.0}
+    expected = steps(1e-4, np.array([gain(setting)]), kappa_0_at(setting))[0]
+    np.testing.assert_allclose(law.num_steps[0], expected)
+    assert law.reached[0].all()
+    assert not law.reached[1].any()

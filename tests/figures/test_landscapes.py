@@ -19,15 +19,15 @@ def test_few_scales_keep_the_ends():
 
 
 @pytest.mark.parametrize("trainings", [("none",), ("none", "clean")])
-def test_panels_say_on_which_side_of_1_kappa_0_is(trainings):
+def test_panels_say_on_which_side_of_2_kappa_0_is(trainings):
     figure = panels(survey(trainings=trainings), lambda axes, cell: axes, "what", share=True)
     titles = [axes.title for axes in figure.axes if axes.get_title()]
     assert [title.get_text() for title in titles][1:3] == [
-        "s = 1,  κ₀ = 0.16 < 1",
-        "s = 10,  κ₀ = 1.8 > 1",
+        "s = 1,  κ₀ = 0.16 < 2",
+        "s = 10,  κ₀ = 1.8 < 2",
     ]
     colours = [plt.matplotlib.colors.to_hex(t.get_bbox_patch().get_facecolor()) for t in titles]
-    assert colours == [REGULAR.lower()] * 2 + [ROUGH.lower()] * 2
+    assert colours == [REGULAR.lower()] * 3 + [ROUGH.lower()]
     names = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert names == ([] if trainings == ("none",) else ["random\nnetworks", "clean\ntraining"])
     plt.close(figure)
@@ -40,15 +40,15 @@ def test_the_overview_shows_the_table():
     np.testing.assert_array_equal(line.get_ydata(), [1, 2, 3, 4])
     assert figure.axes[0].get_yscale() == "log"
     (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["κ₀ < 1: regular", "κ₀ > 1: rough"]
+    assert [text.get_text() for text in legend.get_texts()] == ["κ₀ < 2: regular", "κ₀ > 2: rough"]
     plt.close(figure)
 
 
 def test_a_spectrum_is_drawn_with_its_semicircle(axes):
     plots.draw_spectrum(axes, survey().isel(cell=1))
     x, y = axes.lines[0].get_data()
-    kappa = x.max()
-    np.testing.assert_allclose(kappa, 0.159, atol=0.002)  # s = 1, tanh
+    # s = 1, tanh: κ₀ = 0.161, and the semicircle is shifted by −κ₀²/4.
+    np.testing.assert_allclose([x.min(), x.max()], [-0.168, 0.155], atol=0.002)
     np.testing.assert_allclose(np.trapezoid(y, x), 1, rtol=1e-3)
 
 

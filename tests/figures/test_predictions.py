@@ -26,7 +26,7 @@ def test_the_collapse_has_a_point_for_each_cell_on_the_curve(axes):
     assert len(drawn) == 3
     for x, y in drawn:
         np.testing.assert_allclose(y, curvature_ratio(x))
-    assert "mean field" in legend(axes)
+    assert legend(axes)[-2:] == ["mean field", "earlier law"]
 
 
 def test_the_collapse_of_steps_leaves_out_large_steps(axes):

@@ -1,0 +1,39 @@
+"""The laws of docs/theory.md as functions: the mean field of ascent and of training."""
+
+from jaxadv.theory.ascent import (
+    CRITICAL,
+    LOSS_SLOPES,
+    condition_number,
+    curvature_ratio,
+    earlier_curvature_ratio,
+    end_scale,
+    gradient_cosine,
+    kappa_0,
+    multiplier,
+    output_rise,
+    steps,
+    steps_of_slowest,
+    tangent_spectrum,
+)
+from jaxadv.theory.integrals import derivative_norms
+from jaxadv.theory.training import forgetting_rate, robust_loss_curve, sign_linearity
+
+__all__ = [
+    "CRITICAL",
+    "LOSS_SLOPES",
+    "condition_number",
+    "curvature_ratio",
+    "derivative_norms",
+    "earlier_curvature_ratio",
+    "end_scale",
+    "forgetting_rate",
+    "gradient_cosine",
+    "kappa_0",
+    "multiplier",
+    "output_rise",
+    "robust_loss_curve",
+    "sign_linearity",
+    "steps",
+    "steps_of_slowest",
+    "tangent_spectrum",
+]

@@ -1,4 +1,7 @@
-"""The laws of docs/theory.md as functions: the mean field of ascent and of training."""
+"""The mean-field laws as functions: of ascent (docs/theory.md, section 6) and of training.
+
+The law of training is that of docs/theory.md, section 7.5.
+"""
 
 from jaxadv.theory.ascent import (
     CRITICAL,

@@ -48,10 +48,13 @@ def synthetic_training(
     dims = ("cell", "network", "evaluation")
     when = [-1 if diverged is None else diverged(cell) for cell in every]
     probes = np.ones((*shape, 2))
-    names = ("robust_loss", "clean_loss", "robust_accuracy", "clean_accuracy")
+    losses_and_accuracies = {
+        **dict.fromkeys(("robust_loss", "clean_loss"), both),
+        **dict.fromkeys(("robust_accuracy", "clean_accuracy"), 1 - both),
+    }
     return xr.Dataset(
         {
-            **dict.fromkeys(names, ((*dims, "split"), both)),
+            **{name: ((*dims, "split"), value) for name, value in losses_and_accuracies.items()},
             "gradient_norm": (dims, losses), "distance": (dims, losses),
             "chance_loss": (dims[:2], np.full(shape[:2], 0.5)),
             "learning_rate": (dims[:2], np.full(shape[:2], 0.1)),

@@ -16,9 +16,9 @@ from jaxadv.claims.verdicts import (
     LEAST_NETWORKS,
     Finding,
     Number,
-    Verdict,
-    verdict,
-    verdict_near,
+    Outcome,
+    outcome,
+    outcome_near,
 )
 from jaxadv.stats.fits import LEAST_SIZES, exponents, growth
 from jaxadv.stats.intervals import LEVEL, estimate
@@ -74,7 +74,7 @@ class PolynomialGrowth:
                 "beyond the budget": censored,
             }
             if len(fitted.sizes) < LEAST_SIZES or dataset.sizes["network"] < LEAST_NETWORKS:
-                yield Finding(line.settings, numbers, Verdict.INCONCLUSIVE)
+                yield Finding(line.settings, numbers, Outcome.TOO_FEW)
                 continue
             law = growth(fitted.sizes, fitted.values)
             numbers |= {
@@ -84,10 +84,10 @@ class PolynomialGrowth:
                 "power law better in": law.power_wins,
             }
             slow = law.power_wins >= LEVEL or law.exponent.high < self.flat
-            outcome = verdict(
-                supported=slow and not censored, against=law.power_wins <= 1 - LEVEL and not slow
+            result = outcome(
+                holds=slow and not censored, fails=law.power_wins <= 1 - LEVEL and not slow
             )
-            yield Finding(line.settings, numbers, outcome)
+            yield Finding(line.settings, numbers, result)
 
 
 def fit_for_growth(line: Line) -> Bool[np.ndarray, " size"]:
@@ -126,12 +126,12 @@ class Exponent:
         for line in lines(dataset, self.along, 0.5, LEAST_SIZES):
             fitted = line.where(fit_for_growth(line))
             if len(fitted.sizes) < LEAST_SIZES or dataset.sizes["network"] < LEAST_NETWORKS:
-                yield Finding(line.settings, {}, Verdict.INCONCLUSIVE)
+                yield Finding(line.settings, {}, Outcome.TOO_FEW)
                 continue
             sizes = np.log(fitted.sizes) if self.along == "tolerance" else fitted.sizes
             exponent = growth(sizes, fitted.values).exponent
-            outcome = verdict_near(exponent, self.expected, self.margin)
-            yield Finding(line.settings, {"exponent": exponent}, outcome)
+            result = outcome_near(exponent, self.expected, self.margin)
+            yield Finding(line.settings, {"exponent": exponent}, result)
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class ExponentOfLaw:
             if not np.isfinite(law.values).any():
                 continue
             if keep.sum() < LEAST_SIZES or dataset.sizes["network"] < LEAST_NETWORKS:
-                yield Finding(line.settings, {}, Verdict.INCONCLUSIVE)
+                yield Finding(line.settings, {}, Outcome.TOO_FEW)
                 continue
             ours, theirs = (self._exponents(each.where(keep)) for each in (line, law))
             difference = estimate(ours - theirs)
@@ -180,7 +180,7 @@ class ExponentOfLaw:
                 "predicted": estimate(theirs),
                 "difference": difference,
             }
-            yield Finding(line.settings, numbers, verdict_near(difference, 0.0, self.margin))
+            yield Finding(line.settings, numbers, outcome_near(difference, 0.0, self.margin))
 
     def _exponents(self, line: Line) -> Float[np.ndarray, " replicate"]:
         sizes = np.log(line.sizes) if self.along == "tolerance" else line.sizes

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import xarray as xr
 
-from jaxadv.claims.verdicts import Finding, Rule, Verdict, verdict
+from jaxadv.claims.verdicts import Finding, Outcome, Rule, Verdict
 from jaxadv.stats.cells import cells_where, finished_networks
 
 # A rule holds with at most this share of its decided findings against it,
@@ -14,8 +14,8 @@ MOST_AGAINST = 0.05
 LEAST_DECIDED = 0.5
 # How findings become one verdict.
 OVERALL = (
-    f"A rule holds if at least {LEAST_DECIDED:.0%} of its findings are decided, and at most "
-    f"{MOST_AGAINST:.0%} of those speak against it; it fails if more do. A claim is supported if "
+    f"A rule holds if at least {LEAST_DECIDED:.0%} of its findings are for or against it, and at "
+    f"most {MOST_AGAINST:.0%} of those against it; it fails if more are. A claim is supported if "
     "all its rules hold, not supported if any fails, and else inconclusive."
 )
 
@@ -52,15 +52,15 @@ class Ruling:
     rule: Rule
     findings: tuple[tuple[str, Finding], ...]
 
-    def count(self, verdict: Verdict) -> int:
-        """How many findings have a verdict."""
-        return sum(finding.verdict == verdict for _, finding in self.findings)
+    def count(self, *outcomes: Outcome) -> int:
+        """How many findings have one of some outcomes."""
+        return sum(finding.outcome in outcomes for _, finding in self.findings)
 
     @property
     def verdict(self) -> Verdict:
         """Whether the rule holds: `OVERALL`."""
-        against = self.count(Verdict.NOT_SUPPORTED)
-        decided = against + self.count(Verdict.SUPPORTED)
+        against = self.count(Outcome.AGAINST)
+        decided = against + self.count(Outcome.FOR)
         if not decided or decided < LEAST_DECIDED * len(self.findings):
             return Verdict.INCONCLUSIVE
         few = against <= MOST_AGAINST * decided
@@ -78,9 +78,10 @@ class Judgement:
     def verdict(self) -> Verdict:
         """The verdict on the claim: `OVERALL`."""
         verdicts = {ruling.verdict for ruling in self.rulings}
-        return verdict(
-            supported=verdicts == {Verdict.SUPPORTED}, against=Verdict.NOT_SUPPORTED in verdicts
-        )
+        if verdicts == {Verdict.SUPPORTED}:
+            return Verdict.SUPPORTED
+        fails = Verdict.NOT_SUPPORTED in verdicts
+        return Verdict.NOT_SUPPORTED if fails else Verdict.INCONCLUSIVE
 
 
 def judge(claim: Claim, datasets: Mapping[str, xr.Dataset]) -> Judgement:

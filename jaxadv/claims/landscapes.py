@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from jaxadv.claims.neighbours import ENOUGH, TEST, compare_neighbours
+from jaxadv.claims.neighbours import TEST, compare_neighbours
 from jaxadv.claims.verdicts import Finding
 from jaxadv.stats.cells import cells, finished_networks, groups
 from jaxadv.stats.intervals import network_medians
@@ -32,9 +32,9 @@ class MoreRegularAtSmallerScale:
         """The rule in words."""
         where = "larger" if MEASURES[self.measure].rises else "smaller"
         return (
-            f"For every two neighbouring scales: {TEST} of the networks' median "
-            f"{MEASURES[self.measure].title}; {ENOUGH}. Supported where the {where} one is at the "
-            f"larger scale, not supported where it is at the smaller."
+            f"For every two neighbouring scales: {TEST}, of their median "
+            f"{MEASURES[self.measure].title}. For the claim where it is {where} at the larger "
+            f"scale, against it where it is not."
         )
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
@@ -59,6 +59,10 @@ class MoreRegularAtSmallerScale:
                 counts = (test.larger, test.smaller)[:: 1 if measure.rises else -1]
                 yield Finding(
                     {**settings, "training": training, "ratio": ratio, "scale": pair.scales},
-                    dict(zip(COUNTS, counts, strict=True)) | {"median difference": test.difference},
-                    pair.verdict,
+                    {
+                        **dict(zip(COUNTS, counts, strict=True)),
+                        "median difference": test.difference,
+                        "relative change": pair.change,
+                    },
+                    pair.outcome,
                 )

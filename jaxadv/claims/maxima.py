@@ -15,7 +15,7 @@ from scipy.stats import fisher_exact
 from jaxadv.ascent.kinds import Kind
 from jaxadv.claims.growth import POLYNOMIAL, QUADRATIC
 from jaxadv.claims.judgements import Claim
-from jaxadv.claims.verdicts import LEAST_NETWORKS, Finding, Number, Verdict, verdict
+from jaxadv.claims.verdicts import LEAST_NETWORKS, Finding, Number, Outcome, outcome
 from jaxadv.stats.cells import by_network, cells, families, is_maximum, settings_of
 from jaxadv.stats.intervals import LEVEL, median, share
 
@@ -63,12 +63,11 @@ class FailuresAreRare:
             settings = settings_of(points[0])
             del settings["width"]
             grows = rises < 1 - LEVEL
-            enough = dataset.sizes["network"] >= LEAST_NETWORKS
-            outcome = verdict(
-                supported=enough and wide.high < self.most and not grows,
-                against=enough and (wide.low > self.most or grows),
+            result = outcome(
+                holds=wide.high < self.most and not grows, fails=wide.low > self.most or grows
             )
-            yield Finding(settings, numbers, outcome)
+            enough = dataset.sizes["network"] >= LEAST_NETWORKS
+            yield Finding(settings, numbers, result if enough else Outcome.TOO_FEW)
 
 
 def has_kinks(dataset: xr.Dataset) -> bool:
@@ -109,7 +108,7 @@ class EndsAreMaxima:
             any_reached = cell.reached.any(TRIALS).values
             if any_reached.sum() < LEAST_NETWORKS:
                 converged = {"converged trials": float(cell.reached.mean())}
-                yield Finding(settings_of(cell), converged, Verdict.INCONCLUSIVE)
+                yield Finding(settings_of(cell), converged, Outcome.TOO_FEW)
                 continue
             all_maxima = (is_maximum(cell) | ~cell.reached).all(TRIALS).values
             certified = share(all_maxima[any_reached])
@@ -121,7 +120,7 @@ class EndsAreMaxima:
             yield Finding(
                 settings_of(cell),
                 numbers,
-                verdict(supported=certified.low > self.least, against=certified.high < self.least),
+                outcome(holds=certified.low > self.least, fails=certified.high < self.least),
             )
 
 

@@ -15,7 +15,7 @@ from jaxadv.ascent.kinds import Kind
 from jaxadv.claims.growth import LEAST_STEPS, Exponent, ExponentOfLaw
 from jaxadv.claims.judgements import Claim
 from jaxadv.claims.laws import LEAST_BETWEEN, TIGHT, Ratios, gains, rate_ratio, rate_ratios
-from jaxadv.claims.verdicts import LEAST_NETWORKS, Finding, Number, Verdict, verdict_near
+from jaxadv.claims.verdicts import LEAST_NETWORKS, Finding, Number, Outcome, outcome_near
 from jaxadv.stats.cells import EVERYWHERE, Domain, by_network, cells, kappa_0_of, settings_of
 from jaxadv.stats.intervals import median
 from jaxadv.theory import (
@@ -109,8 +109,8 @@ class Agreement:
         return (
             f"In every cell{self.domain.text}, the median of the {what}. Supported where its "
             f"interval lies within 1 ± {self.margin:g}, not supported where it lies outside of "
-            f"that; inconclusive where less than {LEAST_CONVERGED:.0%} of the trials converged, or "
-            f"on fewer than {LEAST_NETWORKS} networks."
+            f"that; censored where less than {LEAST_CONVERGED:.0%} of the trials converged, too "
+            f"few where they are on fewer than {LEAST_NETWORKS} networks."
         )
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
@@ -131,9 +131,13 @@ class Agreement:
                 "simulated over predicted": ratio,
                 "converged trials": converged,
             }
-            is_enough = converged >= LEAST_CONVERGED and known.any(axis=1).sum() >= LEAST_NETWORKS
-            outcome = verdict_near(ratio, 1.0, self.margin) if is_enough else Verdict.INCONCLUSIVE
-            yield Finding(settings_of(cell), numbers, outcome)
+            if converged < LEAST_CONVERGED:
+                result = Outcome.CENSORED
+            elif known.any(axis=1).sum() < LEAST_NETWORKS:
+                result = Outcome.TOO_FEW
+            else:
+                result = outcome_near(ratio, 1.0, self.margin)
+            yield Finding(settings_of(cell), numbers, result)
 
 
 OF_WIDE = Domain(200, 20, 0.0, CRITICAL)

@@ -1,4 +1,7 @@
-"""Two neighbouring scales, compared on the same networks: the test of all claims on the scale."""
+"""Two neighbouring scales, compared on the same networks: the test of all claims on the scale.
+
+Source: docs/theory.md, section 8.6.
+"""
 
 import itertools
 from collections.abc import Iterator
@@ -7,12 +10,20 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from jaxadv.claims.verdicts import LEAST_NETWORKS, Verdict, verdict
-from jaxadv.stats.intervals import LEVEL
+from jaxadv.claims.verdicts import LEAST_NETWORKS, Outcome, outcome
+from jaxadv.stats.intervals import LEVEL, Estimate, median
 from jaxadv.stats.sign_test import SignTest, sign_test
 
-TEST = f"the two-sided sign test at {1 - LEVEL:.0%}"
-ENOUGH = f"at least {LEAST_NETWORKS} networks that differ"
+MARGIN = 0.03
+"""Relative changes up to it are no difference."""
+MOST_CENSORED = 0.5
+TEST = f"the median over networks of the relative change, with a margin of {MARGIN:.0%}"
+OUTCOMES = (
+    f"For or against where its interval lies beyond the margin on one side, and the two-sided sign "
+    f"test agrees at {1 - LEVEL:.0%}; a tie where it lies within the margin; straddled where it "
+    f"contains an end of the margin; censored where neither number is known on at least "
+    f"{MOST_CENSORED:.0%} of the networks; too few on fewer than {LEAST_NETWORKS} networks."
+)
 
 
 @dataclass(frozen=True)
@@ -23,18 +34,39 @@ class Neighbours:
         smaller: the smaller scale.
         larger: the larger one.
         test: of the values at the larger scale against those at the smaller.
-        verdict: whether the values are on the side that was claimed.
+        change: the median of `relative_change`.
+        outcome: whether the values are on the side that was claimed.
     """
 
     smaller: float
     larger: float
     test: SignTest
-    verdict: Verdict
+    change: Estimate
+    outcome: Outcome
 
     @property
     def scales(self) -> str:
         """Both scales in words, such as "1 against 0.1"."""
         return f"{self.larger:g} against {self.smaller:g}"
+
+
+def relative_change(
+    first: Float[np.ndarray, " network"], second: Float[np.ndarray, " network"]
+) -> Float[np.ndarray, " network"]:
+    """The difference over the mean of the absolute values: from −2 to 2, for numbers of any sign.
+
+    It is 0 between two numbers that are 0, ±2 where one is beyond the budget (inf), and NaN where
+    both are, or one is NaN.
+
+    Example:
+        >>> relative_change(np.array([1.0, 0.0, np.inf]), np.array([3.0, 0.0, np.inf])).tolist()
+        [1.0, 0.0, nan]
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        changes = 2 * (second - first) / (np.abs(first) + np.abs(second))
+    changes = np.where((first == 0) & (second == 0), 0.0, changes)
+    changes = np.where(np.isinf(second) & np.isfinite(first), 2.0 * np.sign(second), changes)
+    return np.where(np.isinf(first) & np.isfinite(second), -2.0 * np.sign(first), changes)
 
 
 def compare(
@@ -44,28 +76,37 @@ def compare(
     *,
     rises: bool = True,
 ) -> Neighbours:
-    """Are the networks' values larger at the larger scale? By `TEST`, on `ENOUGH` networks.
+    """Are the networks' values larger at the larger scale? By `OUTCOMES`.
 
     Args:
         scales: the smaller and the larger one.
-        at_smaller: the values at the smaller scale, NaN where a network has none.
+        at_smaller: the values at the smaller scale, NaN where a network has none, inf where it is
+            beyond the budget.
         at_larger: the values of the same networks at the larger scale.
         rises: whether the claim is that values are larger at the larger scale; else that they are
             smaller there.
 
     Example:
         >>> values = np.arange(30.0)
-        >>> compare((0.1, 1.0), values, values + 1).verdict.value
-        'supported'
+        >>> compare((0.1, 1.0), values, 2 * values + 1).outcome.value
+        'for'
     """
-    test = sign_test(at_smaller, at_larger)
-    p_for, p_against = (test.p_larger, test.p_smaller)[:: 1 if rises else -1]
-    is_enough = test.larger + test.smaller >= LEAST_NETWORKS
-    level = (1 - LEVEL) / 2
-    outcome = verdict(
-        supported=is_enough and p_for < level, against=is_enough and p_against < level
-    )
-    return Neighbours(*scales, test, outcome)
+    test, changes = sign_test(at_smaller, at_larger), relative_change(at_smaller, at_larger)
+    change = median(changes[:, None])
+    known = ~np.isnan(at_smaller) & ~np.isnan(at_larger)
+    censored = np.isinf(at_smaller) & np.isinf(at_larger)
+    if known.sum() < LEAST_NETWORKS:
+        result = Outcome.TOO_FEW
+    elif censored.sum() >= MOST_CENSORED * known.sum():
+        result = Outcome.CENSORED
+    elif change.within(-MARGIN, MARGIN):
+        result = Outcome.TIE
+    else:
+        level = (1 - LEVEL) / 2
+        more = change.low > MARGIN and test.p_larger < level
+        less = change.high < -MARGIN and test.p_smaller < level
+        result = outcome(holds=more if rises else less, fails=less if rises else more)
+    return Neighbours(*scales, test, change, result)
 
 
 def compare_neighbours(

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from jaxadv.claims.judgements import Claim
-from jaxadv.claims.neighbours import ENOUGH, TEST, compare
+from jaxadv.claims.neighbours import TEST, compare
 from jaxadv.claims.verdicts import Finding, Number
 from jaxadv.stats.cells import (
     EVERYWHERE,
@@ -52,9 +52,8 @@ class RisesWithScale:
         what = "curvature ratio, over the trials that converged at both" if ends else "steps"
         where = f", the larger{self.domain.text}" if self.domain != EVERYWHERE else ""
         return (
-            f"For every two neighbouring scales{where}: {TEST} of the networks' median {what}; "
-            f"{ENOUGH}. Supported where the smaller one is at the smaller scale, not supported "
-            f"where it is at the larger."
+            f"For every two neighbouring scales{where}: {TEST}, of their median {what}. For the "
+            f"claim where it is smaller at the smaller scale, against it where it is larger there."
         )
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
@@ -88,9 +87,10 @@ class RisesWithScale:
             "networks with more": test.larger,
             "with less": test.smaller,
             **({"median difference": test.difference} if ends else {"median ratio": test.ratio}),
+            "relative change": pair.change,
         }
         settings = settings_of(left) | {"scale": pair.scales}
-        return Finding(settings, numbers, pair.verdict)
+        return Finding(settings, numbers, pair.outcome)
 
 
 CLAIMS = (

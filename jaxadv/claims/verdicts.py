@@ -16,30 +16,48 @@ from jaxadv.stats.intervals import Estimate
 LEAST_NETWORKS = 30
 
 
+class Outcome(enum.StrEnum):
+    """What one finding says of a claim.
+
+    Source: docs/theory.md, section 8.6.
+    """
+
+    FOR = "for"
+    AGAINST = "against"
+    TIE = "tie"
+    """The difference lies within the margin."""
+    STRADDLED = "straddled"
+    """The interval contains an end of what was claimed or of the margin."""
+    CENSORED = "censored"
+    """Too many counts are beyond the budget."""
+    TOO_FEW = "too few"
+    """Too few networks or sizes to say anything."""
+
+
 class Verdict(enum.StrEnum):
-    """What the numbers say of a claim."""
+    """What all findings together say of a rule or a claim."""
 
     SUPPORTED = "supported"
     NOT_SUPPORTED = "not supported"
     INCONCLUSIVE = "inconclusive"
 
 
-def verdict(*, supported: bool, against: bool) -> Verdict:
-    """The verdict for what holds; inconclusive if neither does."""
-    if supported:
-        return Verdict.SUPPORTED
-    return Verdict.NOT_SUPPORTED if against else Verdict.INCONCLUSIVE
+def outcome(*, holds: bool, fails: bool) -> Outcome:
+    """The outcome where an interval lies on one side; straddled if on neither."""
+    if holds:
+        return Outcome.FOR
+    return Outcome.AGAINST if fails else Outcome.STRADDLED
 
 
-def verdict_near(estimate: Estimate, expected: float, margin: float) -> Verdict:
+def outcome_near(estimate: Estimate, expected: float, margin: float) -> Outcome:
     """Whether an interval lies within ``expected`` ± ``margin``, or outside of it.
 
     Example:
-        >>> verdict_near(Estimate(1.0, 0.9, 1.2), 1.0, 0.1).value
-        'inconclusive'
+        >>> outcome_near(Estimate(1.0, 0.9, 1.2), 1.0, 0.1).value
+        'straddled'
     """
     low, high = expected - margin, expected + margin
-    return verdict(supported=estimate.within(low, high), against=estimate.outside(low, high))
+    return outcome(holds=estimate.within(low, high), fails=estimate.outside(low, high))
 
 
 Number = Estimate | float | int
@@ -52,12 +70,12 @@ class Finding:
     Attributes:
         settings: what the cells have in common.
         numbers: by name, as they appear in the report.
-        verdict: on this family alone.
+        outcome: what they say.
     """
 
     settings: dict[str, Any]
     numbers: Mapping[str, Number]
-    verdict: Verdict
+    outcome: Outcome
 
 
 @runtime_checkable

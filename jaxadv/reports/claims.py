@@ -8,11 +8,13 @@ from typing import Any
 import xarray as xr
 
 from jaxadv.claims.judgements import OVERALL, Judgement, Ruling
-from jaxadv.claims.verdicts import Finding, Number, Verdict
+from jaxadv.claims.neighbours import OUTCOMES
+from jaxadv.claims.verdicts import Finding, Number, Outcome
 from jaxadv.reports.markdown import (
     document,
     minutes,
     show,
+    show_outcomes,
     show_picture,
     show_table,
     show_values,
@@ -41,6 +43,8 @@ Step counts are right-censored at the budget: quantiles are Kaplan and Meier's. 
 is the network: intervals, in brackets, are 95% percentiles of 1,000 resamples of networks, and of
 shares Clopper and Pearson's. Networks are random and not trained; those of one shape (d, m) are the
 same in all sweeps with one seed, so that their findings are not independent."""
+OF_FINDINGS = """\
+For, against, tie, undecided: findings, one for each family of cells, pair of scales or cell."""
 OF_TRAINING = """\
 The rules were written after a prototype with one seed and a trial of the program on digits with two
 networks, three scales and few rates, before any other run had been looked at. The independent unit
@@ -79,11 +83,11 @@ def as_markdown(
         *([OF_TRAINING] if trainings else []),
         "## Verdicts",
         show_table(
-            ["claim", "in short", "verdict", "for", "against", "undecided"],
+            ["claim", "in short", "verdict", "for", "against", "tie", "undecided"],
             [_row_of(judgement) for judgement in judgements],
         ),
-        "For, against, undecided: findings, one for each family of cells, pair of scales or cell. "
-        + OVERALL,
+        f"{OF_FINDINGS} {OVERALL}",
+        f"Pairs of neighbouring scales are compared on the same networks. {OUTCOMES}",
         "## What was run",
         *_what_was_run(sweeps, trainings),
         "## Claim by claim",
@@ -112,7 +116,7 @@ def as_json(judgements: Sequence[Judgement]) -> list[dict[str, Any]]:
                             "sweep": name,
                             "settings": finding.settings,
                             "numbers": {k: _plain(v) for k, v in finding.numbers.items()},
-                            "verdict": finding.verdict.value,
+                            "outcome": finding.outcome.value,
                         }
                         for name, finding in ruling.findings
                     ],
@@ -124,8 +128,13 @@ def as_json(judgements: Sequence[Judgement]) -> list[dict[str, Any]]:
     ]
 
 
+DECIDED = (Outcome.FOR, Outcome.AGAINST)
+UNDECIDED = (Outcome.STRADDLED, Outcome.CENSORED, Outcome.TOO_FEW)
+
+
 def _row_of(judgement: Judgement) -> list[str]:
-    counts = [sum(ruling.count(verdict) for ruling in judgement.rulings) for verdict in Verdict]
+    columns = (Outcome.FOR,), (Outcome.AGAINST,), (Outcome.TIE,), UNDECIDED
+    counts = [sum(ruling.count(*outcomes) for ruling in judgement.rulings) for outcomes in columns]
     link = f"[{judgement.claim.name}](#{judgement.claim.name.lower()})"
     return [link, judgement.claim.title, f"**{judgement.verdict}**", *map(str, counts)]
 
@@ -147,18 +156,15 @@ def _section(judgement: Judgement, pictures: Sequence[Picture]) -> list[str]:
 
 def _ruling(ruling: Ruling) -> list[str]:
     """A rule with its verdict, and the findings: all if they are few, else those against."""
-    supported, against, undecided = (ruling.count(verdict) for verdict in Verdict)
     text = f"**Rule.** {ruling.rule.text}"
     if not ruling.findings:
         return [f"{text} *Nothing that was run can be judged by it.*"]
-    summary = (
-        f"Of {len(ruling.findings)} findings {supported} for it, {against} against it, "
-        f"{undecided} undecided."
-    )
+    outcomes = show_outcomes(finding for _, finding in ruling.findings)
+    summary = f"Of {len(ruling.findings)} findings: {outcomes}."
     shown = list(ruling.findings)
     if len(shown) > MOST_ROWS:
         summary += " " + _ranges(ruling)
-        shown = [item for item in shown if item[1].verdict == Verdict.NOT_SUPPORTED]
+        shown = [item for item in shown if item[1].outcome == Outcome.AGAINST]
         if len(shown) > MOST_ROWS:
             # Evenly through the list, which runs through the grid.
             shown = [shown[len(shown) * i // MOST_ROWS] for i in range(MOST_ROWS)]
@@ -178,22 +184,22 @@ def _ranges(ruling: Ruling) -> str:
     values: dict[str, list[float]] = {}
     for _, finding in ruling.findings:
         for name, number in finding.numbers.items():
-            if isinstance(number, Estimate) and finding.verdict != Verdict.INCONCLUSIVE:
+            if isinstance(number, Estimate) and finding.outcome in DECIDED:
                 values.setdefault(name, []).append(number.value)
     texts = [f"{name} {show(min(v))} to {show(max(v))}" for name, v in values.items()]
     return f"Where decided: {', '.join(texts)}." if texts else ""
 
 
 def _findings(findings: Sequence[tuple[str, Finding]], settings: Sequence[str]) -> str:
-    """A table of settings, numbers and verdicts."""
+    """A table of settings, numbers and outcomes."""
     sweeps = len({name for name, _ in findings}) > 1
     numbers = list(dict.fromkeys(name for _, finding in findings for name in finding.numbers))
-    head = ["from"] * sweeps + [HEADS[name] for name in settings] + numbers + ["verdict"]
+    head = ["from"] * sweeps + [HEADS[name] for name in settings] + numbers + ["outcome"]
     rows = [
         [name] * sweeps
         + [show(finding.settings.get(key, "")) for key in settings]
         + [show(finding.numbers.get(key, "")) for key in numbers]
-        + [finding.verdict.value]
+        + [finding.outcome.value]
         for name, finding in findings
     ]
     return show_table(head, rows)

@@ -9,7 +9,8 @@ import pandas as pd
 import xarray as xr
 
 from jaxadv.claims.landscapes import COUNTS, MoreRegularAtSmallerScale
-from jaxadv.claims.verdicts import LEAST_NETWORKS, Finding, Verdict
+from jaxadv.claims.neighbours import OUTCOMES, TEST
+from jaxadv.claims.verdicts import Finding
 from jaxadv.landscape.meshes import EULER
 from jaxadv.reports.markdown import (
     by_group,
@@ -17,6 +18,7 @@ from jaxadv.reports.markdown import (
     minutes,
     show,
     show_counts,
+    show_outcomes,
     show_picture,
     show_table,
     show_values,
@@ -40,9 +42,8 @@ for distinct maxima the mean as well. Maxima are certified, polished by Newton's
 apart by distance. *Gain* is the loss at the best maximum less that at the unperturbed input."""
 DIRECTIONS = f"""\
 For every two neighbouring scales: on how many networks the quantity tells of less regularity at
-the larger one, and on how many of more (medians over a network's inputs; networks without a
-difference count for neither). The verdict on "a smaller scale is more regular" is that of a
-two-sided sign test at 5%, of at least {LEAST_NETWORKS} networks that differ."""
+the larger one, and on how many of more (medians over a network's inputs). **yes** and **no** answer
+"is a smaller scale more regular?". Compared is {TEST}. {OUTCOMES}"""
 CRITICAL = """\
 In two and three dimensions all critical points on the sphere ‖δ‖ = ε are found, by Newton's method
 from a mesh that is refined until nothing new appears; Euler's characteristic (maxima − minima = 0
@@ -148,11 +149,7 @@ def _verdicts(dataset: xr.Dataset) -> Iterator[str]:
             yield f"**{NETWORKS[training].capitalize()}, ρ = {ratio:g}**"
         head = next(iter(rows.values()))
         yield show_table(["", *head], [[title, *row.values()] for title, row in rows.items()])
-    counts = [sum(finding.verdict == verdict for finding in every) for verdict in Verdict]
-    yield (
-        f"In total, {counts[0]} of {len(every)} comparisons support the claim, {counts[1]} speak "
-        f"against it, {counts[2]} are inconclusive."
-    )
+    yield f"Of {len(every)} comparisons: {show_outcomes(every)}."
 
 
 def _table_of(finding: Finding) -> tuple[str, float]:

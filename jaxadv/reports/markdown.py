@@ -1,17 +1,26 @@
 """Markdown as all reports write it: documents, tables, numbers, verdicts and pictures."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import xarray as xr
 
-from jaxadv.claims.verdicts import Finding, Verdict
+from jaxadv.claims.verdicts import Finding, Outcome
 from jaxadv.reports.pictures import Picture
 from jaxadv.stats.cells import groups, in_words
 from jaxadv.stats.intervals import Estimate
 
-MARKS = {Verdict.SUPPORTED: "**yes** ", Verdict.NOT_SUPPORTED: "**no** ", Verdict.INCONCLUSIVE: ""}
+# A word for each outcome, in tables.
+MARKS = {
+    Outcome.FOR: "**yes**",
+    Outcome.AGAINST: "**no**",
+    Outcome.TIE: "tie",
+    Outcome.STRADDLED: "open",
+    Outcome.CENSORED: "censored",
+    Outcome.TOO_FEW: "too few",
+}
 
 
 def document(title: str, command: str, parts: Iterable[str]) -> str:
@@ -102,14 +111,27 @@ def show_values(values: Sequence[Any]) -> str:
 
 
 def show_counts(finding: Finding, names: tuple[str, str]) -> str:
-    """Two counts of networks, and the verdict where there is one.
+    """Two counts of networks, and the outcome.
 
     Example:
-        >>> show_counts(Finding({}, {"more": 40, "less": 0}, Verdict.SUPPORTED), ("more", "less"))
+        >>> show_counts(Finding({}, {"more": 40, "less": 0}, Outcome.FOR), ("more", "less"))
         '**yes** 40:0'
     """
     first, second = (finding.numbers[name] for name in names)
-    return f"{MARKS[finding.verdict]}{first}:{second}"
+    return f"{MARKS[finding.outcome]} {first}:{second}"
+
+
+def show_outcomes(findings: Iterable[Finding]) -> str:
+    """How many findings there are of each outcome.
+
+    Example:
+        >>> show_outcomes([Finding({}, {}, Outcome.TIE), Finding({}, {}, Outcome.FOR)])
+        '1 for, 0 against, 1 tie'
+    """
+    counts = Counter(finding.outcome for finding in findings)
+    decided = (Outcome.FOR, Outcome.AGAINST)
+    shown = [outcome for outcome in Outcome if outcome in decided or counts[outcome]]
+    return ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in shown)
 
 
 def minutes(datasets: Iterable[xr.Dataset]) -> float:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from jaxadv.claims.neighbours import OUTCOMES, TEST
 from jaxadv.claims.training import COUNTS, FasterAtSmallerScale
-from jaxadv.claims.verdicts import LEAST_NETWORKS
 from jaxadv.reports.markdown import (
     by_group,
     document,
@@ -27,10 +27,12 @@ from jaxadv.stats.trainings import (
     COMPARISONS,
     PHASES,
     QUANTITIES,
+    SPLITS,
+    Split,
     best_cells,
     named,
 )
-from jaxadv.training.evaluate import ACCURACIES, SPLITS
+from jaxadv.training import evaluate
 
 INTRODUCTION = """\
 Deng, He, Huang and Su (ICML 2020) argue that in the initial phase of adversarial training a smaller
@@ -39,13 +41,13 @@ each scale; how their learning rates are compared is up to us, and done in three
 loss is measured with a stronger attack than the one that is trained with, from several starts."""
 NUMBERS = """\
 Medians over networks with 95% intervals, in brackets, over resamples of networks. *Best*: of all
-rates that were run, that with the lowest median robust loss at the end of the phase on the other
-half of the networks. Rows of ρ = 0 are the control, clean training, where the robust loss is the
-clean one. ∞: beyond the phase, or diverged."""
+rates that were run, that with the lowest median robust loss on held-out examples at the end of the
+phase on the other half of the networks. Rows of ρ = 0 are the control, clean training, where the
+robust loss is the clean one. ∞: beyond the phase, or diverged."""
 VERDICTS = f"""\
 For every two neighbouring scales: on how many networks there is more of it at the larger scale, and
-on how many less. **yes** and **no** are verdicts on "a smaller scale is faster", by the two-sided
-sign test at 5% of at least {LEAST_NETWORKS} networks that differ. Adversarial training alone."""
+on how many less, on {{examples}} examples. **yes** and **no** answer "is a smaller scale faster?".
+Compared is {TEST}. {OUTCOMES} Adversarial training alone."""
 CONTROL = """\
 The same counts where nothing attacks: an order of the scales that is there as well is not the
 attack's doing."""
@@ -70,8 +72,7 @@ def as_markdown(
         INTRODUCTION,
         _what_was_run(finished),
         "## Is a smaller scale faster?",
-        VERDICTS,
-        *by_group(finished, partial(_verdicts, attacked=True)),
+        *(part for split in SPLITS for part in _on_split(finished, split)),
         *_control(finished),
         "## Figures",
         *map(show_picture, pictures),
@@ -113,15 +114,22 @@ def _what_was_run(dataset: xr.Dataset) -> str:
     )
 
 
+def _on_split(dataset: xr.Dataset, split: Split) -> Iterator[str]:
+    """The verdicts on held-out or on training examples."""
+    yield f"### On {SPLITS[split]} examples"
+    yield VERDICTS.format(examples=SPLITS[split])
+    yield from by_group(dataset, partial(_verdicts, attacked=True, split=split), level=4)
+
+
 def _control(dataset: xr.Dataset) -> Iterator[str]:
     """The same for clean training, if there is any."""
     if (dataset.ratio == 0).any():
         yield "### The control: clean training"
         yield CONTROL
-        yield from by_group(dataset, partial(_verdicts, attacked=False), level=4)
+        yield from by_group(dataset, partial(_verdicts, attacked=False, split="test"), level=4)
 
 
-def _verdicts(dataset: xr.Dataset, *, attacked: bool) -> Iterator[str]:
+def _verdicts(dataset: xr.Dataset, *, attacked: bool, split: Split) -> Iterator[str]:
     """A table for each phase."""
     for phase in PHASES:
         end = phase.end(dataset)
@@ -131,7 +139,7 @@ def _verdicts(dataset: xr.Dataset, *, attacked: bool) -> Iterator[str]:
         rows, head = [], []
         for comparison in COMPARISONS:
             for quantity, title in QUANTITIES.items():
-                rule = FasterAtSmallerScale(quantity, comparison, phase, attacked)
+                rule = FasterAtSmallerScale(quantity, comparison, phase, split, attacked)
                 by_series: dict[str, dict[str, str]] = {}
                 for finding in rule.findings(dataset):
                     settings = finding.settings
@@ -166,7 +174,7 @@ def _numbers(table: pd.DataFrame, dataset: xr.Dataset) -> Iterator[str]:
             estimates = [Estimate(*by_scale.loc[scale]) for scale in scales]
             name = f"{optimizer}, {named(comparison, rate)}"
             rows.append([name, f"{ratio:g}", *map(show, estimates)])
-        yield f"**Robust loss after {phase.end(dataset)} steps**"
+        yield f"**Robust loss on held-out examples after {phase.end(dataset)} steps**"
         yield show_table(["", "ρ", *(f"s = {scale:g}" for scale in scales)], rows)
 
 
@@ -176,7 +184,7 @@ def _ends(dataset: xr.Dataset) -> Iterator[str]:
     networks, rows = np.arange(dataset.sizes["network"]), []
     last = dataset.sel(evaluation=end)
     # There are none where labels are numbers to regress on.
-    accuracies = [name for name in ACCURACIES if last[name].notnull().any()]
+    accuracies = [name for name in evaluate.ACCURACIES if last[name].notnull().any()]
     columns = ["clean_loss", "robust_loss", *accuracies]
     pairs = dict.fromkeys(zip(dataset.optimizer.values, dataset.ratio.values, strict=True))
     for optimizer, ratio in pairs:
@@ -190,7 +198,10 @@ def _ends(dataset: xr.Dataset) -> Iterator[str]:
             rows.append([
                 str(optimizer), f"{ratio:g}", f"{dataset.scale.values[cells[0]]:g}",
                 middle(last.learning_rate),
-                *(" / ".join(middle(last[name].sel(split=s)) for s in SPLITS) for name in columns),
+                *(
+                    " / ".join(middle(last[name].sel(split=split)) for split in evaluate.SPLITS)
+                    for name in columns
+                ),
                 middle(last.distance),
                 # Without an attack there is no inner problem.
                 *([middle(last.inner_steps), middle(last.curvature_ratio)] if ratio else ["", ""]),

@@ -38,7 +38,8 @@ def _of_one_group(dataset: xr.Dataset) -> Iterator[Picture]:
             if unit in part.unit.values:
                 yield Picture(
                     f"curves-{optimizer}{suffix}.png",
-                    f"Robust loss against the step, with {optimizer} {how}; 1 is the output 0.",
+                    f"Robust loss on held-out examples against the step, with {optimizer} {how}; 1 "
+                    "is the output 0.",
                     partial(plots.plot_curves, part, comparisons, line),
                 )
                 yield Picture(
@@ -53,7 +54,7 @@ def _of_one_group(dataset: xr.Dataset) -> Iterator[Picture]:
         )
     yield Picture(
         "rates.png",
-        "Robust loss at the end of adversarial training, over that of the output 0, by rate and "
-        "scale; the line is lr·λ₁ = 2.",
+        "Robust loss on held-out examples at the end of adversarial training, over that of the "
+        "output 0, by rate and scale; the line is lr·λ₁ = 2.",
         partial(plot_rates, dataset, caption_of(dataset, "medians; black line: lr·λ₁ = 2")),
     )

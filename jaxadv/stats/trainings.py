@@ -19,13 +19,17 @@ from jaxtyping import Bool, Float, Int
 from jaxadv.stats.cells import finished_networks, groups
 from jaxadv.stats.intervals import median, network_medians
 
-Quantity = Literal["loss", "steps", "share"]
+Quantity = Literal["loss", "steps", "share", "errors", "inner"]
+Split = Literal["test", "train"]
 Comparison = Literal["common", "best", "sharpness"]
 QUANTITIES: dict[Quantity, str] = {
     "loss": "robust loss",
     "steps": "steps to the target",
     "share": "share of the robust loss at the start",
+    "errors": "share of wrong answers under attack",
+    "inner": "median number of steps of the inner ascent",
 }
+SPLITS: dict[Split, str] = {"test": "held-out", "train": "training"}
 COMPARISONS: dict[Comparison, str] = {
     "common": "one common rate",
     "best": "each scale's best rate",
@@ -66,31 +70,47 @@ PHASES = (
 )
 
 
-def robust_losses(dataset: xr.Dataset) -> xr.DataArray:
-    """The robust loss on training examples; inf once a run has diverged."""
+def robust_losses(dataset: xr.Dataset, split: Split = "test") -> xr.DataArray:
+    """The robust loss, usually on held-out examples; inf once a run has diverged."""
+    losses = dataset.robust_loss.sel(split=split)
+    return _while_alive(dataset, losses.fillna(math.inf))
+
+
+def _while_alive(dataset: xr.Dataset, values: xr.DataArray) -> xr.DataArray:
+    """Values at each evaluation; inf once a run has diverged."""
     alive = (dataset.diverged_step < 0) | (dataset.evaluation < dataset.diverged_step)
-    losses = dataset.robust_loss.sel(split="train").where(alive, math.inf).fillna(math.inf)
-    return losses.transpose("cell", "network", "evaluation")
+    return values.where(alive, math.inf).transpose("cell", "network", "evaluation")
 
 
-def steps_to(dataset: xr.Dataset, target: float, within: int) -> Float[np.ndarray, "cell network"]:
+def steps_to(
+    dataset: xr.Dataset, target: float, within: int, split: Split = "test"
+) -> Float[np.ndarray, "cell network"]:
     """The first evaluated step with a robust loss of at most so many times that of the output 0.
 
     inf where there is none within so many steps: right-censored, the number is larger than that.
     """
-    losses = robust_losses(dataset).sel(evaluation=slice(0, within))
+    losses = robust_losses(dataset, split).sel(evaluation=slice(0, within))
     below = (losses <= target * dataset.chance_loss).transpose("cell", "network", "evaluation")
     first = below.evaluation.values[below.values.argmax(axis=-1)].astype(float)
     return np.where(below.any("evaluation").values, first, math.inf)
 
 
 def measured(
-    dataset: xr.Dataset, quantity: Quantity, phase: Phase, end: int
+    dataset: xr.Dataset, quantity: Quantity, phase: Phase, end: int, split: Split = "test"
 ) -> Float[np.ndarray, "cell network"]:
-    """A quantity at the end of a phase; less of it is faster convergence."""
+    """A quantity at the end of a phase; less of it is faster convergence.
+
+    The inner ascent is followed on training examples, whatever the split.
+    """
     if quantity == "steps":
-        return steps_to(dataset, phase.target, end)
-    losses = robust_losses(dataset)
+        return steps_to(dataset, phase.target, end, split)
+    if quantity == "inner":
+        steps = dataset.inner_steps.where(dataset.inner_reached, math.inf).median("probe")
+        return _while_alive(dataset, steps).sel(evaluation=end).values
+    if quantity == "errors":
+        errors = 1 - dataset.robust_accuracy.sel(split=split)
+        return _while_alive(dataset, errors).sel(evaluation=end).values
+    losses = robust_losses(dataset, split)
     after = losses.sel(evaluation=end).values
     return after if quantity == "loss" else after / losses.sel(evaluation=0).values
 
@@ -127,7 +147,11 @@ class Series:
 
 
 def series(
-    dataset: xr.Dataset, values: Float[np.ndarray, "cell network"], comparison: Comparison, end: int
+    dataset: xr.Dataset,
+    values: Float[np.ndarray, "cell network"],
+    comparison: Comparison,
+    end: int,
+    split: Split = "test",
 ) -> Iterator[Series]:
     """All series of one comparison.
 
@@ -136,12 +160,13 @@ def series(
         values: what is compared.
         comparison: of the rates.
         end: the step at which a best rate is the best.
+        split: the examples on which it is.
     """
     for optimizer, ratio in _pairs(dataset):
         chosen = (dataset.optimizer.values == optimizer) & (dataset.ratio.values == ratio)
         settings = {"optimizer": optimizer, "ratio": ratio}
         if comparison == "best":
-            yield _series(dataset, values, settings, best_cells(dataset, chosen, end))
+            yield _series(dataset, values, settings, best_cells(dataset, chosen, end, split))
             continue
         unit = "absolute" if comparison == "common" else "sharpness"
         chosen &= dataset.unit.values == unit
@@ -153,7 +178,7 @@ def series(
 
 
 def best_cells(
-    dataset: xr.Dataset, chosen: Bool[np.ndarray, " cell"], end: int
+    dataset: xr.Dataset, chosen: Bool[np.ndarray, " cell"], end: int, split: Split = "test"
 ) -> Int[np.ndarray, "scale network"]:
     """The cell with each scale's best rate, chosen on other networks than it is used for.
 
@@ -164,8 +189,9 @@ def best_cells(
         dataset: a finished experiment's, of one group.
         chosen: which cells to choose from.
         end: the step at which the loss is looked at.
+        split: the examples on which it is.
     """
-    losses = robust_losses(dataset).sel(evaluation=end).values
+    losses = robust_losses(dataset, split).sel(evaluation=end).values
     half = np.arange(dataset.sizes["network"]) % 2
     every = []
     for scale in np.unique(dataset.scale.values[chosen]):

@@ -6,7 +6,7 @@ import pytest
 
 from jaxadv.claims.growth import Exponent, ExponentOfLaw, PolynomialGrowth
 from jaxadv.claims.laws import predicted_steps
-from jaxadv.claims.verdicts import Verdict
+from jaxadv.claims.verdicts import Outcome
 from tests.synthetic import along, synthetic
 
 DIMS = along("dim", (16, 32, 64, 128, 256, 512))
@@ -14,7 +14,7 @@ WIDTHS = along("width", (16, 64, 256, 1024, 4096))
 
 
 def verdicts(rule, dataset):
-    return [finding.verdict for finding in rule.findings(dataset)]
+    return [finding.outcome for finding in rule.findings(dataset)]
 
 
 def root_of_dim(cell, _):
@@ -23,13 +23,13 @@ def root_of_dim(cell, _):
 
 def test_a_planted_power_law_is_supported_with_its_exponent():
     (found,) = PolynomialGrowth("dim").findings(synthetic(DIMS, root_of_dim))
-    assert found.verdict == Verdict.SUPPORTED
+    assert found.outcome == Outcome.FOR
     exponent = found.numbers["exponent"]
     assert exponent.low <= 0.5 <= exponent.high
     assert "dim" not in found.settings
-    assert verdicts(Exponent("dim", 0.5), synthetic(DIMS, root_of_dim)) == [Verdict.SUPPORTED]
-    assert verdicts(Exponent("dim", 0.0), synthetic(DIMS, root_of_dim)) == [Verdict.NOT_SUPPORTED]
-    assert verdicts(Exponent("dim", 0.39), synthetic(DIMS, root_of_dim)) == [Verdict.INCONCLUSIVE]
+    assert verdicts(Exponent("dim", 0.5), synthetic(DIMS, root_of_dim)) == [Outcome.FOR]
+    assert verdicts(Exponent("dim", 0.0), synthetic(DIMS, root_of_dim)) == [Outcome.AGAINST]
+    assert verdicts(Exponent("dim", 0.39), synthetic(DIMS, root_of_dim)) == [Outcome.STRADDLED]
 
 
 def median_of_law(dataset):
@@ -49,36 +49,36 @@ def test_exponents_are_compared_with_those_of_the_law(along_what):
     rule = ExponentOfLaw(along_what)
     follows = synthetic(settings, law, tolerances=ladder)
     (found,) = rule.findings(follows)
-    assert found.verdict == Verdict.SUPPORTED
+    assert found.outcome == Outcome.FOR
     # At one e; in ln(1/tol), more than linear.
     low, high = (0.45, 0.5) if along_what == "dim" else (1.02, 1.3)
     assert low < found.numbers["predicted"].value < high
     steeper = synthetic(
         settings, lambda cell, tol: law(cell, tol) * (cell["dim"] / tol) ** 0.3, tolerances=ladder
     )
-    assert verdicts(rule, steeper) == [Verdict.NOT_SUPPORTED]
+    assert verdicts(rule, steeper) == [Outcome.AGAINST]
     other = follows.assign_coords(step_rule=("cell", ["normalized"] * len(settings)))
     assert not verdicts(rule, other)
 
 
 def test_a_planted_exponential_is_not_supported():
     explosive = synthetic(DIMS, lambda cell, _: 20 * math.exp(cell["dim"] / 100))
-    assert verdicts(PolynomialGrowth("dim"), explosive) == [Verdict.NOT_SUPPORTED]
+    assert verdicts(PolynomialGrowth("dim"), explosive) == [Outcome.AGAINST]
 
 
 def test_steps_that_do_not_grow_are_polynomial():
     constant = synthetic(WIDTHS, lambda *_: 100)
-    assert verdicts(PolynomialGrowth("width"), constant) == [Verdict.SUPPORTED]
+    assert verdicts(PolynomialGrowth("width"), constant) == [Outcome.FOR]
 
 
 def test_too_little_is_inconclusive():
     few_networks = synthetic(DIMS, root_of_dim, networks=10)
-    assert verdicts(PolynomialGrowth("dim"), few_networks) == [Verdict.INCONCLUSIVE]
+    assert verdicts(PolynomialGrowth("dim"), few_networks) == [Outcome.TOO_FEW]
     assert verdicts(PolynomialGrowth("dim"), synthetic(DIMS[:4], root_of_dim)) == []
     # Few steps cannot be fitted.
     (found,) = PolynomialGrowth("dim").findings(synthetic(DIMS, lambda *_: 5))
-    assert (found.numbers["values"], found.verdict) == (0, Verdict.INCONCLUSIVE)
-    assert verdicts(Exponent("dim", 0.5), synthetic(DIMS, lambda *_: 5)) == [Verdict.INCONCLUSIVE]
+    assert (found.numbers["values"], found.outcome) == (0, Outcome.TOO_FEW)
+    assert verdicts(Exponent("dim", 0.5), synthetic(DIMS, lambda *_: 5)) == [Outcome.TOO_FEW]
 
 
 def test_a_wall_at_the_largest_sizes_is_not_polynomial():
@@ -90,21 +90,21 @@ def test_a_wall_at_the_largest_sizes_is_not_polynomial():
     (found,) = PolynomialGrowth("dim").findings(wall)
     assert (found.numbers["values"], found.numbers["beyond the budget"]) == (6, 1)
     assert found.numbers["power law better in"] == 1
-    assert found.verdict == Verdict.INCONCLUSIVE
+    assert found.outcome == Outcome.STRADDLED
 
 
 def test_linear_convergence_is_a_power_of_the_logarithm_of_the_tolerance():
     ladder = tuple(10.0**-k for k in range(1, 9))
     linear = synthetic([{}], lambda _, tol: 40 * math.log(1 / tol), tolerances=ladder)
     sublinear = synthetic([{}], lambda _, tol: 40 * tol**-0.5, tolerances=ladder)
-    assert verdicts(Exponent("tolerance", 1.0), linear) == [Verdict.SUPPORTED]
-    assert verdicts(Exponent("tolerance", 1.0), sublinear) == [Verdict.NOT_SUPPORTED]
+    assert verdicts(Exponent("tolerance", 1.0), linear) == [Outcome.FOR]
+    assert verdicts(Exponent("tolerance", 1.0), sublinear) == [Outcome.AGAINST]
     (found,) = PolynomialGrowth("tolerance").findings(sublinear)
-    assert found.verdict == Verdict.SUPPORTED
+    assert found.outcome == Outcome.FOR
     assert found.numbers["exponent"].value == pytest.approx(0.5, abs=0.02)
     explosive = synthetic(
         [{}],
         lambda _, tol: 40 * math.exp(0.1 / tol),
         tolerances=tuple(1 / k for k in range(9, 90, 10)),
     )
-    assert verdicts(PolynomialGrowth("tolerance"), explosive) == [Verdict.NOT_SUPPORTED]
+    assert verdicts(PolynomialGrowth("tolerance"), explosive) == [Outcome.AGAINST]

@@ -6,17 +6,18 @@ import pytest
 
 from jaxadv.claims.catalogue import CLAIMS
 from jaxadv.claims.judgements import Claim, Judgement, Ruling, judge
-from jaxadv.claims.verdicts import Finding, Rule, Verdict, verdict
+from jaxadv.claims.verdicts import Finding, Outcome, Rule, Verdict, outcome
 from tests.synthetic import along, synthetic
 
-FOR, AGAINST, UNDECIDED = Verdict
+FOR, AGAINST, OPEN = Outcome.FOR, Outcome.AGAINST, Outcome.STRADDLED
+HOLDS, FAILS, UNDECIDED = Verdict
 
 
 @dataclass(frozen=True)
 class Fixed:
     """Finds what it is told to, one for each cell."""
 
-    found: Verdict
+    found: Outcome
     text: str = "as told"
 
     def findings(self, dataset):
@@ -26,21 +27,21 @@ class Fixed:
 
 
 def ruling(supported, against, undecided):
-    every = [FOR] * supported + [AGAINST] * against + [UNDECIDED] * undecided
+    every = [FOR] * supported + [AGAINST] * against + [OPEN] * undecided
     return Ruling(Fixed(FOR), tuple(("a", Finding({}, {}, found)) for found in every))
 
 
 @pytest.mark.parametrize(
     ("counts", "expected"),
     [
-        ((1, 0, 0), FOR),
-        ((0, 1, 0), AGAINST),
+        ((1, 0, 0), HOLDS),
+        ((0, 1, 0), FAILS),
         ((0, 0, 0), UNDECIDED),
         ((0, 0, 9), UNDECIDED),
-        ((5, 0, 5), FOR),
+        ((5, 0, 5), HOLDS),
         ((4, 0, 6), UNDECIDED),
-        ((19, 1, 0), FOR),
-        ((18, 1, 0), AGAINST),
+        ((19, 1, 0), HOLDS),
+        ((18, 1, 0), FAILS),
         ((0, 4, 6), UNDECIDED),
     ],
 )
@@ -51,14 +52,14 @@ def test_a_rule_needs_decided_findings_and_few_against(counts, expected):
 @pytest.mark.parametrize(
     ("verdicts", "expected"),
     [
-        ([FOR, FOR], FOR),
-        ([FOR, AGAINST], AGAINST),
-        ([UNDECIDED, AGAINST], AGAINST),
-        ([FOR, UNDECIDED], UNDECIDED),
+        ([HOLDS, HOLDS], HOLDS),
+        ([HOLDS, FAILS], FAILS),
+        ([UNDECIDED, FAILS], FAILS),
+        ([HOLDS, UNDECIDED], UNDECIDED),
     ],
 )
 def test_a_claim_needs_all_its_rules(verdicts, expected):
-    counts = {FOR: (1, 0, 0), AGAINST: (0, 1, 0), UNDECIDED: (0, 0, 1)}
+    counts = {HOLDS: (1, 0, 0), FAILS: (0, 1, 0), UNDECIDED: (0, 0, 1)}
     judgement = Judgement(CLAIMS[0], tuple(ruling(*counts[v]) for v in verdicts))
     assert judgement.verdict == expected
 
@@ -76,10 +77,10 @@ def test_a_claim_looks_at_its_own_cells_in_all_sweeps():
     ]
 
 
-def test_what_holds_and_its_opposite_is_supported_and_neither_inconclusive():
-    assert verdict(supported=True, against=False) == FOR
-    assert verdict(supported=False, against=True) == AGAINST
-    assert verdict(supported=False, against=False) == UNDECIDED
+def test_what_neither_holds_nor_fails_is_straddled():
+    assert outcome(holds=True, fails=False) == FOR
+    assert outcome(holds=False, fails=True) == AGAINST
+    assert outcome(holds=False, fails=False) == OPEN
 
 
 def test_claims_have_names_of_their_own_and_rules_with_words():

@@ -1,21 +1,21 @@
 """Measures of regularity that rise or fall with the scale get the verdicts that are due."""
 
 from jaxadv.claims.landscapes import MoreRegularAtSmallerScale
-from jaxadv.claims.verdicts import Rule, Verdict
+from jaxadv.claims.verdicts import Outcome, Rule
 from jaxadv.stats.landscapes import MEASURES
 from tests.synthetic_survey import NETWORKS, survey
 
 
 def verdicts(name, dataset=None):
     rule = MoreRegularAtSmallerScale(name)
-    return [finding.verdict for finding in rule.findings(survey() if dataset is None else dataset)]
+    return [finding.outcome for finding in rule.findings(survey() if dataset is None else dataset)]
 
 
 def test_verdicts_are_on_regularity():
-    assert verdicts("maxima") == [Verdict.SUPPORTED] * 3
-    assert verdicts("step_cosine") == [Verdict.SUPPORTED] * 3  # a smaller one is less regular
-    assert verdicts("gradient_change") == [Verdict.NOT_SUPPORTED] * 3
-    assert verdicts("path_ratio") == [Verdict.INCONCLUSIVE] * 3
+    assert verdicts("maxima") == [Outcome.FOR] * 3
+    assert verdicts("step_cosine") == [Outcome.FOR] * 3  # a smaller one is less regular
+    assert verdicts("gradient_change") == [Outcome.AGAINST] * 3
+    assert verdicts("path_ratio") == [Outcome.TIE] * 3
 
 
 def test_networks_are_counted_by_where_there_is_less_regularity():
@@ -30,11 +30,11 @@ def test_scales_are_not_compared_across_trainings_nor_on_few_networks():
     found = list(MoreRegularAtSmallerScale("maxima").findings(both))
     assert [f.settings["training"] for f in found] == ["clean"] * 3 + ["none"] * 3
     few = survey().isel(network=slice(0, 20))
-    assert set(verdicts("maxima", few)) == {Verdict.INCONCLUSIVE}
+    assert set(verdicts("maxima", few)) == {Outcome.TOO_FEW}
 
 
 def test_rules_say_on_which_side_regularity_is():
     rules = {name: MoreRegularAtSmallerScale(name) for name in MEASURES}
     assert all(isinstance(rule, Rule) for rule in rules.values())
-    assert "Supported where the larger one is at the larger scale" in rules["maxima"].text
-    assert "Supported where the smaller one is at the larger scale" in rules["step_cosine"].text
+    assert "For the claim where it is larger at the larger scale" in rules["maxima"].text
+    assert "For the claim where it is smaller at the larger scale" in rules["step_cosine"].text

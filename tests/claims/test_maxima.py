@@ -5,14 +5,14 @@ import pytest
 
 import jaxadv as ja
 from jaxadv.claims.maxima import EndsAreMaxima, FailuresAreRare
-from jaxadv.claims.verdicts import Verdict
+from jaxadv.claims.verdicts import Outcome
 from tests.synthetic import along, synthetic
 
 WIDTHS = along("width", (16, 64, 256, 1024, 4096))
 
 
 def verdicts(rule, dataset):
-    return [finding.verdict for finding in rule.findings(dataset)]
+    return [finding.outcome for finding in rule.findings(dataset)]
 
 
 def failing(share):
@@ -29,11 +29,11 @@ def failing(share):
 @pytest.mark.parametrize(
     ("share", "expected"),
     [
-        (lambda width: 10 / width, Verdict.SUPPORTED),
-        (lambda width: 0.0, Verdict.SUPPORTED),
-        (lambda width: width / 8192, Verdict.NOT_SUPPORTED),
-        (lambda width: 0.5, Verdict.NOT_SUPPORTED),
-        (lambda width: 0.1, Verdict.INCONCLUSIVE),
+        (lambda width: 10 / width, Outcome.FOR),
+        (lambda width: 0.0, Outcome.FOR),
+        (lambda width: width / 8192, Outcome.AGAINST),
+        (lambda width: 0.5, Outcome.AGAINST),
+        (lambda width: 0.1, Outcome.STRADDLED),
     ],
 )
 def test_failures_must_be_rare_in_wide_networks_and_not_rise(share, expected):
@@ -43,17 +43,15 @@ def test_failures_must_be_rare_in_wide_networks_and_not_rise(share, expected):
 
 def test_ends_must_be_maxima_wherever_ascent_converged():
     kinds = np.full((60, 2, 1), int(ja.Kind.BOUNDARY_MAX))
-    assert verdicts(EndsAreMaxima(), synthetic([{}], lambda *_: 100, kind=kinds)) == [
-        Verdict.SUPPORTED
-    ]
+    assert verdicts(EndsAreMaxima(), synthetic([{}], lambda *_: 100, kind=kinds)) == [Outcome.FOR]
     kinds[:20, 0] = int(ja.Kind.NOT_MAX)
     dataset = synthetic([{}], lambda *_: 100, kind=kinds)
-    assert verdicts(EndsAreMaxima(), dataset) == [Verdict.NOT_SUPPORTED]
+    assert verdicts(EndsAreMaxima(), dataset) == [Outcome.AGAINST]
     # Where they did not converge, they say nothing.
     reached = dataset.reached & (dataset.kind != int(ja.Kind.NOT_MAX))
-    assert verdicts(EndsAreMaxima(), dataset.assign(reached=reached)) == [Verdict.SUPPORTED]
+    assert verdicts(EndsAreMaxima(), dataset.assign(reached=reached)) == [Outcome.FOR]
     few = dataset.reached & (dataset.network < 20)
-    assert verdicts(EndsAreMaxima(), dataset.assign(reached=few)) == [Verdict.INCONCLUSIVE]
+    assert verdicts(EndsAreMaxima(), dataset.assign(reached=few)) == [Outcome.TOO_FEW]
 
 
 def test_nothing_is_asked_of_networks_with_kinks():

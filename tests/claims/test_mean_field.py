@@ -8,7 +8,7 @@ import pytest
 import jaxadv as ja
 from jaxadv.claims.laws import gains, predicted_steps, rate_ratio, rate_ratios
 from jaxadv.claims.mean_field import Agreement
-from jaxadv.claims.verdicts import Verdict
+from jaxadv.claims.verdicts import Outcome
 from jaxadv.stats.cells import Domain, kappa_0_of
 from jaxadv.theory import (
     curvature_ratio,
@@ -25,7 +25,7 @@ SCALES = along("scale", (0.3, 1.0, 3.0))
 
 
 def verdicts(rule, dataset):
-    return [finding.verdict for finding in rule.findings(dataset)]
+    return [finding.outcome for finding in rule.findings(dataset)]
 
 
 def kappa_0_at(cell):
@@ -39,10 +39,10 @@ def predicted(cell):
 @pytest.mark.parametrize(
     ("factor", "expected"),
     [
-        (1.0, Verdict.SUPPORTED),
-        (1.05, Verdict.SUPPORTED),
-        (1.2, Verdict.NOT_SUPPORTED),
-        (0.8, Verdict.NOT_SUPPORTED),
+        (1.0, Outcome.FOR),
+        (1.05, Outcome.FOR),
+        (1.2, Outcome.AGAINST),
+        (0.8, Outcome.AGAINST),
     ],
 )
 def test_curvatures_agree_within_the_margin(factor, expected):
@@ -61,8 +61,8 @@ def test_the_earlier_law_is_judged_beside():
         lambda *_: 100,
         curvature_ratio=lambda cell: float(earlier_curvature_ratio(kappa_0_at(cell))),
     )
-    assert verdicts(Agreement("earlier curvature", 0.02), dataset) == [Verdict.SUPPORTED]
-    assert verdicts(Agreement("curvature", 0.02), dataset) == [Verdict.NOT_SUPPORTED]
+    assert verdicts(Agreement("earlier curvature", 0.02), dataset) == [Outcome.FOR]
+    assert verdicts(Agreement("curvature", 0.02), dataset) == [Outcome.AGAINST]
 
 
 def test_the_domain_is_kept():
@@ -88,7 +88,7 @@ def test_nothing_is_predicted_for_other_networks_and_kinks():
 
 def test_trials_that_did_not_converge_leave_a_cell_undecided():
     dataset = synthetic(SCALES, lambda *_: 100, curvature_ratio=predicted, budget=150)
-    assert verdicts(Agreement("curvature", 0.1), dataset) == [Verdict.INCONCLUSIVE] * 3
+    assert verdicts(Agreement("curvature", 0.1), dataset) == [Outcome.CENSORED] * 3
 
 
 def gain(cell):
@@ -117,8 +117,8 @@ def test_steps_agree_with_the_law_that_made_them(name, law, other):
     dataset = synthetic(cells, counts, networks=100)
     found = gains(dataset.isel(cell=0, tolerance=-1))[0, 0]
     assert found == pytest.approx(gain(USUAL | {"scale": 6.0}))
-    assert verdicts(Agreement(name, 0.2), dataset) == [Verdict.SUPPORTED] * 2
-    assert Verdict.SUPPORTED not in verdicts(Agreement(other, 0.1), dataset)
+    assert verdicts(Agreement(name, 0.2), dataset) == [Outcome.FOR] * 2
+    assert Outcome.FOR not in verdicts(Agreement(other, 0.1), dataset)
     adaptive = dataset.assign_coords(step_rule=("cell", ["inverse-curvature"] * 2))
     assert not list(Agreement(name, 0.2).findings(adaptive))
 
@@ -145,9 +145,9 @@ def test_rates_are_measured_between_the_last_two_tolerances():
     # The noise is the same at all tolerances: so is the ratio, up to the rounding of steps.
     middle = np.median(rate_ratios(dataset.isel(cell=0)))
     assert middle == pytest.approx(1, abs=0.1)
-    assert verdicts(Agreement("rate", 0.2), dataset) == [Verdict.SUPPORTED]
+    assert verdicts(Agreement("rate", 0.2), dataset) == [Outcome.FOR]
     wrong = dataset.assign(local_rate=dataset.local_rate**2)
-    assert verdicts(Agreement("rate", 0.2), wrong) == [Verdict.NOT_SUPPORTED]
+    assert verdicts(Agreement("rate", 0.2), wrong) == [Outcome.AGAINST]
     # Too fast to be measured, too loose, or no maximum.
     assert not list(Agreement("rate", 0.2).findings(decaying(0.5)))
     loose = dataset.isel(tolerance=slice(0, 1))
@@ -172,7 +172,7 @@ def test_the_rate_of_all_modes_is_expected_where_the_certificate_has_that_of_one
     assert expected > 1.04
     middle = np.median(rate_ratios(dataset.isel(cell=0)))
     assert middle == pytest.approx(expected, rel=0.03)
-    assert verdicts(Agreement("rate", 0.05), dataset) == [Verdict.SUPPORTED]
+    assert verdicts(Agreement("rate", 0.05), dataset) == [Outcome.FOR]
 
 
 def test_predicted_steps_stand_where_there_is_a_law():

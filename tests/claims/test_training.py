@@ -5,7 +5,7 @@ import pytest
 
 from jaxadv.claims.catalogue import judge_all
 from jaxadv.claims.training import FasterAtSmallerScale
-from jaxadv.claims.verdicts import Verdict
+from jaxadv.claims.verdicts import Outcome, Verdict
 from jaxadv.stats.trainings import COMPARISONS, PHASES, robust_losses
 from tests.synthetic_training import decay, synthetic_training
 
@@ -16,7 +16,7 @@ EQUAL = decay(lambda cell: 0.02)
 
 def verdicts(dataset, **settings):
     rule = FasterAtSmallerScale(**{"quantity": "loss", "comparison": "common", **settings})
-    return {finding.verdict for finding in rule.findings(dataset)}
+    return {finding.outcome for finding in rule.findings(dataset)}
 
 
 @pytest.mark.parametrize("phase", PHASES, ids=lambda phase: phase.name)
@@ -24,11 +24,11 @@ def verdicts(dataset, **settings):
 @pytest.mark.parametrize("quantity", ["loss", "share"])
 def test_what_is_faster_is_said_to_be(quantity, comparison, phase):
     settings = {"quantity": quantity, "comparison": comparison, "phase": phase}
-    assert verdicts(synthetic_training(FASTER), **settings) == {Verdict.SUPPORTED}
-    assert verdicts(synthetic_training(SLOWER), **settings) == {Verdict.NOT_SUPPORTED}
-    assert verdicts(synthetic_training(EQUAL), **settings) == {Verdict.INCONCLUSIVE}
+    assert verdicts(synthetic_training(FASTER), **settings) == {Outcome.FOR}
+    assert verdicts(synthetic_training(SLOWER), **settings) == {Outcome.AGAINST}
+    assert verdicts(synthetic_training(EQUAL), **settings) == {Outcome.TIE}
     few = synthetic_training(FASTER, networks=20)
-    assert verdicts(few, **settings) == {Verdict.INCONCLUSIVE}
+    assert verdicts(few, **settings) == {Outcome.TOO_FEW}
 
 
 def test_the_order_may_turn_from_phase_to_phase():
@@ -37,11 +37,38 @@ def test_the_order_may_turn_from_phase_to_phase():
         return early * np.exp(-0.01 * cell["scale"] * np.maximum(0, steps - 10))
 
     dataset = synthetic_training(crossing)
-    assert verdicts(dataset, phase=PHASES[0]) == {Verdict.SUPPORTED}
-    assert verdicts(dataset, phase=PHASES[2]) == {Verdict.NOT_SUPPORTED}
+    assert verdicts(dataset, phase=PHASES[0]) == {Outcome.FOR}
+    assert verdicts(dataset, phase=PHASES[2]) == {Outcome.AGAINST}
     found = {judgement.claim.name: judgement.verdict for judgement in judge_all({"a": dataset})}
     assert found["C2-first-share"] == Verdict.SUPPORTED
     assert found["C2-late-share"] == Verdict.NOT_SUPPORTED
+
+
+def test_each_split_is_judged_by_itself():
+    """Held-out losses that rise with the scale, training losses that fall with it."""
+    dataset = synthetic_training(FASTER)
+    turned = dataset.robust_loss.copy()
+    turned.loc[{"split": "train"}] = synthetic_training(SLOWER).robust_loss.sel(split="train")
+    dataset = dataset.assign(robust_loss=turned)
+    assert verdicts(dataset, phase=PHASES[1]) == {Outcome.FOR}
+    assert verdicts(dataset, phase=PHASES[1], split="train") == {Outcome.AGAINST}
+    found = {judgement.claim.name: judgement.verdict for judgement in judge_all({"a": dataset})}
+    assert found["C2-early"] == Verdict.SUPPORTED
+    assert found["C2-early-training"] == Verdict.NOT_SUPPORTED
+
+
+def test_errors_and_inner_steps_are_read_as_well():
+    dataset = synthetic_training(EQUAL)
+    rising = 0.9 - 0.05 * dataset.scale
+    dataset = dataset.assign(
+        robust_accuracy=rising.broadcast_like(dataset.robust_accuracy),
+        inner_steps=(10 + 2 * dataset.scale).broadcast_like(dataset.inner_steps),
+    )
+    for quantity in ("errors", "inner"):
+        assert Outcome.FOR in verdicts(dataset, quantity=quantity, phase=PHASES[0])
+        assert Outcome.AGAINST not in verdicts(dataset, quantity=quantity, phase=PHASES[0])
+    without = dataset.assign(robust_accuracy=dataset.robust_accuracy * np.nan)
+    assert not verdicts(without, quantity="errors", phase=PHASES[0])
 
 
 def test_clean_training_is_no_evidence_on_attacks():
@@ -53,9 +80,9 @@ def test_clean_training_is_no_evidence_on_attacks():
     assert {finding.settings["ratio"] for finding in control.findings(dataset)} == {0.0}
 
 
-def test_two_that_never_arrive_are_a_tie():
+def test_two_that_never_arrive_are_censored():
     dataset = synthetic_training(decay(lambda cell: 1e-9))
-    assert verdicts(dataset, quantity="steps", phase=PHASES[2]) == {Verdict.INCONCLUSIVE}
+    assert verdicts(dataset, quantity="steps", phase=PHASES[2]) == {Outcome.CENSORED}
 
 
 def test_a_diverged_run_has_converged_nowhere():
@@ -65,4 +92,4 @@ def test_a_diverged_run_has_converged_nowhere():
     assert np.isfinite(at_one.sel(evaluation=slice(0, 8))).all()
     assert np.isinf(at_one.sel(evaluation=slice(9, None))).all()
     assert np.isfinite(losses.isel(cell=dataset.scale.values != 1.0)).all()
-    assert verdicts(dataset, phase=PHASES[0]) == {Verdict.SUPPORTED, Verdict.NOT_SUPPORTED}
+    assert verdicts(dataset, phase=PHASES[0]) == {Outcome.FOR, Outcome.AGAINST}

@@ -73,7 +73,8 @@ def before_headings(text):
             experiments(),
             training_text,
             [
-                "## Is a smaller scale faster?",
+                "### On held-out examples",
+                "### On training examples",
                 "### The control: clean training",
                 "## Numbers",
                 "## Where it ends",
@@ -116,7 +117,7 @@ def test_the_table_has_the_rows_of_each_group(parts, tabulate):
 def test_findings_are_within_a_group_in_whatever_order_cells_are(parts, rules):
     def findings(rule, dataset, **width):
         return {
-            str(sorted({**own.settings, **width}.items())): (own.verdict, str(own.numbers))
+            str(sorted({**own.settings, **width}.items())): (own.outcome, str(own.numbers))
             for own in rule.findings(dataset)
         }
 

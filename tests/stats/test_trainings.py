@@ -10,11 +10,11 @@ EQUAL = decay(lambda cell: 0.02)
 
 def test_steps_to_a_target_are_the_first_and_censored_where_there_are_none():
     dataset = synthetic_training(decay(lambda cell: 0.05), scales=(1.0,), rates=(0.1,), networks=3)
-    found = steps_to(dataset, 0.7, 200)  # ln(1/0.7)/0.05 = 7.1 steps
+    found = steps_to(dataset, 0.7, 200, "train")  # ln(1/0.7)/0.05 = 7.1 steps
     assert set(found.ravel()) <= {7.0, 8.0}
-    assert np.isinf(steps_to(dataset, 0.7, 5)).all()
-    assert (steps_to(dataset, 0.1, 200) == 56).all()
-    assert (steps_to(dataset, 1.5, 200) == 0).all()
+    assert np.isinf(steps_to(dataset, 0.7, 5, "train")).all()
+    assert (steps_to(dataset, 0.1, 200, "train") == 56).all()
+    assert (steps_to(dataset, 1.5, 200, "train") == 0).all()
 
 
 def test_the_best_rate_is_chosen_on_the_other_half_of_the_networks():

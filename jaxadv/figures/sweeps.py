@@ -12,7 +12,7 @@ from jaxadv.figures.style import SIMULATED, caption, colour, empty
 from jaxadv.stats.cells import by_network, cells, finished_networks, kappa_0_of
 from jaxadv.stats.intervals import LEVEL, median, quantiles, replicates
 from jaxadv.stats.survival import step_counts, survival
-from jaxadv.theory import curvature_ratio, kappa_0
+from jaxadv.theory import CRITICAL, curvature_ratio, kappa_0
 
 # The mean-field curve ends there: it has long been flat, and its integrals grow with the scale.
 LARGEST_SCALE = 1000.0
@@ -104,7 +104,7 @@ def plot_residuals(axes: Axes, dataset: xr.Dataset) -> Axes:
 
 
 def mean_field_curve(family: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Scales around those of a family, and the predicted curvature ratios there.
+    """Scales around those of a family, as far as κ₀ < 2, and the predicted curvature ratios there.
 
     Both are empty for networks and activations that the theory does not cover.
     """
@@ -113,7 +113,9 @@ def mean_field_curve(family: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
         return np.empty(0), np.empty(0)
     fine = np.geomspace(scales.min() / 1.5, min(scales.max() * 1.5, LARGEST_SCALE), 80)
     name, ratio = first.activation.item(), first.ratio.item()
-    return fine, curvature_ratio(np.array([kappa_0(name, s, ratio) for s in fine]))
+    kappas = np.array([kappa_0(name, scale, ratio) for scale in fine])
+    regular = kappas < CRITICAL
+    return fine[regular], curvature_ratio(kappas[regular], first.dim.item())
 
 
 def _caption(dataset: xr.Dataset) -> str:

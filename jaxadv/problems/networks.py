@@ -179,8 +179,8 @@ class TwoLayer:
     ) -> tuple[Float[Array, ""], Float[Array, "*shape"], Callable[[Array], Array]]:
         """f(z), ∇f(z) = Σ_r a_r σ'(w_r·z) w_r and v -> ∇²f(z) v = Σ_r a_r σ''(w_r·z)⟨w_r, v⟩ w_r.
 
-        For one output. The activation acts on each entry, so that its derivatives along 1 are those
-        of all entries.
+        For one output, and an activation that acts on each entry by itself: its derivatives along 1
+        are then those of all entries.
         """
 
         def along_ones(function: Activation) -> Activation:

@@ -1,7 +1,7 @@
 """The inner problem of adversarial training: maximise ℓ(f(x + δ), y) over a set of δ."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +9,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.checks import missing_methods
 from jaxadv.problems.constraints import Constraint
 from jaxadv.problems.foreign import Foreign, as_pytree
@@ -101,9 +102,10 @@ class Problem:
     ) -> Callable[[Float[Array, "*shape"]], Float[Array, "*shape"]]:
         """The products v -> H v at one δ. What they share is computed here, once.
 
-        For a two-layer network with one output, H = ℓ''·∇f∇fᵀ + ℓ'·∇²f; others are linearised.
+        For a two-layer network with one output and a built-in activation, H = ℓ''·∇f∇fᵀ + ℓ'·∇²f;
+        others are linearised.
         """
-        if not (isinstance(self.network, TwoLayer) and self.network.output.ndim == 1):
+        if not _has_derivatives(self.network):
             return jax.linearize(jax.grad(self.objective), delta)[1]
         output, gradient, product = self.network.derivatives(self.x + delta)
         slope = jax.grad(lambda output: self.loss(output, self.y))
@@ -143,6 +145,16 @@ def as_floats(field: str, value: Any) -> Any:
         raise TypeError(f"{field}: must be an array of numbers, not of type {kind}")
     is_whole = jnp.issubdtype(array.dtype, jnp.integer)
     return jnp.asarray(array.astype(float) if is_whole else array)
+
+
+def _has_derivatives(network: Network) -> TypeGuard[TwoLayer]:
+    """Whether `TwoLayer.derivatives` are those of the network.
+
+    A user's activation may mix its entries, and a subclass may have another output.
+    """
+    if type(network) is not TwoLayer or network.output.ndim != 1:
+        return False
+    return network.activation in ACTIVATIONS.values()
 
 
 def _as_label(label: Any) -> Any:

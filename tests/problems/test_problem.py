@@ -45,6 +45,28 @@ def test_products_that_share_a_forward_pass_are_those_of_any_network(classes):
     np.testing.assert_allclose(general.hessian_at(delta)(vector), product, rtol=1e-12)
 
 
+@pytest.mark.usefixtures("float64")
+def test_products_do_not_trust_a_users_activation_or_a_subclass():
+    """An activation that mixes its entries, and a subclass with another output."""
+
+    class Doubled(ja.TwoLayer):
+        def __call__(self, z):
+            return super().__call__(z) ** 2
+
+    net = ja.init_two_layer(jax.random.key(0), dim=6, width=30)
+    x, delta, vector = jax.random.normal(jax.random.key(1), (3, 6))
+    jax.tree_util.register_pytree_node(
+        Doubled,
+        lambda own: ((own.hidden, own.output), None),
+        lambda _, leaves: Doubled(*leaves),
+    )
+    mixing = ja.TwoLayer(net.hidden, net.output, lambda z: z * jax.nn.softmax(z))
+    for network in (mixing, Doubled(net.hidden, net.output)):
+        problem = ja.Problem(network, x, 1.0, ja.L2Ball(1.0))
+        expected = problem.hessian_product(delta, vector)
+        np.testing.assert_allclose(problem.hessian_at(delta)(vector), expected, rtol=1e-10)
+
+
 def test_relu_is_the_only_builtin_with_kinks():
     net = {name: ja.init_two_layer(jax.random.key(0), 3, 8, name) for name in ja.ACTIVATIONS}
     assert [name for name in net if not net[name].smooth] == ["relu"]

@@ -18,6 +18,7 @@ from scipy.special import logsumexp
 
 from jaxadv.problems.activations import Activation
 from jaxadv.theory.integrals import (
+    FIRST_POINTS_PER_UNIT,
     WIDEST,
     as_scale,
     as_smooth,
@@ -29,6 +30,7 @@ from jaxadv.theory.integrals import (
 # semicircle by so much of its radius, times d^(−2/3): half the mean of the Tracy-Widom law.
 EDGE = 0.603
 CRITICAL = 2.0  # the κ₀ at which the landscape loses its regularity
+MOST_PRODUCTS = 1e9  # of the double integral of the cosine; they take about a minute
 # Of the quadrature on the semicircle.
 NUM_NODES = 200
 NUM_HALVINGS = 40
@@ -145,22 +147,25 @@ def gradient_cosine(activation: str | Activation, scale: float, ratio: float) ->
     Source: docs/theory.md, section 6.5.
 
     Raises:
-        ValueError: as `moments`.
+        ValueError: as `moments`, and for scales at which the double integral would take too long.
 
     Example:
         >>> round(gradient_cosine("tanh", 5.0, 0.1), 3)
         0.916
     """
     sigma, scale = as_smooth(activation), as_scale(scale)
+    # Z' by the trapezoidal rule as well; its steps follow the activation's unit of length.
+    step = min(1.0, 1 / (scale * ratio)) / 8 if ratio > 0 else 1.0
+    points = 2 * WIDEST * max(1.0, scale) * FIRST_POINTS_PER_UNIT
+    if points * 2 * WIDEST / step > MOST_PRODUCTS:
+        raise ValueError(f"scale: {scale:g} at the ratio {ratio:g} is too large for this integral")
+    nodes = np.arange(-WIDEST, WIDEST + step, step)
+    weights = np.exp(-0.5 * nodes**2)
+    shifts = scale * ratio * nodes, weights / weights.sum()
     near, far = (
         derivative_norms(sigma, scale)[0],
         derivative_norms(sigma, end_scale(scale, ratio))[0],
     )
-    # Z' by the trapezoidal rule as well; its steps follow the activation's unit of length.
-    step = min(1.0, 1 / (scale * ratio)) / 8 if ratio > 0 else 1.0
-    nodes = np.arange(-WIDEST, WIDEST + step, step)
-    weights = np.exp(-0.5 * nodes**2)
-    shifts = scale * ratio * nodes, weights / weights.sum()
     mean, _ = gaussian_means(partial(_products, shifts=shifts, sigma=sigma), scale)
     return float(mean) / (near * far)
 

@@ -17,6 +17,7 @@ from jaxadv.problems.activations import Activation
 from jaxadv.theory.integrals import Moments, as_smooth, gaussian_means, moments
 
 MEAN_ABSOLUTE = math.sqrt(2 / math.pi)  # E |Z|
+TINY = 1e-150  # in place of a length or deviation of 0, which is divided by
 
 
 class RobustLosses(NamedTuple):
@@ -58,7 +59,8 @@ def robust_loss_curve(
             inputs, `sign_linearity` for those of a teacher.
 
     Raises:
-        ValueError: as `moments`, and for an activation that is not odd.
+        ValueError: as `moments`, for an activation that is not odd, and for a linearity that is
+            none.
 
     Example:
         >>> curve = robust_loss_curve(
@@ -67,6 +69,8 @@ def robust_loss_curve(
         >>> round(float(curve.held_out[0]), 2), round(float(curve.held_out[10]), 2)
         (1.03, 0.44)
     """
+    if not 0 <= linearity <= 1:
+        raise ValueError(f"linearity: {linearity} must be from 0 to 1")
     means = _odd_moments(activation, scale)
     gradient_variance = scale**2 * means.slope_variance
     reach = ratio * math.sqrt(dim)
@@ -78,12 +82,12 @@ def robust_loss_curve(
     losses = np.zeros((steps + 1, 2))
     for step in range(steps + 1):
         error = beta - target
-        length = math.sqrt(beta @ beta + gradient_variance)
+        length = max(TINY, math.sqrt(beta @ beta + gradient_variance))
         shares = np.array([(1 - forgotten) ** (2 * step), 1.0])
         deviations = np.sqrt(error @ error + shares * unexplained)
         attacked = MEAN_ABSOLUTE * deviations * reach * length
         losses[step] = (deviations**2 + (reach * length) ** 2) / 2 + attacked
-        deviation = float(deviations[1])
+        deviation = max(TINY, float(deviations[1]))
         pull = MEAN_ABSOLUTE * reach * length / deviation
         shrink = MEAN_ABSOLUTE * reach * deviation / length + reach**2
         beta = beta - step_size * (error * (1 + pull) + beta * shrink)

@@ -90,6 +90,11 @@ def test_the_cosine_of_the_sine_has_a_closed_form():
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-15)
 
 
+def test_a_cosine_that_would_take_hours_is_refused():
+    with pytest.raises(ValueError, match="scale: 10000 at the ratio"):
+        gradient_cosine("tanh", 1e4, 0.5)
+
+
 def test_the_loss_slopes_are_the_derivatives_of_the_losses():
     for name, loss in LOSSES.items():
         for output, label in ((0.3, 1.0), (2.0, -1.0), (-4.0, 1.0)):

@@ -47,6 +47,14 @@ def test_small_scales_tie_and_training_examples_are_forgotten():
     assert losses[0].training[-1] == pytest.approx(losses[0].held_out[-1], rel=1e-3)
 
 
+def test_a_loss_can_fall_to_nothing_and_no_linearity_is_beyond_1():
+    settings = {"dim": 30, "examples": 900, "rate": 1.0, "steps": 3000}
+    curve = robust_loss_curve("identity", 0.5, 0.0, linearity=1.0, **settings)
+    assert curve.held_out[-1] < 1e-100
+    with pytest.raises(ValueError, match="linearity"):
+        robust_loss_curve("identity", 0.5, 0.0, linearity=1.1, **settings)
+
+
 def test_an_even_part_is_refused():
     with pytest.raises(ValueError, match="'sigmoid' is not odd"):
         robust_loss_curve("sigmoid", 1.0, 0.1, dim=20, examples=400, rate=RATE, steps=1)
@@ -96,7 +104,7 @@ def simulated(key, *, dim, width, examples, scale, ratio):
 
 @pytest.mark.parametrize("scale", [0.1, 1.0, 3.0])
 def test_simulations_come_closer_to_the_law_as_they_grow(scale):
-    """At the larger size, at every step, to 10% of what is above the loss of knowing nothing."""
+    """At the larger size, the law holds to 10% of the loss at every step."""
     errors = []
     for dim, width, examples, networks in ((5, 40, 50, 40), (40, 2000, 1600, 6)):
         keys = jax.random.split(jax.random.key(1), networks)

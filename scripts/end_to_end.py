@@ -18,7 +18,7 @@ from jaxadv.sweeps.records import record
 
 SIZES = ((64, 512), (256, 512), (784, 512), (256, 4096))
 RIVAL_TRIALS = 192
-WEIGHTS = 2**18  # of all networks of a device; at least two networks
+WEIGHTS = 2**18  # that the networks of a device have together; there are at least two networks
 PHASES = ("draw", "ascend", "certify", "record")
 
 

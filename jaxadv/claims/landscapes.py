@@ -32,7 +32,7 @@ class MoreRegularAtSmallerScale:
         """The rule in words."""
         where = "larger" if MEASURES[self.measure].rises else "smaller"
         return (
-            f"For every two neighbouring scales: {TEST}, of their median "
+            f"For every two neighbouring scales: {TEST}. The numbers are the networks' median "
             f"{MEASURES[self.measure].title}. For the claim where it is {where} at the larger "
             f"scale, against it where it is not."
         )

@@ -21,7 +21,7 @@ TEST = f"the median over networks of the relative change, with a margin of {MARG
 OUTCOMES = (
     f"For or against where its interval lies beyond the margin on one side, and the two-sided sign "
     f"test agrees at {1 - LEVEL:.0%}; a tie where it lies within the margin; straddled where it "
-    f"contains an end of the margin; censored where neither number is known on at least "
+    f"contains an end of the margin; censored where both numbers are beyond the budget on at least "
     f"{MOST_CENSORED:.0%} of the networks; too few on fewer than {LEAST_NETWORKS} networks."
 )
 

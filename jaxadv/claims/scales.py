@@ -52,8 +52,9 @@ class RisesWithScale:
         what = "curvature ratio, over the trials that converged at both" if ends else "steps"
         where = f", the larger{self.domain.text}" if self.domain != EVERYWHERE else ""
         return (
-            f"For every two neighbouring scales{where}: {TEST}, of their median {what}. For the "
-            f"claim where it is smaller at the smaller scale, against it where it is larger there."
+            f"For every two neighbouring scales{where}: {TEST}. The numbers are the networks' "
+            f"median {what}. For the claim where it is smaller at the smaller scale, against it "
+            f"where it is larger there."
         )
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:

@@ -65,11 +65,12 @@ class FasterAtSmallerScale:
         what = QUANTITIES[self.quantity]
         if self.quantity == "steps":
             what += f" of {self.phase.target:g} times the loss of the output 0"
+        attack = "" if self.quantity == "inner" else ", under the strong attack"
         return (
             f"With {COMPARISONS[self.comparison]}, {self.phase.text}, for every two neighbouring "
-            f"scales: {TEST}, of their {what} on {SPLITS[self.split]} examples, under the "
-            f"strong attack. For the claim where there is less of it at the smaller scale, against "
-            f"it where there is more."
+            f"scales: {TEST}. The numbers are the networks' {what}, on {SPLITS[self.split]} "
+            f"examples{attack}. For the claim where there is less of it at the smaller scale, "
+            f"against it where there is more."
         )
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
@@ -169,6 +170,7 @@ CLAIMS = (
         "At the end of the phase, the ascent on the perturbation takes fewer steps at the smaller "
         "scale.",
         quantities=("inner",),
+        split="train",
         limits="Counted on a few training examples, with the inner step that is trained with.",
     ),
 )  # fmt: skip

@@ -9,8 +9,8 @@ HIDDEN_UNITS = 2**15
 TRIALS_PER_LANE = 12
 # On an accelerator, the lanes of a device, those of all its networks together.
 ACCELERATOR_LANES = 2**13
-# Certificates made at a time. Few fill a device's arithmetic badly, and many their caches: so many
-# entries of vectors at most, but for the fewest certificates, and so much memory.
+# Certificates made at a time: as many as have so many entries of vectors together, within the two
+# bounds, and no more than fit this memory. Few leave the device waiting, many leave its caches.
 FEWEST_CERTIFY_LANES, MOST_CERTIFY_LANES = 128, 384
 CERTIFY_ENTRIES = 2**16
 CERTIFY_BYTES = 2**26

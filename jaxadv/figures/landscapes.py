@@ -117,6 +117,8 @@ def draw_losses(axes: Axes, cell: xr.Dataset) -> Axes:
 def draw_spectrum(axes: Axes, cell: xr.Dataset) -> Axes:
     """The density of tangent curvatures over the multiplier, and the mean field's semicircle.
 
+    The semicircle is drawn where it is predicted, for 0 < κ₀ < 2.
+
     At a maximum none is above 1 (dotted); those below the axis's end are left out.
     """
     values = cell.spectrum.values.ravel()
@@ -126,7 +128,7 @@ def draw_spectrum(axes: Axes, cell: xr.Dataset) -> Axes:
         axes.hist(
             values, np.linspace(*SPECTRUM, BINS + 1).tolist(), density=True, color="0.75", lw=0
         )
-    if not np.isnan(kappa_0):
+    if 0 < kappa_0 < CRITICAL:
         centre, radius = map(float, tangent_spectrum(kappa_0))
         sines = np.sin(np.linspace(-np.pi / 2, np.pi / 2, 200))
         density = 2 / (np.pi * radius) * np.sqrt(1 - sines**2)

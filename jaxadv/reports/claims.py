@@ -50,8 +50,8 @@ The rules were written after a prototype with one seed and a trial of the progra
 networks, three scales and few rates, before any other run had been looked at. The independent unit
 is the network, with examples of its own; the same networks and examples serve all scales, so that
 their differences are paired. Intervals, in brackets, are 95% percentiles of 1,000 resamples of
-networks. A run that never reached the target, or diverged, counts as slower than any that did; two
-of them are a tie."""
+networks. A run that never reached the target, or diverged, counts as slower than any that did; a
+network on which both did so counts as censored."""
 
 
 def as_markdown(

@@ -43,7 +43,7 @@ apart by distance. *Gain* is the loss at the best maximum less that at the unper
 DIRECTIONS = f"""\
 For every two neighbouring scales: on how many networks the quantity tells of less regularity at
 the larger one, and on how many of more (medians over a network's inputs). **yes** and **no** answer
-"is a smaller scale more regular?". Compared is {TEST}. {OUTCOMES}"""
+"is a smaller scale more regular?". They are compared by {TEST}. {OUTCOMES}"""
 CRITICAL = """\
 In two and three dimensions all critical points on the sphere ‖δ‖ = ε are found, by Newton's method
 from a mesh that is refined until nothing new appears; Euler's characteristic (maxima − minima = 0

@@ -17,7 +17,7 @@ MARKS = {
     Outcome.FOR: "**yes**",
     Outcome.AGAINST: "**no**",
     Outcome.TIE: "tie",
-    Outcome.STRADDLED: "open",
+    Outcome.STRADDLED: "straddled",
     Outcome.CENSORED: "censored",
     Outcome.TOO_FEW: "too few",
 }

@@ -27,6 +27,7 @@ from jaxadv.stats.trainings import (
     COMPARISONS,
     PHASES,
     QUANTITIES,
+    QUANTITIES_OF,
     SPLITS,
     Split,
     best_cells,
@@ -47,7 +48,8 @@ robust loss is the clean one. ∞: beyond the phase, or diverged."""
 VERDICTS = f"""\
 For every two neighbouring scales: on how many networks there is more of it at the larger scale, and
 on how many less, on {{examples}} examples. **yes** and **no** answer "is a smaller scale faster?".
-Compared is {TEST}. {OUTCOMES} Adversarial training alone."""
+They are compared by {TEST}. {OUTCOMES}
+Adversarial training alone."""
 CONTROL = """\
 The same counts where nothing attacks: an order of the scales that is there as well is not the
 attack's doing."""
@@ -138,7 +140,8 @@ def _verdicts(dataset: xr.Dataset, *, attacked: bool, split: Split) -> Iterator[
         yield f"**{phase.text[0].upper()}{phase.text[1:]}** (target: {phase.target:g})"
         rows, head = [], []
         for comparison in COMPARISONS:
-            for quantity, title in QUANTITIES.items():
+            for quantity in QUANTITIES_OF[split]:
+                title = QUANTITIES[quantity]
                 rule = FasterAtSmallerScale(quantity, comparison, phase, split, attacked)
                 by_series: dict[str, dict[str, str]] = {}
                 for finding in rule.findings(dataset):

@@ -66,7 +66,7 @@ def growth(
 def exponents(
     sizes: Float[np.ndarray, " size"], values: Float[np.ndarray, "replicate size"]
 ) -> Float[np.ndarray, " replicate"]:
-    """B of T ∝ n^b in every replicate, by least squares in ln T.
+    """The exponent b of T ∝ n^b in every replicate, by least squares in ln T.
 
     Example:
         >>> exponents(np.array([1.0, 2.0, 4.0]), np.array([[1.0, 4.0, 16.0]])).round(6).tolist()

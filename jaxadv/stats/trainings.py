@@ -29,6 +29,11 @@ QUANTITIES: dict[Quantity, str] = {
     "errors": "share of wrong answers under attack",
     "inner": "median number of steps of the inner ascent",
 }
+# The inner ascent is followed on training examples alone.
+QUANTITIES_OF: dict[Split, tuple[Quantity, ...]] = {
+    "test": ("loss", "steps", "share", "errors"),
+    "train": ("loss", "steps", "share", "errors", "inner"),
+}
 SPLITS: dict[Split, str] = {"test": "held-out", "train": "training"}
 COMPARISONS: dict[Comparison, str] = {
     "common": "one common rate",
@@ -100,7 +105,7 @@ def measured(
 ) -> Float[np.ndarray, "cell network"]:
     """A quantity at the end of a phase; less of it is faster convergence.
 
-    The inner ascent is followed on training examples, whatever the split.
+    The inner ascent is followed on training examples alone.
     """
     if quantity == "steps":
         return steps_to(dataset, phase.target, end, split)
@@ -109,7 +114,9 @@ def measured(
         return _while_alive(dataset, steps).sel(evaluation=end).values
     if quantity == "errors":
         errors = 1 - dataset.robust_accuracy.sel(split=split)
-        return _while_alive(dataset, errors).sel(evaluation=end).values
+        # Where no answer is right or wrong, a run that diverged has no errors either.
+        known = _while_alive(dataset, errors).where(errors.notnull().any())
+        return known.sel(evaluation=end).values
     losses = robust_losses(dataset, split)
     after = losses.sel(evaluation=end).values
     return after if quantity == "loss" else after / losses.sel(evaluation=0).values

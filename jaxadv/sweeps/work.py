@@ -21,7 +21,7 @@ from jaxadv.sweeps.records import VARIABLES
 from jaxadv.sweeps.spec import Cell, Sweep
 from jaxadv.sweeps.trials import expected_length, settings_of
 
-BLOCK_TRIALS = 512  # about the fewest trials in a block: a second's work of two cores
+BLOCK_TRIALS = 512  # about the fewest trials in a block
 
 
 def run_sweep(

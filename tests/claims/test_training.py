@@ -67,7 +67,8 @@ def test_errors_and_inner_steps_are_read_as_well():
     for quantity in ("errors", "inner"):
         assert Outcome.FOR in verdicts(dataset, quantity=quantity, phase=PHASES[0])
         assert Outcome.AGAINST not in verdicts(dataset, quantity=quantity, phase=PHASES[0])
-    without = dataset.assign(robust_accuracy=dataset.robust_accuracy * np.nan)
+    without = synthetic_training(EQUAL, diverged=lambda cell: 3 if cell["scale"] == 1.0 else -1)
+    without = without.assign(robust_accuracy=without.robust_accuracy * np.nan)
     assert not verdicts(without, quantity="errors", phase=PHASES[0])
 
 

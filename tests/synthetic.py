@@ -32,7 +32,7 @@ def synthetic(settings, law, *, networks=60, tolerances=(1e-4,), budget=10**9, s
     counts = np.ceil(medians[:, None, None, None] * np.exp(noise)[..., None]).astype(int)
     known = {
         "kind": int(ja.Kind.BOUNDARY_MAX), "status": int(ja.Status.CONVERGED), "loss_end": 0.5,
-        "curvature_ratio": 0.1, "local_rate": 0.9, "distance": 1e-4,
+        "curvature_ratio": 0.1, "condition_number": 1.2, "local_rate": 0.9, "distance": 1e-4,
     } | variables  # fmt: skip
     trials = ("cell", "network", "example", "start")
 

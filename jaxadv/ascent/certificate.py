@@ -54,6 +54,9 @@ class Certificate:
             1, where there is no tangent, it is −inf.
         curvature_error: 0 for the dense eigensolver and 0 inside; for Lanczos the Ritz residual and
             the rounding of H, over |λ|.
+        condition_number: (λ − h_min)/(λ − h₁), which is 1 or more at a strict maximum, h_min the
+            smallest eigenvalue of the Hessian there; inf where h₁ ≥ λ, and 1 where there is no
+            tangent.
         single: whether the products with the Hessian were in single precision.
         local_rate: the factor by which r falls at each step of size η close to the maximum,
             max_i |1 + ηh_i|/|1 + ηλ|.
@@ -73,6 +76,7 @@ class Certificate:
     multiplier: Float[Array, ""]
     curvature_ratio: Float[Array, ""]
     curvature_error: Float[Array, ""]
+    condition_number: Float[Array, ""]
     single: Bool[Array, ""]
     local_rate: Float[Array, ""]
     distance_estimate: Float[Array, ""]
@@ -153,6 +157,7 @@ def examine(
             multiplier=here.multiplier,
             curvature_ratio=_curvature_ratio(spectrum.top, here.multiplier),
             curvature_error=over(spectrum.error, jnp.abs(here.multiplier)),
+            condition_number=_condition_number(spectrum, here.multiplier),
             single=jnp.asarray(curvature.dtype == jnp.float32),
             local_rate=rate,
             distance_estimate=jnp.where(is_candidate, estimate, jnp.inf),
@@ -222,6 +227,16 @@ def _curvature_ratio(top: Float[Array, ""], multiplier: Float[Array, ""]) -> Flo
     # A NaN is neither above nor below 0, and stays NaN.
     at_zero = jnp.where(jnp.isnan(top), top, at_zero)
     return jnp.where(is_zero(multiplier), at_zero, over(top, multiplier))
+
+
+def _condition_number(spectrum: Spectrum, multiplier: Float[Array, ""]) -> Float[Array, ""]:
+    """(λ − h_min)/(λ − h₁); inf where h₁ ≥ λ, and 1 where there is no tangent."""
+    has_tangent = ~jnp.isinf(spectrum.top)
+    top, bottom = (jnp.where(has_tangent, h, 0) for h in (spectrum.top, spectrum.bottom))
+    gap = multiplier - top
+    number = jnp.where(gap > 0, over(multiplier - bottom, gap), jnp.inf)
+    number = jnp.where(jnp.isnan(gap), gap, number)
+    return jnp.where(has_tangent, number, 1)
 
 
 def _kink_distance(

@@ -44,6 +44,10 @@ CERTIFICATE = {
     "curvature_error": Variable(
         "curvature_error", "how far the curvature ratio may lie above its value"
     ),
+    "condition_number": Variable(
+        "condition_number",
+        "(λ − h_min)/(λ − h₁), of the Hessian's eigenvalues; NaN where there is no strict maximum",
+    ),
     "single": Variable(
         "single", "whether products with the Hessian were in single precision", dtype="bool"
     ),
@@ -73,6 +77,6 @@ def record(solution: Solution, certificate: Certificate) -> dict[str, np.ndarray
     }
     for name in ("curvature_ratio", "curvature_error"):
         records[name] = filled(known_on_boundary(records[name], records["multiplier"]))
-    for name in ("distance", "distance_estimate"):
+    for name in ("distance", "distance_estimate", "condition_number"):
         records[name] = filled(Known(records[name], ~np.isinf(records[name])))
     return records

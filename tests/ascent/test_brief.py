@@ -133,6 +133,9 @@ def test_certificates_of_a_sweep_are_those_of_the_dense_oracle(grid):
         is_missed = np.abs(ratio - oracle) > error
         assert is_missed.sum() <= 1
         np.testing.assert_allclose(found.local_rate, dense.local_rate, atol=1e-4)
+        maxima = np.isin(dense.kind, MAXIMA)
+        one, two = (cert.condition_number[maxima] for cert in (found, dense))
+        np.testing.assert_allclose(one, two, rtol=1e-3)
         far = np.isinf(dense.distance)
         np.testing.assert_array_equal(np.isinf(found.distance), far)
         np.testing.assert_allclose(found.distance[~far], dense.distance[~far], rtol=3e-4, atol=1e-9)

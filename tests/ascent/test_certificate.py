@@ -59,6 +59,8 @@ def test_multiplier_curvature_and_rate_equal_numpys(eigensolver, loss):
         multiplier = g @ delta / case.radius**2
         np.testing.assert_allclose(cert.multiplier, multiplier, rtol=1e-10)
         np.testing.assert_allclose(cert.curvature_ratio, h[-1] / multiplier, rtol=1e-8)
+        condition = (multiplier - h[0]) / (multiplier - h[-1])
+        np.testing.assert_allclose(cert.condition_number, condition, rtol=1e-8)
         rate = np.abs((1 + 0.1 * h) / (1 + 0.1 * multiplier)).max()
         np.testing.assert_allclose(cert.local_rate, rate, rtol=1e-10)
         assert ja.Kind(int(cert.kind)) is ja.Kind.BOUNDARY_MAX

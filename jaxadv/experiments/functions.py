@@ -135,20 +135,28 @@ def check_optimizer(field: str, optimizer: Function, table: Mapping[str, Any]) -
     trial.shape_of(updates, trial.array(2), trial.array(), shape=(2,))
 
 
-def check_hidden(field: str, recipe: Recipe) -> None:
-    """Refuse to train the hidden weights of a network that has no field named ``hidden``."""
-    has_hidden = True
+def check_weights(field: str, recipe: Recipe, *, named: str, remedy: str) -> None:
+    """Refuse a network that is no dataclass with a field of weights of some name.
+
+    Args:
+        field: of the specification that needs such weights.
+        recipe: how networks are made.
+        named: ``"hidden"`` or ``"output"``.
+        remedy: what to give instead.
+    """
+    names: set[str] = set()
 
     def look(key: Key[Array, ""]) -> None:
-        nonlocal has_hidden
         network: Any = network_of(recipe, key)
         fields = dataclasses.fields(network) if dataclasses.is_dataclass(network) else ()
-        has_hidden = "hidden" in {field.name for field in fields}
+        names.update(field.name for field in fields)
 
     jax.eval_shape(look, jax.eval_shape(jax.random.key, 0))
-    if not has_hidden:
-        name = label_of(recipe.network)
-        raise ValueError(f"{field}: {name!r} has no field of weights named 'hidden'; give both")
+    if named not in names:
+        network = label_of(recipe.network)
+        raise ValueError(
+            f"{field}: {network!r} has no field of weights named {named!r}; give {remedy}"
+        )
 
 
 def network_of(recipe: Recipe, key: Key[Array, ""]) -> Network:

@@ -1,9 +1,51 @@
 """Groups: the cells of a grid that share one compiled program."""
 
+import re
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from jaxadv.experiments.fields import count
 from jaxadv.problems.names import Function
+
+# A number of hidden neurons, or a power of the dimension, as "d" or "d^1.5".
+Width = int | str
+POWER = re.compile(r"d(?:\^(\d+(?:\.\d+)?))?")
+
+
+def check_width(field: str, value: Any) -> Width:
+    """A number of neurons, or a power of the dimension.
+
+    Example:
+        >>> check_width("widths", "1e3"), check_width("widths", "d^1.5")
+        (1000, 'd^1.5')
+    """
+    if isinstance(value, str):
+        if POWER.fullmatch(value):
+            return value
+        try:
+            number = float(value)
+        except ValueError:
+            number = 0.5
+        value = int(number) if number.is_integer() else value
+    if isinstance(value, str):
+        raise ValueError(
+            f"{field}: {value!r} must be a whole number, or a power of the dimension such as d^1.5"
+        )
+    return count(field, value)
+
+
+def width_at(width: Width, dim: int) -> int:
+    """The number of neurons in a dimension.
+
+    Example:
+        >>> width_at(512, 16), width_at("d^1.5", 16)
+        (512, 64)
+    """
+    if isinstance(width, int):
+        return width
+    power = POWER.fullmatch(width)
+    assert power, width
+    return round(dim ** float(power[1] or 1))
 
 
 @dataclass(frozen=True)

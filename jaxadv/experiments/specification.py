@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxadv.experiments import fields as checks
 from jaxadv.experiments.document import Document
-from jaxadv.experiments.groups import Group, Grouped
+from jaxadv.experiments.groups import Group, Grouped, Width, check_width, width_at
 from jaxadv.experiments.recipes import Recipe
 from jaxadv.problems.names import Function, table_of
 
@@ -49,7 +49,7 @@ class Specification(Document, Generic[C]):
     Attributes:
         scales: input scales.
         dims: input dimensions; empty for that of the data, or ``default_dim`` if it is simulated.
-        widths: numbers of hidden neurons.
+        widths: numbers of hidden neurons, or powers of the dimension.
         activations: of the networks.
         losses: of their outputs.
         networks: how many networks each cell has.
@@ -67,7 +67,7 @@ class Specification(Document, Generic[C]):
     least_dim: ClassVar[int] = 2
     scales: tuple[float, ...]
     dims: tuple[int, ...]
-    widths: tuple[int, ...]
+    widths: tuple[Width, ...]
     activations: tuple[Function, ...]
     losses: tuple[Function, ...]
     networks: int
@@ -87,7 +87,12 @@ class Specification(Document, Generic[C]):
     def groups(self) -> tuple[Group, ...]:
         """The groups of the grid, in the order of the cells."""
         axes = (self.dims, self.widths, self.activations, self.losses)
-        return tuple(itertools.starmap(Group, itertools.product(*axes)))
+        groups = (
+            Group(dim, width_at(width, dim), activation, loss)
+            for dim, width, activation, loss in itertools.product(*axes)
+        )
+        # Two widths may be the same number in some dimension.
+        return tuple(dict.fromkeys(groups))
 
     @functools.cached_property
     def cells(self) -> tuple[C, ...]:
@@ -142,7 +147,7 @@ class Specification(Document, Generic[C]):
     def _settle(self) -> None:
         """Check and convert the fields of all experiments, and refuse what the data lacks."""
         self._set("scales", checks.grid("scales", self.scales, checks.positive))
-        self._set("widths", checks.grid("widths", self.widths, checks.count))
+        self._set("widths", checks.grid("widths", self.widths, check_width))
         for field in ("networks", "examples"):
             self._set(field, checks.count(field, getattr(self, field)))
         self._set("smooth", checks.switch("smooth", self.smooth))
@@ -213,7 +218,8 @@ class Specification(Document, Generic[C]):
         recipes = {group: self.recipe_of(group) for group in self.groups}
         # Certificates are in double precision, whatever the precision of the rest.
         for dtype in dict.fromkeys((self.dtype, "float64")):
-            for name, width in itertools.product(self.activations, self.widths):
+            shapes = ((group.activation, group.width) for group in self.groups)
+            for name, width in dict.fromkeys(shapes):
                 check_activation("activations", name, width, dtype=dtype)
             for recipe in dict.fromkeys(recipes.values()):
                 check_network(recipe, dtype=dtype)

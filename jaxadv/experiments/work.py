@@ -30,6 +30,7 @@ class SpecifiedWork(Generic[S]):
         columns: the coordinates on ``cell``, by name: fields of cells, and of their groups.
         labels: the columns whose values are functions, with the field that each is an axis of.
         of_cells: the fields that cells are made of, under present and former names.
+        before: the values of fields before there were these fields, where the defaults differ.
         spec: the specification.
     """
 
@@ -38,6 +39,7 @@ class SpecifiedWork(Generic[S]):
     of_cells: ClassVar[frozenset[str]] = frozenset(
         {"scales", "ratios", *SINGULAR, *SINGULAR.values()}
     )
+    before: ClassVar[Mapping[str, Any]] = {}
     spec: S
 
     @property
@@ -64,7 +66,7 @@ class SpecifiedWork(Generic[S]):
         data = self.spec.data if real is None else real.digest
         drawn = {"data": data, "random numbers": random_mark()}
         entries = {**fields, **self.more_identity, **drawn}
-        return Identity(self.spec.experiment, entries, defaults, self.of_cells)
+        return Identity(self.spec.experiment, entries, {**defaults, **self.before}, self.of_cells)
 
     @property
     def replicates(self) -> int:

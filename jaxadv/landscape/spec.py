@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from jaxadv.experiments.fields import choice, count, grid, positive, whole
 from jaxadv.experiments.former_names import SINGULAR, takes_former_names
-from jaxadv.experiments.groups import Group
+from jaxadv.experiments.groups import Group, Width
 from jaxadv.experiments.specification import OF_ASCENTS, Specification
 from jaxadv.problems.names import Function
 
@@ -41,7 +41,7 @@ class Landscape(Specification[Cell]):
         trainings: none (random networks as they are drawn), clean or adversarial: the same networks
             trained on all of the data at the cell's scale, which must be real.
         dims: input dimensions d; empty for that of the data, or 32 where the data is simulated.
-        widths: numbers m of hidden neurons.
+        widths: numbers m of hidden neurons; d, d^1.5 and the like are powers of the dimension.
         networks: random networks, the independent units of every statistic.
         examples: inputs per network.
         starts: random starts per input, uniform in the ball.
@@ -87,7 +87,7 @@ class Landscape(Specification[Cell]):
     ratios: tuple[float, ...] = (0.1,)
     trainings: tuple[str, ...] = ("none",)
     dims: tuple[int, ...] = ()
-    widths: tuple[int, ...] = (256,)
+    widths: tuple[Width, ...] = (256,)
     networks: int = 16
     examples: int = 2
     starts: int = 200

@@ -218,7 +218,7 @@ def view_losses(spec: Landscape, starts: int = 100_000) -> xr.Dataset:
     """
     devices = use_devices()
     per_call = min(starts, ASCENTS_PER_CALL)
-    lanes = usual_lanes(devices[0], max(spec.widths), per_call)
+    lanes = usual_lanes(devices[0], max(group.width for group in spec.groups), per_call)
     ascend, pga = _final_losses(per_call, lanes), pga_of(spec)
 
     def view(scene: Scene) -> dict[str, Any]:

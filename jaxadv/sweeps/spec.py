@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from jaxadv.experiments.fields import choice, count, descending, grid, positive, whole
-from jaxadv.experiments.groups import Group
+from jaxadv.experiments.groups import Group, Width
 from jaxadv.experiments.specification import OF_ASCENTS, Specification
 from jaxadv.problems.names import Function
 
@@ -34,7 +34,7 @@ class Sweep(Specification[Cell]):
         scales: input scales s; the inputs have norm s·√dim.
         ratios: perturbation ratios ρ; the perturbation's radius is ρ times the input's norm.
         dims: input dimensions d; empty for that of the data, or 64 where the data is simulated.
-        widths: numbers m of hidden neurons.
+        widths: numbers m of hidden neurons; d, d^1.5 and the like are powers of the dimension.
         networks: random networks per cell, the independent units of every statistic.
         examples: inputs per network.
         starts: random starts per input, uniform in the ball.
@@ -78,7 +78,7 @@ class Sweep(Specification[Cell]):
     scales: tuple[float, ...] = (0.1, 1.0, 10.0)
     ratios: tuple[float, ...] = (0.1,)
     dims: tuple[int, ...] = ()
-    widths: tuple[int, ...] = (512,)
+    widths: tuple[Width, ...] = (512,)
     networks: int = 16
     examples: int = 16
     starts: int = 4

@@ -145,7 +145,7 @@ def evaluate(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict[s
     many training examples.
     """
     size = len(draws.label) - rules.examples
-    attack = rules.attack(settings, rules.strong)
+    attack = rules.attack(settings.measured_ratio, rules.strong)
     by_split = (name for name, variable in OF_EVALUATIONS.items() if variable.dims == BY_SPLIT)
     records: dict[str, list[Array]] = {name: [] for name in by_split}
     inputs = settings.scale * draws.direction
@@ -203,7 +203,8 @@ def _of_weights(
 
 def _of_probes(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict[str, Record]:
     """The inner problem at a few training examples, with the step rule that training uses."""
-    attack = rules.attack(settings, PGA(rules.pga.step, (PROBE_TOLERANCE,), PROBE_BUDGET))
+    ascent = PGA(rules.pga.step, (PROBE_TOLERANCE,), PROBE_BUDGET)
+    attack = rules.attack(settings.measured_ratio, ascent)
 
     probes = slice(0, min(NUM_PROBES, rules.examples))
     inputs, labels = settings.scale * draws.direction[probes], draws.label[probes]
@@ -221,7 +222,7 @@ def _of_probes(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict
             lanes=NUM_PROBES,
         )
         # Without an attack there is no inner problem.
-        is_attacked = jnp.broadcast_to(settings.ratio > 0, labels.shape)
+        is_attacked = jnp.broadcast_to(settings.measured_ratio > 0, labels.shape)
         is_maximum = jnp.isin(certificates.kind, jnp.array(MAXIMA)).astype(inputs.dtype)
         certified = known_where(is_attacked, is_maximum)
         ratio = known_on_boundary(certificates.curvature_ratio, certificates.multiplier)

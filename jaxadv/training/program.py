@@ -18,7 +18,7 @@ from jaxtyping import Array
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.steps import STEP_RULES, NormalizedStep
 from jaxadv.devices import Device, in_batches, lower_for, wait_for
-from jaxadv.experiments.draws import Given, Source, Tag, draw, key_of, like_seeds
+from jaxadv.experiments.draws import Draws, Given, Source, Tag, draw, key_of, like_seeds
 from jaxadv.experiments.fields import SMALLEST
 from jaxadv.experiments.groups import Group
 from jaxadv.experiments.variables import filled
@@ -169,7 +169,7 @@ def _programs(
     source, rules, at_once = shape.source, shape.rules, shape.at_once
 
     def begin_all(index: Array, key: Array, given: Given, settings: Any) -> Runs:
-        draws = draw(source, index, key, given)
+        draws = draw_scaled(source, rules, index, key, given)
         return tuple(
             in_batches(
                 lambda one, optimizer=optimizer: begin(
@@ -185,7 +185,7 @@ def _programs(
         runs: Runs, numbers: tuple[Array, Array], key: Array, given: Given, settings: Any
     ) -> tuple[Runs, Any]:
         index, num_steps = numbers
-        draws = draw(source, index, key, given)
+        draws = draw_scaled(source, rules, index, key, given)
         batches = source.key_for(key, Tag.BATCH, index)
         stepped = tuple(
             in_batches(
@@ -221,10 +221,20 @@ def _programs(
         return Programs(begin_compiled.result(), advancing.compile())
 
 
+def draw_scaled(source: Source, rules: Rules, index: Array, key: Array, given: Given) -> Draws:
+    """The draws, with the network's output layer multiplied by `Rules.output_scale`."""
+    draws = draw(source, index, key, given)
+    if rules.output_scale == 1:
+        return draws
+    network: Any = draws.network
+    scaled = dataclasses.replace(network, output=rules.output_scale * network.output)
+    return dataclasses.replace(draws, network=scaled)
+
+
 def _like_settings(num_cells: int, dtype: str) -> Settings:
     """Settings of so many cells, for their shapes and types."""
     column = jnp.zeros(num_cells, dtype)
-    return Settings(column, column, column, jnp.zeros(num_cells, bool))
+    return Settings(column, column, column, column, jnp.zeros(num_cells, bool))
 
 
 def shape_of(spec: Training, group: Group, optimizers: Sequence[Function], device: Device) -> Shape:
@@ -241,6 +251,7 @@ def shape_of(spec: Training, group: Group, optimizers: Sequence[Function], devic
         constraint=resolve("constraint", spec.constraint, CONSTRAINTS),
         has_answers=spec.has_answers(group.loss),
         smooth=spec.smooth,
+        output_scale=spec.output_scale,
     )
     # The products of one run keep a core busy; runs side by side were no faster.
     at_once = 1 if device.platform == "cpu" else ACCELERATOR_RUNS
@@ -267,8 +278,14 @@ def given_of(spec: Training, group: Group) -> Given:
 def settings_of(spec: Training, cells: Sequence[Cell], optimizer: Function) -> Settings:
     """The settings of an optimiser's runs, in the order of the cells."""
     cells = [cell for cell in cells if cell.optimizer == optimizer]
-    columns = ("scale", "ratio", "rate")
+    scale, ratio, rate = (
+        jnp.array([getattr(cell, name) for cell in cells], spec.dtype)
+        for name in ("scale", "ratio", "rate")
+    )
     return Settings(
-        *(jnp.array([getattr(c, name) for c in cells], spec.dtype) for name in columns),
+        scale,
+        ratio,
+        measured_ratio=jnp.where(ratio > 0, ratio, spec.control_ratio),
+        rate=rate,
         relative=jnp.array([cell.unit == "sharpness" for cell in cells]),
     )

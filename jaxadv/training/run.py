@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key, ScalarLike
 
 from jaxadv.ascent.pga import PGA
 from jaxadv.experiments.draws import Draws, IntLike
@@ -32,16 +32,16 @@ class Rules(NamedTuple):
     constraint: Function
     has_answers: bool = True
     smooth: bool = False
+    output_scale: float = 1.0
 
     @property
     def objective(self) -> loop.Objective:
         """What is minimised, and over which weights."""
         return loop.Objective(self.loss, self.layers)
 
-    def attack(self, settings: "Settings", pga: PGA | None = None) -> Attack:
-        """The adversary of a run; by default the one that it is trained with."""
-        steps = self.pga if pga is None else pga
-        return Attack(settings.ratio, steps, self.constraint, self.smooth)
+    def attack(self, ratio: ScalarLike, pga: PGA) -> Attack:
+        """An adversary with a ratio ρ and the steps of its ascent."""
+        return Attack(ratio, pga, self.constraint, self.smooth)
 
 
 @pytree
@@ -50,13 +50,15 @@ class Settings:
 
     Attributes:
         scale: s.
-        ratio: ρ.
+        ratio: ρ of the attack that is trained with, 0 for clean training.
+        measured_ratio: ρ of the attacks that the network is measured with.
         rate: the learning rate, or lr·λ₁ if ``relative``.
         relative: whether the rate is in units of 1/λ₁.
     """
 
     scale: Float[Array, "*cell"]
     ratio: Float[Array, "*cell"]
+    measured_ratio: Float[Array, "*cell"]
     rate: Float[Array, "*cell"]
     relative: Bool[Array, "*cell"]
 
@@ -120,6 +122,6 @@ def advance(
         return settings.scale * directions[rows], labels[rows]
 
     return loop.advance(
-        run, batch_of, rules.attack(settings), num_steps, optimizer=optimizer,
+        run, batch_of, rules.attack(settings.ratio, rules.pga), num_steps, optimizer=optimizer,
         objective=rules.objective,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from jaxadv.experiments.fields import choice, count, grid, non_negative, positive, whole
 from jaxadv.experiments.former_names import SINGULAR, takes_former_names
-from jaxadv.experiments.groups import Group
+from jaxadv.experiments.groups import Group, Width
 from jaxadv.experiments.specification import OF_NETWORKS, Specification
 from jaxadv.problems.names import Function
 
@@ -56,6 +56,9 @@ class Training(Specification[Cell]):
         scales: input scales s; the inputs have norm s·√dim.
         ratios: perturbation ratios ρ, the set's circumradius over the input's norm; 0 is clean
             training, the control.
+        control_ratio: ρ of the attacks that clean training is measured with.
+        output_scale: factor of the initial output layer. With 0.3 little is left of the random
+            initial function, which is a control for what it does to early training.
         optimizers: names of optax's optimisers, or a user's module:function(learning_rate). In
             Python, here and below, the function itself may stand for its name.
         rates: learning rates.
@@ -76,7 +79,7 @@ class Training(Specification[Cell]):
             accuracies are measured with.
         restarts: its random starts, beside the one from 0.
         dims: input dimensions d; empty for that of the data, or 32 where the data is simulated.
-        widths: numbers m of hidden neurons.
+        widths: numbers m of hidden neurons; d, d^1.5 and the like are powers of the dimension.
         networks: seeds, the independent units of every statistic: each has a random network and
             examples of its own.
         examples: training examples.
@@ -119,6 +122,8 @@ class Training(Specification[Cell]):
 
     scales: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
     ratios: tuple[float, ...] = (0.0, 0.1)
+    control_ratio: float = 0.1
+    output_scale: float = 1.0
     optimizers: tuple[Function, ...] = ("sgd", "adam")
     rates: tuple[float, ...] = (0.01, 0.1)
     sharpness_rates: tuple[float, ...] = (0.25,)
@@ -133,7 +138,7 @@ class Training(Specification[Cell]):
     strong_steps: int = 50
     restarts: int = 1
     dims: tuple[int, ...] = ()
-    widths: tuple[int, ...] = (128,)
+    widths: tuple[Width, ...] = (128,)
     networks: int = 4
     examples: int = 256
     test_examples: int = 128
@@ -150,8 +155,10 @@ class Training(Specification[Cell]):
         self._set("ratios", grid("ratios", self.ratios, non_negative))
         for field in ("rates", "sharpness_rates"):
             self._set(field, grid(field, getattr(self, field), positive, least=0))
-        self._set("attack_step_size", positive("attack_step_size", self.attack_step_size))
-        self._set("attack_tolerance", non_negative("attack_tolerance", self.attack_tolerance))
+        for field in ("attack_step_size", "output_scale"):
+            self._set(field, positive(field, getattr(self, field)))
+        for field in ("attack_tolerance", "control_ratio"):
+            self._set(field, non_negative(field, getattr(self, field)))
         for field in ("steps", "attack_steps", "strong_steps", "test_examples"):
             self._set(field, count(field, getattr(self, field)))
         for field in ("batch", "restarts"):
@@ -174,9 +181,9 @@ class Training(Specification[Cell]):
     def _check_functions(self) -> None:
         from jaxadv.experiments.functions import (  # noqa: PLC0415  needs JAX
             check_constraint,
-            check_hidden,
             check_optimizer,
             check_step,
+            check_weights,
         )
 
         super()._check_functions()
@@ -193,7 +200,9 @@ class Training(Specification[Cell]):
                 dtype=self.dtype,
             )  # fmt: skip
             if self.layers == "hidden":
-                check_hidden("layers", recipe)
+                check_weights("layers", recipe, named="hidden", remedy="both")
+            if self.output_scale != 1:
+                check_weights("output_scale", recipe, named="output", remedy="1")
 
     def has_answers(self, loss: Function) -> bool:
         """Whether an output can be right or wrong: only where labels are ±1 or classes.

@@ -86,6 +86,8 @@ class TrainingWork(SpecifiedWork[Training]):
         "rates",
         "sharpness_rates",
     }
+    # Clean training was measured without an attack.
+    before: ClassVar[Mapping[str, Any]] = {"control_ratio": 0.0}
 
     @property
     def more_identity(self) -> Mapping[str, Any]:

@@ -259,7 +259,7 @@ def test_a_set_is_tried_with_an_ascent():
         ja.Training(constraint="l2ball")
 
 
-def test_hidden_weights_are_looked_for_in_any_network():
+def test_weights_are_looked_for_in_any_network():
     def plain(key, dim, width, activation):
         del key, dim, width
         return lambda z: jnp.sum(activation(z))
@@ -268,6 +268,10 @@ def test_hidden_weights_are_looked_for_in_any_network():
         ValueError, match=r"^layers: 'plain' has no field of weights named 'hidden'"
     ):
         ja.Training(network=plain)
+    with pytest.raises(
+        ValueError, match=r"^output_scale: 'plain' has no field of weights named 'output'; give 1"
+    ):
+        ja.Training(network=plain, layers="both", output_scale=0.3)
 
 
 def test_the_pickle_of_a_specification_has_its_fields_and_not_its_data():

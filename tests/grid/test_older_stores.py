@@ -23,7 +23,7 @@ SWEEP = ja.Sweep(
 TRAINING = ja.Training(
     scales=(0.3, 3.0), ratios=(0.0, 0.1), optimizers=("sgd", "adam"), rates=0.05,
     sharpness_rates=0.25, steps=12, dims=4, widths=8, networks=2, examples=16, test_examples=8,
-    attack_steps=5, strong_steps=5,
+    attack_steps=5, strong_steps=5, control_ratio=0,
 )  # fmt: skip
 RUNS = {
     "sweep": (SWEEP, ja.run_sweep, {}),
@@ -123,6 +123,8 @@ def test_what_an_older_store_was_made_with_is_still_refused_by_name(older):
         ja.run_landscape(dataclasses.replace(LANDSCAPE, step_size=0.2), older / "landscape")
     with pytest.raises(ValueError, match=r"was made with steps 12, not 13; give another"):
         ja.run_training(dataclasses.replace(TRAINING, steps=13), older / "training")
+    with pytest.raises(ValueError, match=r"was made with control_ratio 0.0, not 0.1"):
+        ja.run_training(dataclasses.replace(TRAINING, control_ratio=0.1), older / "training")
     with pytest.raises(ValueError, match=r"was made with ascents 50, not 60"):
         ja.run_critical(LANDSCAPE, older / "critical", starts=60)
     with pytest.raises(ValueError, match=r"was made with smooth False, not True"):

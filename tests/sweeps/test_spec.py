@@ -25,6 +25,7 @@ from jaxadv.sweeps.work import SweepWork
         ({"dims": (0,)}, "dims: 0 must be a whole number"),
         ({"dims": (2.5,)}, "dims: 2.5 must be a whole number"),
         ({"widths": (0,)}, "widths: 0 must be"),
+        ({"widths": "d^^2"}, r"widths: 'd\^\^2' must be a whole number, or a power"),
         ({"networks": 0}, "networks: 0 must be"),
         ({"starts": 1.5}, "starts: 1.5 must be"),
         ({"step_sizes": (float("nan"),)}, "step_sizes: nan must be"),
@@ -53,6 +54,15 @@ from jaxadv.sweeps.work import SweepWork
 def test_a_field_that_makes_no_sense_is_refused_by_name(fields, message):
     with pytest.raises(ValueError, match=message):
         ja.Sweep(**fields)
+
+
+def test_widths_can_be_powers_of_the_dimension(tmp_path):
+    sweep = ja.Sweep(dims=(16, 64), widths=(256, "d", "d^1.5", "d^2", "32"))
+    shapes = [(group.dim, group.width) for group in sweep.groups]
+    at_16, at_64 = (16, (256, 16, 64, 32)), (64, (256, 64, 512, 4096, 32))
+    assert shapes == [(dim, width) for dim, widths in (at_16, at_64) for width in widths]
+    (tmp_path / "sweep.toml").write_text(sweep.text)
+    assert ja.Sweep.from_toml(tmp_path / "sweep.toml") == sweep
 
 
 @pytest.mark.parametrize("of", [ja.Sweep, ja.Landscape, ja.Training])

@@ -41,7 +41,7 @@ def draws_of(dtype="float64", seed=0):
 
 
 def settings_of(dtype="float64", *, scale=2.0, ratio=0.3, rate=0.1, relative=False):
-    numbers = (jnp.asarray(number, dtype) for number in (scale, ratio, rate))
+    numbers = (jnp.asarray(number, dtype) for number in (scale, ratio, ratio, rate))
     return Settings(*numbers, relative=jnp.asarray(relative))
 
 

@@ -23,7 +23,6 @@ from jaxadv.training.evaluate import (
     WITHOUT_ANSWERS,
     worst,
 )
-from jaxadv.training.run import Settings
 
 TINY = ja.Training(
     scales=(0.3, 3.0), ratios=(0.0, 0.2), optimizers=("sgd", "adam"), rates=(0.1,),
@@ -195,13 +194,14 @@ def test_a_state_that_does_not_fit_is_not_taken(whole, tmp_path, monkeypatch, ha
 
 def test_training_computes_no_nan_where_nothing_is_wrong(whole):
     """What is missing is NaN in the dataset alone: jax_debug_nans finds NaNs that are faults."""
-    clean = whole.isel(cell=whole.ratio.values == 0)
-    for name in ("inner_certified", "curvature_ratio"):
-        assert bool(clean[name].isnull().all())
-        assert bool(whole[name].notnull().any())
+    unmeasured = dataclasses.replace(TINY, control_ratio=0)
     with jax.debug_nans(True):
-        again = ja.run_training(TINY, devices=1, progress=False)
-    assert_same(again, whole)
+        again = ja.run_training(unmeasured, devices=1, progress=False)
+    clean = again.ratio.values == 0
+    for name in ("inner_certified", "curvature_ratio"):
+        assert bool(again[name].isel(cell=clean).isnull().all())
+        assert bool(whole[name].notnull().any())
+    assert_same(again.isel(cell=~clean), whole.isel(cell=~clean))
 
 
 @pytest.mark.slow
@@ -235,10 +235,7 @@ def test_the_strong_attack_finds_more_than_a_sample():
         shape = programs.shape_of(TINY, TINY.groups[0], TINY.optimizers, jax.devices()[0])
         network = ja.init_two_layer(jax.random.key(0), dim=4, width=8)
         network = jax.tree.map(lambda leaf: leaf.astype("float64"), network)
-        numbers = (jnp.asarray(number) for number in (3.0, 0.2, 0.1))
-        attack = shape.rules.attack(
-            Settings(*numbers, relative=jnp.asarray(False)), shape.rules.strong
-        )
+        attack = shape.rules.attack(0.2, shape.rules.strong)
         for _ in range(5):
             x, y = jnp.asarray(3 * rng.normal(size=4)), jnp.asarray(rng.choice([-1.0, 1.0]))
             starts = jnp.asarray(rng.normal(size=(3, 4)) / 4)
@@ -254,15 +251,39 @@ def test_the_strong_attack_finds_more_than_a_sample():
 
 
 def test_losses_are_those_of_the_network_and_robust_ones_are_larger(whole):
-    clean = whole.sel(evaluation=3).isel(cell=whole.ratio.values == 0)
-    np.testing.assert_allclose(clean.clean_loss, clean.robust_loss, rtol=1e-12)
-    np.testing.assert_array_equal(clean.clean_accuracy, clean.robust_accuracy)
-    attacked = whole.isel(cell=whole.ratio.values > 0)
-    assert bool((attacked.robust_loss > attacked.clean_loss).all())
-    assert bool((attacked.robust_accuracy <= attacked.clean_accuracy).all())
+    assert bool((whole.robust_loss > whole.clean_loss).all())
+    assert bool((whole.robust_accuracy <= whole.clean_accuracy).all())
     start = whole.sel(evaluation=0)
     assert bool((start.distance == 0).all())
     np.testing.assert_allclose(whole.chance_loss, 0.5)
+
+
+def test_clean_training_is_measured_with_an_attack_of_its_own():
+    settings = {"scales": 1.0, "rates": 0.1, "sharpness_rates": (), "networks": 1}
+    runs = [
+        ja.run_training(
+            dataclasses.replace(TINY, **settings, optimizers="sgd", control_ratio=control),
+            devices=1,
+            progress=False,
+        )
+        for control in (0, 0.2)
+    ]
+    without, measured = (run.isel(cell=run.ratio.values == 0) for run in runs)
+    np.testing.assert_allclose(without.clean_loss, without.robust_loss, rtol=1e-12)
+    np.testing.assert_array_equal(without.clean_accuracy, without.robust_accuracy)
+    # Training itself is not attacked, and at its start all networks are the same.
+    np.testing.assert_array_equal(measured.clean_loss, without.clean_loss)
+    attacked = runs[1].isel(cell=runs[1].ratio.values == 0.2)
+    for name in ("robust_loss", "inner_steps", "curvature_ratio"):
+        one, two = (run[name].sel(evaluation=0).values for run in (measured, attacked))
+        np.testing.assert_allclose(one, two, rtol=1e-12)
+
+
+def test_the_initial_output_layer_can_be_scaled():
+    spec = dataclasses.replace(TINY, output_scale=1e-9)
+    start = ja.run_training(spec, devices=1, progress=False).sel(evaluation=0)
+    chance = start.chance_loss.isel(cell=0, network=0)
+    np.testing.assert_allclose(start.robust_loss, np.full(start.robust_loss.shape, chance))
 
 
 def test_each_loss_has_labels_and_accuracies_of_its_own():

@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,19 @@ class RunNote:
 
     def __init__(self, store: Store, worker: Worker, description: Mapping[str, Any]) -> None:
         self._store, self._worker = store, worker
-        self._description = {"worker": worker.index, "workers": worker.count, **description}
+        self._description: dict[str, Any] = {
+            "worker": worker.index,
+            "workers": worker.count,
+            **description,
+        }
         self._clock = self._looked = time.perf_counter()
         self._counts_of_others: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
+        self._write({})
+
+    def describe(self, name: str, values: Sequence[Any]) -> None:
+        """Add some values to a list in the description."""
+        self._description[name] = [*self._description.get(name, ()), *values]
         self._write({})
 
     def add(self, counts: Counter[str]) -> None:

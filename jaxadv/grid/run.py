@@ -24,10 +24,13 @@ from jaxadv.grid.progress import Progress
 from jaxadv.grid.states import delete_states
 from jaxadv.grid.store import Store
 from jaxadv.grid.stored import StoredGrid
-from jaxadv.grid.work import Work
+from jaxadv.grid.work import Program, Work
 from jaxadv.grid.workers import Worker
 
 PATIENCE = 60  # seconds; a shared file system may show late what another process wrote
+# Programs that are compiled at a time, all devices together. On a CPU each has two thousand memory
+# mappings, of which Linux gives a process 65,530.
+MOST_PROGRAMS = 8
 CHECKING = 0.03  # the cost of checking a complete block, over the cost of running it
 
 
@@ -151,30 +154,57 @@ class _Run:
 
     def here(self, devices: Sequence[Device]) -> None:
         """Run this worker's share on devices of this process."""
-        stored, worker, work = self.stored, self.worker, self.stored.work
+        worker, work = self.worker, self.stored.work
         parts = [part for parts in self._share().values() for part in parts]
         total = worker.total(self._units(parts))
         if not total:
             return
-        programs = {
-            cells: work.program(cells, devices)
-            for cells in self.shown.each("compiling", dict.fromkeys(p.cells for p in parts))
-        }
-        layout = [dict(program.layout) for program in programs.values()]
-        note = self._note({**describe_process(devices), "layout": layout})
-        self.shown.begin(total)
+        by_group: dict[tuple[Any, ...], list[Block]] = {}
+        for part in parts:
+            by_group.setdefault(part.cells, []).append(part)
+        at_once = max(1, MOST_PROGRAMS // len(set(devices)))
+        note: RunNote | None = None
         counts: Counter[str] = Counter()
+        every = list(by_group)
+        for first in range(0, len(every), at_once):
+            groups = every[first : first + at_once]
+            programs = {
+                cells: work.program(cells, devices)
+                for cells in self.shown.each("compiling", groups)
+            }
+            # A run of which nothing can be compiled leaves no note.
+            note = note or self._begin(devices, total)
+            note.describe("layout", [dict(program.layout) for program in programs.values()])
+            blocks = [block for cells in groups for block in by_group[cells]]
+            counts = self._run_blocks(blocks, programs, devices, note, counts)
+        assert note is not None
+        note.end()
+        worker.wait(lambda: self.shown.show(note.counts + note.of_others()), note.all_ended)
+
+    def _begin(self, devices: Sequence[Device], total: int) -> RunNote:
+        """The note of this run, and a progress bar that counts."""
+        self.shown.begin(total)
+        return self._note(describe_process(devices))
+
+    def _run_blocks(
+        self,
+        blocks: Sequence[Block],
+        programs: Mapping[tuple[Any, ...], Program],
+        devices: Sequence[Device],
+        note: RunNote,
+        counts: Counter[str],
+    ) -> Counter[str]:
+        """Run some blocks; give back the counts of all calls by now."""
 
         def tick(within: int, what: str) -> None:
             self.shown.show(counts + note.of_others(), within, what)
 
-        for call in run_here(stored, parts, programs, devices, tick):
+        for call in run_here(self.stored, blocks, programs, devices, tick):
             if call.completed:
                 note.add(call.completed)
             counts += call.called
             self.shown.show(counts + note.of_others())
-        note.end()
-        worker.wait(lambda: self.shown.show(note.counts + note.of_others()), note.all_ended)
+        return counts
 
     def on(self, executor: Executor) -> None:
         """Run blocks on the workers of an executor."""

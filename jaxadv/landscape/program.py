@@ -101,7 +101,7 @@ class Survey(Protocol):
         ...
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=12)
 def _compiled(survey: Survey, device: Device, num_given: int | None) -> Any:
     seeds = like_seeds(num_given, survey.source.dim)
     setting = np.float64(1)

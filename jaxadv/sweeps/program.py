@@ -160,7 +160,7 @@ class SweepProgram:
         )
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=12)
 def compile_programs(
     source: Source,
     rules: Rules,

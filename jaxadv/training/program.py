@@ -161,7 +161,7 @@ class Programs(NamedTuple):
     advance: Callable[..., Any]
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=12)
 def _programs(
     shape: Shape, device: Device, num_given: int | None, num_cells: tuple[int, ...]
 ) -> Programs:

@@ -8,17 +8,19 @@ from collections.abc import Mapping, Sequence
 
 import xarray as xr
 
-from jaxadv.claims import growth, logistic, maxima, mean_field, scales, training
+from jaxadv.claims import growth, logistic, maxima, mean_field, scales, tail, training, training_law
 from jaxadv.claims.judgements import Claim, Judgement, judge
 
 # In the order of the report.
 CLAIMS: tuple[Claim, ...] = (
     *growth.CLAIMS,
+    *tail.CLAIMS,
     *maxima.CLAIMS,
     *scales.CLAIMS,
     *logistic.CLAIMS,
     *mean_field.CLAIMS,
     *training.CLAIMS,
+    *training_law.CLAIMS,
 )
 
 

@@ -65,4 +65,5 @@ class MoreRegularAtSmallerScale:
                         "relative change": pair.change,
                     },
                     pair.outcome,
+                    pair.votes,
                 )

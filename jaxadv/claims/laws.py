@@ -4,6 +4,7 @@ Source: docs/theory.md, section 6.
 """
 
 import math
+import tomllib
 
 import numpy as np
 import xarray as xr
@@ -15,6 +16,7 @@ from jaxadv.theory import (
     LOSS_SLOPES,
     derivative_norms,
     end_scale,
+    median_slope,
     multiplier,
     steps,
     steps_of_slowest,
@@ -43,6 +45,23 @@ def gains(cell: xr.Dataset) -> Ratios:
     radius = ratio * scale * math.sqrt(cell.dim.item())
     first_norm, _ = derivative_norms(cell.activation.item(), end_scale(scale, ratio))
     return cell.step_size.item() * multiplier(slope, radius, first_norm)
+
+
+def typical_gain(cell: xr.Dataset) -> float:
+    """ηλ as `gains`, for the median of e that the settings alone predict.
+
+    NaN also for labels that are not drawn from N(0, 1), and for other losses than the quadratic.
+    """
+    has_law = cell.step_rule.item() == "constant" and cell.loss.item() == "quadratic"
+    data = tomllib.loads(cell.attrs["sweep"]).get("data", "sphere")
+    if not has_law or data != "sphere" or math.isnan(kappa_0_of(cell)):
+        return math.nan
+    activation, dim = cell.activation.item(), cell.dim.item()
+    ratio, scale = cell.ratio.item(), cell.scale.item()
+    slope = median_slope(activation, scale, ratio, dim)
+    first_norm, _ = derivative_norms(activation, end_scale(scale, ratio))
+    radius = ratio * scale * math.sqrt(dim)
+    return cell.step_size.item() * multiplier(np.array([slope]), radius, first_norm).item()
 
 
 def predicted_steps(dataset: xr.Dataset) -> xr.Dataset:

@@ -1,8 +1,8 @@
 """Whether the claims on the quadratic loss hold for the logistic loss as well: C4."""
 
-from jaxadv.claims.growth import PolynomialGrowth
+from jaxadv.claims.growth import NoFasterThanPower
 from jaxadv.claims.judgements import Claim
-from jaxadv.claims.maxima import EndsAreMaxima, FailuresAreRare
+from jaxadv.claims.maxima import REGULAR_AND_WIDE, EndsAreMaxima, Succeeds
 
 CLAIMS = (
     Claim(
@@ -10,8 +10,8 @@ CLAIMS = (
         "The result extends to general losses under conditions on their derivatives (from "
         "summaries of the paper).",
         "All rules of C1 hold with the logistic loss.",
-        (PolynomialGrowth("dim"), PolynomialGrowth("width"), PolynomialGrowth("tolerance"),
-         FailuresAreRare(), EndsAreMaxima()),
+        (NoFasterThanPower("dim"), NoFasterThanPower("width"), NoFasterThanPower("tolerance"),
+         Succeeds(REGULAR_AND_WIDE), EndsAreMaxima()),
         "One loss is not all.", {"loss": "logistic"},
     ),
 )  # fmt: skip

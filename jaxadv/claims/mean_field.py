@@ -14,12 +14,29 @@ import xarray as xr
 from jaxadv.ascent.kinds import Kind
 from jaxadv.claims.growth import LEAST_STEPS, Exponent, ExponentOfLaw
 from jaxadv.claims.judgements import Claim
-from jaxadv.claims.laws import LEAST_BETWEEN, TIGHT, Ratios, gains, rate_ratio, rate_ratios
-from jaxadv.claims.verdicts import LEAST_NETWORKS, Finding, Number, Outcome, outcome_near
-from jaxadv.stats.cells import EVERYWHERE, Domain, by_network, cells, kappa_0_of, settings_of
-from jaxadv.stats.intervals import median
+from jaxadv.claims.laws import (
+    LEAST_BETWEEN,
+    TIGHT,
+    Ratios,
+    gains,
+    rate_ratio,
+    rate_ratios,
+    typical_gain,
+)
+from jaxadv.claims.verdicts import LEAST_NETWORKS, Finding, Number, Outcome, judged_within
+from jaxadv.stats.cells import (
+    EVERYWHERE,
+    Domain,
+    by_network,
+    cells,
+    is_maximum,
+    kappa_0_of,
+    settings_of,
+)
+from jaxadv.stats.intervals import medians
 from jaxadv.theory import (
     CRITICAL,
+    condition_number,
     curvature_ratio,
     earlier_curvature_ratio,
     steps,
@@ -46,6 +63,11 @@ def _curvature(cell: xr.Dataset, kappa_0: float) -> Ratios:
     return curvature_ratios(cell.isel(tolerance=-1), law)
 
 
+def _condition(cell: xr.Dataset, kappa_0: float) -> Ratios:
+    known = cell.condition_number.where(is_maximum(cell))
+    return by_network(known) / float(condition_number(kappa_0, cell.dim.item()))
+
+
 def _earlier_curvature(cell: xr.Dataset, kappa_0: float) -> Ratios:
     return curvature_ratios(cell.isel(tolerance=-1), float(earlier_curvature_ratio(kappa_0)))
 
@@ -55,6 +77,13 @@ def _steps(law: StepLaw, cell: xr.Dataset, kappa_0: float) -> Ratios:
     expected = law(last.tolerance.item(), gains(last), kappa_0)
     # A few steps are what the start makes of them, and whole numbers.
     return by_network(last.num_steps) / np.where(expected >= LEAST_STEPS, expected, np.nan)
+
+
+def _steps_alone(cell: xr.Dataset, kappa_0: float) -> Ratios:
+    last = cell.isel(tolerance=-1)
+    counts = by_network(last.num_steps.where(last.reached, np.inf)).astype(float)
+    expected = steps(last.tolerance.item(), np.array([typical_gain(last)]), kappa_0).item()
+    return counts / (expected if expected >= LEAST_STEPS else np.nan)
 
 
 def _rate(cell: xr.Dataset, kappa_0: float) -> Ratios:
@@ -75,8 +104,13 @@ RATE = (
     f"last is {TIGHT:g} or less and {LEAST_BETWEEN} steps or more are expected between them, over "
     "what all modes together make of this ratio"
 )
+STEPS_ALONE = (
+    "number of steps, of constant size, with the quadratic loss, over that of all modes for the "
+    "median of e that the settings alone predict"
+)
 # What is predicted: in words, and as ratios of the simulated to the predicted.
 PREDICTIONS: Mapping[str, tuple[str, Callable[[xr.Dataset, float], Ratios]]] = {
+    "condition": ("condition number at confirmed maxima over C(κ₀, d)", _condition),
     "curvature": ("curvature ratio at confirmed maxima over κ(κ₀, d)", _curvature),
     "earlier curvature": (
         "curvature ratio at confirmed maxima over the earlier law's",
@@ -84,6 +118,7 @@ PREDICTIONS: Mapping[str, tuple[str, Callable[[xr.Dataset, float], Ratios]]] = {
     ),
     "steps of slowest": (f"{STEPS} the slowest mode", partial(_steps, steps_of_slowest)),
     "steps": (f"{STEPS} all modes", partial(_steps, steps)),
+    "steps alone": (STEPS_ALONE, _steps_alone),
     "rate": (RATE, _rate),
 }
 
@@ -124,11 +159,11 @@ class Agreement:
             known = ~np.isnan(ratios)
             if not known.any():
                 continue
-            ratio = median(ratios)
+            judged = judged_within(medians(ratios), 1 - self.margin, 1 + self.margin)
             converged = float(cell.reached.isel(tolerance=-1).mean())
             numbers: dict[str, Number] = {
                 "κ₀": kappa_0,
-                "simulated over predicted": ratio,
+                "simulated over predicted": judged.number,
                 "converged trials": converged,
             }
             if converged < LEAST_CONVERGED:
@@ -136,8 +171,9 @@ class Agreement:
             elif known.any(axis=1).sum() < LEAST_NETWORKS:
                 result = Outcome.TOO_FEW
             else:
-                result = outcome_near(ratio, 1.0, self.margin)
-            yield Finding(settings_of(cell), numbers, result)
+                result = judged.outcome
+            votes = None if result in (Outcome.CENSORED, Outcome.TOO_FEW) else judged.votes
+            yield Finding(settings_of(cell), numbers, result, votes)
 
 
 OF_WIDE = Domain(200, 20, 0.0, CRITICAL)
@@ -149,6 +185,12 @@ CLAIMS = (
         (Agreement("curvature", 0.1, OF_WIDE),),
         "Heuristic: a Gaussian field on the sphere. It says nothing beyond κ₀ = 2, where every "
         "maximum is nearly degenerate.",
+    ),
+    Claim(
+        "M1-condition", "the mean-field condition number, up to κ₀ = 1.5", "",
+        "C = ((1 + κ₀/2)/(1 − κ₀/2))², with the edges in d dimensions.",
+        (Agreement("condition", 0.1, Domain(200, 20, 0.0, 1.5)),),
+        "As M1. Closer to κ₀ = 2 it is a quotient of small numbers.",
     ),
     Claim(
         "M1-earlier", "the earlier law of the curvature, a rival of M1", "",
@@ -171,6 +213,13 @@ CLAIMS = (
         "ln(1/tol) ε/(η e σ₁(1 − κ₀/2)²) for small steps; e = |ℓ'| at the end.",
         (Agreement("steps of slowest", 0.25, Domain(64, 16, 0.0, CRITICAL)),),
         "Takes e from the trial itself, and the residual at the start for 1.",
+    ),
+    Claim(
+        "M2-alone", "the number of steps, from the settings alone", "",
+        "The median of T is M2's T at λ = eσ₁/ε with e = 0.67 √(1 + v₀) + εσ₁, which saturates: T "
+        "is proportional to √d/(0.67 √(1 + v₀) + ρs√d σ₁).",
+        (Agreement("steps alone", 0.25, Domain(64, 16, 0.0, CRITICAL)),),
+        "No number of the simulation enters. For labels from N(0, 1).",
     ),
     Claim(
         "M2-dim", "steps grow with the dimension as M2 says", "",

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from jaxadv.claims.verdicts import LEAST_NETWORKS, Outcome, outcome
-from jaxadv.stats.intervals import LEVEL, Estimate, median
+from jaxadv.claims.verdicts import LEAST_NETWORKS, Outcome, Votes, outcome, votes_for
+from jaxadv.stats.intervals import LEVEL, Estimate, estimate, medians
 from jaxadv.stats.sign_test import SignTest, sign_test
 
 MARGIN = 0.03
@@ -36,6 +36,7 @@ class Neighbours:
         test: of the values at the larger scale against those at the smaller.
         change: the median of `relative_change`.
         outcome: whether the values are on the side that was claimed.
+        votes: the same in each replicate; none on too few networks.
     """
 
     smaller: float
@@ -43,6 +44,7 @@ class Neighbours:
     test: SignTest
     change: Estimate
     outcome: Outcome
+    votes: Votes | None
 
     @property
     def scales(self) -> str:
@@ -92,7 +94,8 @@ def compare(
         'for'
     """
     test, changes = sign_test(at_smaller, at_larger), relative_change(at_smaller, at_larger)
-    change = median(changes[:, None])
+    by_replicate = medians(changes[:, None])
+    change = estimate(by_replicate)
     known = ~np.isnan(at_smaller) & ~np.isnan(at_larger)
     censored = np.isinf(at_smaller) & np.isinf(at_larger)
     if known.sum() < LEAST_NETWORKS:
@@ -106,7 +109,9 @@ def compare(
         more = change.low > MARGIN and test.p_larger < level
         less = change.high < -MARGIN and test.p_smaller < level
         result = outcome(holds=more if rises else less, fails=less if rises else more)
-    return Neighbours(*scales, test, change, result)
+    is_more, is_less = by_replicate > MARGIN, by_replicate < -MARGIN
+    votes = votes_for(*((is_more, is_less) if rises else (is_less, is_more)))
+    return Neighbours(*scales, test, change, result, None if result == Outcome.TOO_FEW else votes)
 
 
 def compare_neighbours(

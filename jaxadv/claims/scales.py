@@ -4,6 +4,7 @@ Source: docs/theory.md, sections 8.6 and 8.7.
 """
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -20,17 +21,30 @@ from jaxadv.stats.cells import (
     by_network,
     cells,
     families,
+    is_maximum,
     kappa_0_of,
     settings_of,
 )
 from jaxadv.stats.intervals import network_medians
 from jaxadv.stats.survival import step_counts
+from jaxadv.theory import CRITICAL
 
+# A normalised step of so many radii is as good as infinite: δ ← ε g/|g|.
+GRADIENT_STEP = 1e6
+# The κ₀ up to which that iteration contracts (docs/theory.md, section 6.5).
+CONTRACTS = 2 * (math.sqrt(2) - 1)
+
+Quantity = Literal["condition_number", "num_steps"]
 REGULAR = "A smaller input scale gives a more regular landscape of the adversarial loss."
 ONE_MEASURE = (
     "One measure of regularity, at the maxima that were found, and where ascent converged: not the "
     "number of maxima, nor the way to them."
 )
+WHAT: dict[Quantity, str] = {
+    "condition_number": "condition number, over the trials that ended in a confirmed maximum at "
+    "both",
+    "num_steps": "number of steps",
+}
 
 
 @dataclass(frozen=True)
@@ -38,23 +52,21 @@ class RisesWithScale:
     """Is a quantity smaller at the smaller of two scales, on the same networks?
 
     Attributes:
-        quantity: ``"curvature_ratio"`` or ``"num_steps"``.
+        quantity: which one.
         domain: in which the cell of the larger scale must be.
     """
 
-    quantity: Literal["curvature_ratio", "num_steps"]
+    quantity: Quantity
     domain: Domain = EVERYWHERE
 
     @property
     def text(self) -> str:
         """The rule in words."""
-        ends = self.quantity == "curvature_ratio"
-        what = "curvature ratio, over the trials that converged at both" if ends else "steps"
         where = f", the larger{self.domain.text}" if self.domain != EVERYWHERE else ""
         return (
             f"For every two neighbouring scales{where}: {TEST}. The numbers are the networks' "
-            f"median {what}. For the claim where it is smaller at the smaller scale, against it "
-            f"where it is larger there."
+            f"median {WHAT[self.quantity]}. For the claim where it is smaller at the smaller "
+            f"scale, against it where it is larger there."
         )
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
@@ -67,16 +79,18 @@ class RisesWithScale:
 
     def _finding(self, left: xr.Dataset, right: xr.Dataset, kappa_0: float) -> Finding:
         first, second = (by_network(cell[self.quantity]).astype(float) for cell in (left, right))
-        reached = [by_network(cell.reached) for cell in (left, right)]
-        ends = self.quantity == "curvature_ratio"
-        if ends:
-            # The same trials on both sides, or those that are hard would count on one alone.
-            first, second = (np.where(reached[0] & reached[1], x, np.nan) for x in (first, second))
-        else:
+        is_known = [by_network(cell.reached) for cell in (left, right)]
+        if self.quantity == "num_steps":
             # Beyond the budget, steps are more than any others.
             first, second = (
-                np.where(r, x, np.inf) for r, x in zip(reached, (first, second), strict=True)
+                np.where(known, values, np.inf)
+                for known, values in zip(is_known, (first, second), strict=True)
             )
+        else:
+            # The same trials on both sides, or those that are hard would count on one alone.
+            is_known += [by_network(is_maximum(cell)) for cell in (left, right)]
+            at_both = np.logical_and.reduce(is_known)
+            first, second = (np.where(at_both, values, np.nan) for values in (first, second))
         pair = compare(
             (left.scale.item(), right.scale.item()),
             network_medians(first),
@@ -87,35 +101,50 @@ class RisesWithScale:
             "κ₀ at the larger": kappa_0,
             "networks with more": test.larger,
             "with less": test.smaller,
-            **({"median difference": test.difference} if ends else {"median ratio": test.ratio}),
+            "median ratio": test.ratio,
             "relative change": pair.change,
         }
         settings = settings_of(left) | {"scale": pair.scales}
-        return Finding(settings, numbers, pair.outcome)
+        return Finding(settings, numbers, pair.outcome, pair.votes)
 
 
+STEPS = RisesWithScale("num_steps")
+FASTER = (
+    "On the same network and from the same start, ascent takes fewer steps at the smaller scale"
+)
 CLAIMS = (
     Claim(
-        "C3-curvature", "a smaller scale is more regular, while the larger one is regular still",
+        "C3-condition", "a smaller scale is more regular: the maximum is better conditioned",
         REGULAR,
-        "At the maxima that ascent finds, the largest tangent curvature over the multiplier is "
-        "smaller at the smaller scale, where κ₀ (M1) is at most 1 at the larger.",
-        (RisesWithScale("curvature_ratio", Domain(most_kappa_0=1.0)),), ONE_MEASURE,
+        "At the maxima that ascent finds, the condition number (λ − h_min)/(λ − h₁) is smaller at "
+        "the smaller scale, where κ₀ (M1) is at most 2 at the larger.",
+        (RisesWithScale("condition_number", Domain(most_kappa_0=CRITICAL)),), ONE_MEASURE,
     ),
     Claim(
-        "C3-beyond", "a smaller scale is more regular, beyond", REGULAR,
-        "The same where κ₀ is above 1 at the larger scale.",
-        (RisesWithScale("curvature_ratio", Domain(least_kappa_0=1.0)),),
-        ONE_MEASURE
-        + " Split from C3-curvature when the scales had been judged and most exceptions were here.",
+        "C3-beyond", "and so it is where regularity is lost at the larger scale", REGULAR,
+        "The same where κ₀ is above 2 at the larger scale.",
+        (RisesWithScale("condition_number", Domain(least_kappa_0=CRITICAL)),),
+        ONE_MEASURE + " Few trials converge there.",
     ),
     Claim(
-        "C3-steps", "ascent is faster at a smaller input scale",
-        REGULAR,
-        "On the same network, from the same start and with the same step rule, ascent takes fewer "
-        "steps at the smaller scale.",
-        (RisesWithScale("num_steps"),),
-        "Constant steps mean another thing at each scale: the inputs, the radius and the gradient "
-        "all change with it.",
+        "C3-steps", "ascent is faster at a smaller scale, with steps of one constant size", REGULAR,
+        f"{FASTER}, with the same constant step size.",
+        (STEPS,),
+        "A constant step means another thing at each scale: the multiplier λ changes with it, and "
+        "not regularity alone.", {"step_rule": "constant"},
+    ),
+    Claim(
+        "C3-steps-curvature", "so it is with steps that follow the curvature", REGULAR,
+        f"{FASTER}, with steps that are a multiple of the inverse curvature at the start.",
+        (STEPS,),
+        "The curvature at the start is not that at the maximum.",
+        {"step_rule": "inverse-curvature"},
+    ),
+    Claim(
+        "C3-steps-gradient", "so it is for δ ← ε g/|g|", REGULAR,
+        f"{FASTER}, with the iteration δ ← ε g/|g|, which has no step size at all.",
+        (RisesWithScale("num_steps", Domain(most_kappa_0=CONTRACTS)),),
+        "Where κ₀ is below 0.83 at the larger scale: beyond, the iteration does not contract.",
+        {"step_rule": "normalized", "step_size": GRADIENT_STEP},
     ),
 )  # fmt: skip

@@ -95,7 +95,8 @@ class FasterAtSmallerScale:
                     "relative change": pair.change,
                 }
                 scales = {"scale": pair.scales}
-                yield Finding(settings | each.settings | scales, numbers, pair.outcome)
+                found = settings | each.settings | scales
+                yield Finding(found, numbers, pair.outcome, pair.votes)
 
 
 def _claims(

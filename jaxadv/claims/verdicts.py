@@ -6,11 +6,13 @@ Source: docs/theory.md, section 8.7.
 import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 import xarray as xr
+from jaxtyping import Bool, Float, Int8
 
-from jaxadv.stats.intervals import Estimate
+from jaxadv.stats.intervals import Estimate, estimate, replicates, share
 
 # With fewer, nothing is concluded: the percentiles of a bootstrap would mean little.
 LEAST_NETWORKS = 30
@@ -49,18 +51,72 @@ def outcome(*, holds: bool, fails: bool) -> Outcome:
     return Outcome.AGAINST if fails else Outcome.STRADDLED
 
 
-def outcome_near(estimate: Estimate, expected: float, margin: float) -> Outcome:
-    """Whether an interval lies within ``expected`` ± ``margin``, or outside of it.
+Number = Estimate | float | int
+# What a finding says in each replicate (`intervals.replicates`): 1 for, -1 against, 0 neither.
+Votes = Int8[np.ndarray, " replicate"]
+
+
+def votes_for(
+    holds: Bool[np.ndarray, " replicate"], fails: Bool[np.ndarray, " replicate"]
+) -> Votes:
+    """The votes of the replicates.
 
     Example:
-        >>> outcome_near(Estimate(1.0, 0.9, 1.2), 1.0, 0.1).value
+        >>> votes_for(np.array([True, False, False]), np.array([False, True, False])).tolist()
+        [1, -1, 0]
+    """
+    return holds.astype(np.int8) - fails.astype(np.int8)
+
+
+class Judged(NamedTuple):
+    """A number that is held against bounds.
+
+    Attributes:
+        number: with its interval.
+        outcome: for where all of the interval is within the bounds, against where none of it is.
+        votes: of the replicates.
+    """
+
+    number: Estimate
+    outcome: Outcome
+    votes: Votes
+
+
+def judged_within(values: Float[np.ndarray, " replicate"], low: float, high: float) -> Judged:
+    """Is a number within two bounds?
+
+    Args:
+        values: the number in each replicate.
+        low: the lower bound.
+        high: the upper bound.
+
+    Example:
+        >>> judged_within(np.array([1.0, 0.9, 1.2]), 0.9, 1.1).outcome.value
         'straddled'
     """
-    low, high = expected - margin, expected + margin
-    return outcome(holds=estimate.within(low, high), fails=estimate.outside(low, high))
+    number, inside = estimate(values), (low <= values) & (values <= high)
+    return Judged(
+        number,
+        outcome(holds=number.within(low, high), fails=number.outside(low, high)),
+        votes_for(inside, ~inside & ~np.isnan(values)),
+    )
 
 
-Number = Estimate | float | int
+def judged_share(success: Bool[np.ndarray, " network"], least: float) -> Judged:
+    """Is the share of networks with a success at least so large? By Clopper and Pearson's interval.
+
+    Example:
+        >>> judged_share(np.ones(100, bool), 0.9).outcome.value
+        'for'
+    """
+    weights = replicates(success.size)
+    enough = weights @ success >= least * success.size
+    number = share(success)
+    return Judged(
+        number,
+        outcome(holds=number.low > least, fails=number.high < least),
+        votes_for(enough, ~enough),
+    )
 
 
 @dataclass(frozen=True)
@@ -71,11 +127,14 @@ class Finding:
         settings: what the cells have in common.
         numbers: by name, as they appear in the report.
         outcome: what they say.
+        votes: what they say in each resample of the networks; none where there is too little to
+            say anything.
     """
 
     settings: dict[str, Any]
     numbers: Mapping[str, Number]
     outcome: Outcome
+    votes: Votes | None = None
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""Figures of what the paper claims: growth of the steps, failures, distances."""
+"""Figures of the steps against a size, and of the distance to the true maximum."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,29 +9,27 @@ from matplotlib.axes import Axes
 
 from jaxadv.claims.growth import fit_for_growth
 from jaxadv.claims.laws import gains
-from jaxadv.claims.maxima import fails_on
 from jaxadv.figures.style import LABELS, caption, colour, empty, points, ticks_at
 from jaxadv.stats.cells import (
     SETTINGS,
     by_network,
     cells,
-    families,
     finished_networks,
     kappa_0_of,
     typical,
 )
 from jaxadv.stats.fits import LEAST_SIZES
-from jaxadv.stats.intervals import Estimate, median, share
+from jaxadv.stats.intervals import Estimate, median
 from jaxadv.stats.lines import INDEPENDENT, Along, Line, lines
 from jaxadv.theory import steps
 
 
 def plot_growth(axes: Axes, dataset: xr.Dataset, along: Along, by: str = "scale") -> Axes:
-    """Median and 99% of the steps against a size, with fitted power laws and the mean field.
+    """Median and 90% of the steps against a size, with fitted power laws and the mean field.
 
     Filled points with 95% intervals: medians. Lines: power laws fitted to them, with the exponent
     in the legend; along the scale, where none is expected, the mean field's medians. Crosses: the
-    mean field's medians along the other sizes. Open points: 99%. Quantiles beyond the budget are
+    mean field's medians along the other sizes. Open points: 90%. Quantiles beyond the budget are
     left out.
 
     Args:
@@ -42,12 +40,13 @@ def plot_growth(axes: Axes, dataset: xr.Dataset, along: Along, by: str = "scale"
     """
     dataset = typical(dataset, (along, by))
     middle, most = (
-        sorted(lines(dataset, along, p), key=lambda line: line.settings[by]) for p in (0.5, 0.99)
+        sorted(lines(dataset, along, p), key=lambda line: line.settings[by]) for p in (0.5, 0.9)
     )
     if not any((np.isfinite(line.values[0]) & (line.values[0] > 0)).any() for line in middle):
         return empty(axes, "no median of the steps is within the budget")
     for index, (line, tail) in enumerate(zip(middle, most, strict=True)):
-        hue, label = colour(index, len(middle)), f"{line.settings[by]:g}"
+        hue, value = colour(index, len(middle)), line.settings[by]
+        label = value if isinstance(value, str) else f"{value:g}"
         part = line.where(np.isfinite(line.values[0]))
         points(axes, part.sizes, part.estimates, color=hue, marker="o", ms=5)
         axes.plot(tail.sizes, tail.values[0], "o", color=hue, mfc="none", ms=5, alpha=0.6)
@@ -94,34 +93,6 @@ def _draw_mean_field(axes: Axes, members: xr.Dataset, along: Along, hue: Any) ->
     sizes = sorted(medians)
     look = "-" if along == "scale" else "x"
     axes.plot(sizes, [medians[size] for size in sizes], look, color=hue, ms=7, lw=1.5)
-
-
-def plot_failures(axes: Axes, dataset: xr.Dataset) -> Axes:
-    """The share of networks with a trial that found no certified maximum, against the width.
-
-    Filled points for the quadratic loss, open ones for others.
-    """
-    chosen = typical(dataset, ("width", "scale", "loss"))
-    scales = sorted(set(chosen.scale.values.tolist()))
-    most = 0.0
-    for _, family in families(chosen, "width"):
-        scale, loss = family.scale.values[0].item(), family.loss.values[0]
-        rank, filled = scales.index(scale), loss == "quadratic"
-        shares = [share(fails_on(cell)) for cell in cells(family)]
-        most = max(most, *(estimate.high for estimate in shares))
-        # A little apart, for many are 0.
-        widths = family.width.values * 1.06 ** (2 * rank - len(scales) + 0.5 * (not filled))
-        points(
-            axes, widths, shares, color=colour(rank, len(scales)), marker="o", ms=5,
-            mfc=None if filled else "white", label=f"s = {scale:g}, {loss} loss",
-        )  # fmt: skip
-    axes.set(xscale="log", ylim=(-0.02, min(1.02, 1.2 * most)), xlabel=LABELS["width"])
-    ticks_at(axes, sorted(set(chosen.width.values.tolist())))
-    axes.set_ylabel("share of networks with a failure")
-    axes.legend(fontsize=9)
-    budget = f"d = {chosen.dim.values[0]}, {chosen.step_rule.values[0]} steps"
-    caption(axes, f"{budget}; n = {chosen.sizes['network']} networks, Clopper-Pearson intervals")
-    return axes
 
 
 def plot_distances(axes: Axes, datasets: Mapping[str, xr.Dataset]) -> Axes:

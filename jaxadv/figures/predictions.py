@@ -20,11 +20,18 @@ from jaxadv.stats.cells import (
     cells,
     families,
     finished_networks,
+    is_maximum,
     kappa_0_of,
     typical,
 )
 from jaxadv.stats.intervals import median
-from jaxadv.theory import CRITICAL, curvature_ratio, earlier_curvature_ratio, steps
+from jaxadv.theory import (
+    CRITICAL,
+    condition_number,
+    curvature_ratio,
+    earlier_curvature_ratio,
+    steps,
+)
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES = ("-", "--", "-.")
@@ -33,41 +40,42 @@ SMALL = 0.3
 ALL_WIDE = Domain(least_aspect=16)
 # Where steps have a law.
 WIDE = Domain(64, 16, 0.0, CRITICAL)
+# The upper end of an axis of condition numbers.
+MOST_CONDITION = 1e4
 # The lower end of an axis of curvature ratios.
 EDGE = 3e-5
 
 
-def plot_curvature_ratios(axes: Axes, dataset: xr.Dataset) -> Axes:
-    """The curvature ratio at certified maxima against the scale, for every ratio.
+def plot_condition_numbers(axes: Axes, dataset: xr.Dataset) -> Axes:
+    """The condition number at confirmed maxima against the scale, for every ratio.
 
     Medians with 95% intervals over networks, open where less than 95% of the trials converged, on
-    the mean field's curves; those below 0 are left out of the logarithmic axis.
+    the mean field's curves.
     """
     chosen = typical(dataset, ("scale", "ratio"))
-    boundary = chosen.curvature_ratio.where(chosen.kind == Kind.BOUNDARY_MAX)
-    chosen = chosen.isel(tolerance=-1).assign(curvature_ratio=boundary)
+    known = chosen.condition_number.where(is_maximum(chosen))
+    chosen = chosen.isel(tolerance=-1).assign(condition_number=known)
     every = list(families(chosen, "scale"))
     drawn, has_curve = False, False
     for index, (_, family) in enumerate(every):
         hue, ratio = colour(index, len(every)), family.ratio.values[0]
         for cell in cells(family):
             converged = float(cell.reached.mean()) >= LEAST_CONVERGED
-            middle = median(by_network(cell.curvature_ratio))
-            if middle.value > 0:
+            middle = median(by_network(cell.condition_number))
+            if not math.isnan(middle.value):
                 drawn = True
                 points(
                     axes, [cell.scale.item()], [middle], color=hue, marker="o",
                     ms=5, mfc=None if converged else "white",
                 )  # fmt: skip
-        scales, predicted = mean_field_curve(family)
+        scales, predicted = mean_field_curve(family, condition_number)
         has_curve |= bool(predicted.size)
         axes.plot(scales, predicted, color=hue, lw=1.5, label=f"{ratio:g}")
     if not drawn:
         axes.clear()
-        return empty(axes, "no median curvature ratio at certified boundary maxima is positive")
-    axes.axhline(1, color="0.6", lw=1, ls=":")
-    axes.set(xscale="log", yscale="log", xlabel=LABELS["scale"], ylim=(None, 2))
-    axes.set_ylabel("curvature ratio at the maximum")
+        return empty(axes, "no trial ended in a confirmed maximum")
+    axes.set(xscale="log", yscale="log", xlabel=LABELS["scale"], ylim=(0.9, MOST_CONDITION))
+    axes.set_ylabel("condition number of the maximum")
     axes.legend(title="ρ (lines: mean field)" if has_curve else "ρ", fontsize=9)
     first = chosen.isel(cell=0)
     caption(

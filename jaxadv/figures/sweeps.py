@@ -3,6 +3,8 @@
 A dataset here is one family: cells that differ in scale alone (`cells.families`).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -103,10 +105,16 @@ def plot_residuals(axes: Axes, dataset: xr.Dataset) -> Axes:
     return axes
 
 
-def mean_field_curve(family: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
-    """Scales around those of a family, as far as κ₀ < 2, and the predicted curvature ratios there.
+def mean_field_curve(
+    family: xr.Dataset, law: Callable[[np.ndarray, int], np.ndarray] = curvature_ratio
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scales around those of a family, as far as κ₀ < 2, and a law's numbers there.
 
     Both are empty for networks and activations that the theory does not cover.
+
+    Args:
+        family: cells that differ in scale alone.
+        law: from κ₀ and d to a number.
     """
     scales, first = family.scale.values, family.isel(cell=0)
     if np.isnan(kappa_0_of(first)):
@@ -115,7 +123,7 @@ def mean_field_curve(family: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     name, ratio = first.activation.item(), first.ratio.item()
     kappas = np.array([kappa_0(name, scale, ratio) for scale in fine])
     regular = kappas < CRITICAL
-    return fine[regular], curvature_ratio(kappas[regular], first.dim.item())
+    return fine[regular], law(kappas[regular], first.dim.item())
 
 
 def _caption(dataset: xr.Dataset) -> str:

@@ -9,12 +9,15 @@ from pathlib import Path
 import xarray as xr
 from matplotlib.axes import Axes
 
-from jaxadv.figures import growth, predictions
+from jaxadv.claims import tail
+from jaxadv.claims.growth import with_width_powers
+from jaxadv.figures import growth, predictions, success
 from jaxadv.figures.style import alone
 from jaxadv.figures.sweeps import plot_residuals, plot_steps
 from jaxadv.reports.pictures import Picture
 from jaxadv.reports.training_pictures import training_pictures
 from jaxadv.stats.cells import own_functions, typical
+from jaxadv.stats.fits import LEAST_SIZES
 from jaxadv.stats.lines import Along
 from jaxadv.sweeps.spec import Sweep
 from jaxadv.sweeps.traces import run_traces
@@ -29,13 +32,13 @@ CLAIM_OF_STEPS: dict[Along, str] = {
     "scale": "C3-steps",
 }
 STEPS: dict[Along, str] = {
-    "dim": "Steps against the dimension: medians (filled), 99% (open), power laws (lines) and the "
+    "dim": "Steps against the dimension: medians (filled), 90% (open), power laws (lines) and the "
     "mean field (crosses).",
-    "width": "Steps against the width: medians (filled), 99% (open), power laws (lines) and the "
+    "width": "Steps against the width: medians (filled), 90% (open), power laws (lines) and the "
     "mean field (crosses).",
-    "tolerance": "Steps against the accuracy: medians (filled), 99% (open) and powers of ln(1/tol) "
+    "tolerance": "Steps against the accuracy: medians (filled), 90% (open) and powers of ln(1/tol) "
     "(lines).",
-    "scale": "Steps against the scale: medians (filled), 99% (open) and the mean field (lines).",
+    "scale": "Steps against the scale: medians (filled), 90% (open) and the mean field (lines).",
 }
 # Pictures of all sweeps together: claim, file, caption.
 OF_ALL: tuple[tuple[str, str, str, Callable[..., Axes]], ...] = (
@@ -96,20 +99,14 @@ def claims_pictures(
 
 
 def _of_sweeps(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Picture]]:
-    for along, claim in CLAIM_OF_STEPS.items():
-        for name, dataset in _richest(datasets, along).items():
-            by = "ratio" if along == "scale" else "scale"
-            plot = partial(growth.plot_growth, dataset=dataset, along=along, by=by)
-            yield claim, _of_sweep(f"steps-{along}", name, STEPS[along], plot)
-    for name, dataset in _richest(datasets, "width").items():
-        plot = partial(growth.plot_failures, dataset=dataset)
-        text = "Failures against the width."
-        yield "C1-probability", _of_sweep("failures", name, text, plot)
-    for name, dataset in _richest(datasets, "scale").items():
+    yield from _of_steps(datasets)
+    yield from _of_success(datasets)
+    for name, dataset in _richest(datasets, "ratio").items():
+        text = "Condition numbers of the maxima against the scale."
+        plot = partial(predictions.plot_condition_numbers, dataset=dataset)
+        yield "C3-condition", _of_sweep("condition", name, text, plot)
         plot = partial(plot_steps, dataset=typical(dataset, ("scale",)))
         yield "C3-steps", _of_sweep("survival", name, "Share of trials still running.", plot)
-        plot = partial(predictions.plot_curvature_ratios, dataset=dataset)
-        yield "C3-curvature", _of_sweep("curvature", name, "Curvature at the maxima.", plot)
     for name, dataset in _richest(datasets, "tolerance").items():
         if not own_functions(dataset):
             plot = partial(plot_residuals, dataset=typical_traces(dataset))
@@ -119,11 +116,46 @@ def _of_sweeps(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Pictur
         yield claim, Picture(file, text, alone(partial(plot, datasets=datasets)))
 
 
+def _of_steps(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Picture]]:
+    """Steps along each setting, and along the dimension where the width grows with it."""
+    for along, claim in CLAIM_OF_STEPS.items():
+        for name, dataset in _richest(datasets, along).items():
+            by = "ratio" if along == "scale" else "scale"
+            plot = partial(growth.plot_growth, dataset=dataset, along=along, by=by)
+            yield claim, _of_sweep(f"steps-{along}", name, STEPS[along], plot)
+    for name, dataset in datasets.items():
+        shapes = with_width_powers(dataset)
+        if len(set(shapes.dim.values)) >= LEAST_SIZES and len(set(shapes.width.values)) > 1:
+            text = "Steps against the dimension, in networks whose width grows with it."
+            plot = partial(growth.plot_growth, dataset=shapes, along="dim", by="width")
+            yield "C1-shapes", _of_sweep("shapes", name, text, plot)
+
+
+def _of_success(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Picture]]:
+    """How often ascent succeeds, and how many steps it takes with high probability."""
+    for name, dataset in datasets.items():
+        if dataset.sizes["network"] >= tail.LEAST_NETWORKS:
+            text = "Steps that suffice but for a failure probability."
+            plot = partial(success.plot_tail, dataset=dataset)
+            yield "C1-probability", _of_sweep("tail", name, text, plot)
+    for name, dataset in _richest(datasets, "scale").items():
+        plot = partial(success.plot_success, dataset=_simple(dataset))
+        yield "C1-success", _of_sweep("success", name, "Success against κ₀.", plot)
+    for name, dataset in _richest(datasets, "width").items():
+        plot = partial(success.plot_failures, dataset=dataset)
+        yield "C1-success", _of_sweep("failures", name, "Failures against the width.", plot)
+
+
+def _simple(dataset: xr.Dataset) -> xr.Dataset:
+    """The cells with typical settings but for shape, scale and step size."""
+    return typical(dataset, ("dim", "width", "scale", "step_size"))
+
+
 def _of_sweep(file: str, name: str, text: str, plot: Callable[[Axes], Axes]) -> Picture:
     return Picture(f"{file}-{name}.png", f"{text} Sweep {name}.", alone(plot))
 
 
-def _richest(datasets: Mapping[str, xr.Dataset], along: Along) -> dict[str, xr.Dataset]:
+def _richest(datasets: Mapping[str, xr.Dataset], along: str) -> dict[str, xr.Dataset]:
     """The sweeps with the most values of a setting, if these are enough for a picture."""
     numbers = {name: len(set(dataset[along].values)) for name, dataset in datasets.items()}
     most = max(numbers.values())

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 
 # The coverage of all intervals.
 LEVEL = 0.95
@@ -105,6 +105,16 @@ def quantiles(
     return np.where(upto[:, -1] > 0, values[known][order][first], np.nan)
 
 
+def medians(values: Float[np.ndarray, "network trial"]) -> Float[np.ndarray, " replicate"]:
+    """The median of the values that are not NaN, in each replicate.
+
+    Example:
+        >>> medians(np.array([[1.0, 2.0], [3.0, math.nan]]))[0].item()
+        2.0
+    """
+    return quantiles(values, 0.5, replicates(len(values)))
+
+
 def median(values: Float[np.ndarray, "network trial"]) -> Estimate:
     """The median of the values that are not NaN.
 
@@ -112,7 +122,7 @@ def median(values: Float[np.ndarray, "network trial"]) -> Estimate:
         >>> median(np.array([[1.0, 2.0], [3.0, math.nan]]))
         Estimate(value=2.0, low=1.0, high=3.0)
     """
-    return estimate(quantiles(values, 0.5, replicates(len(values))))
+    return estimate(medians(values))
 
 
 def mean(values: Float[np.ndarray, "network trial"]) -> Estimate:
@@ -124,11 +134,16 @@ def mean(values: Float[np.ndarray, "network trial"]) -> Estimate:
         >>> mean(np.array([[1.0, 3.0], [4.0, math.nan], [math.nan, math.nan]])).value
         3.0
     """
+    return estimate(means(values))
+
+
+def means(values: Float[np.ndarray, "network trial"]) -> Float[np.ndarray, " replicate"]:
+    """The mean over networks of each one's mean, in each replicate; as `mean`."""
     known = ~np.isnan(values).all(axis=1)
     if not known.any():
-        return Estimate(math.nan, math.nan, math.nan)
+        return np.full(NUM_RESAMPLES + 1, np.nan)
     weights = replicates(int(known.sum()))
-    return estimate(weights @ np.nanmean(values[known], axis=1) / weights.sum(axis=1))
+    return weights @ np.nanmean(values[known], axis=1) / weights.sum(axis=1)
 
 
 def network_medians(values: Float[np.ndarray, "network trial"]) -> Float[np.ndarray, " network"]:
@@ -142,6 +157,37 @@ def network_medians(values: Float[np.ndarray, "network trial"]) -> Float[np.ndar
     medians = np.full(len(values), np.nan)
     medians[known] = np.nanmedian(values[known], axis=1)
     return medians
+
+
+def bounded_quantile(values: Float[np.ndarray, " network"], probability: float) -> Estimate:
+    """A quantile of independent values, between two of them that contain it with 95% probability.
+
+    The number of values below the quantile is binomial. The bounds are the order statistics that
+    leave out at most 2.5% on each side, whatever the distribution; there is no lower or upper bound
+    (−inf, inf) where the sample is too small for one.
+
+    Source: docs/theory.md, section 8.3.
+
+    Args:
+        values: one for each network; inf where it is beyond the budget.
+        probability: of the quantile.
+
+    Example:
+        >>> str(bounded_quantile(np.arange(1.0, 101.0), 0.5))
+        '50 [40, 61]'
+        >>> str(bounded_quantile(np.arange(1.0, 101.0), 0.99))
+        '99 [97, inf]'
+    """
+    ordered, tail = np.sort(values), (1 - LEVEL) / 2
+    below = binom(len(values), probability)
+    # P(below < low) and P(below >= high) are at most the tail.
+    low, high = int(below.ppf(tail)), int(below.ppf(1 - tail)) + 1
+    sample = math.ceil(probability * len(values) - 1e-9)
+    return Estimate(
+        float(ordered[max(sample, 1) - 1]),
+        float(ordered[low - 1]) if low >= 1 else -math.inf,
+        float(ordered[high - 1]) if high <= len(values) else math.inf,
+    )
 
 
 def share(success: Bool[np.ndarray, " network"]) -> Estimate:

@@ -12,6 +12,7 @@ from jaxadv.theory.ascent import (
     end_scale,
     gradient_cosine,
     kappa_0,
+    median_slope,
     multiplier,
     output_rise,
     steps,
@@ -19,11 +20,17 @@ from jaxadv.theory.ascent import (
     tangent_spectrum,
 )
 from jaxadv.theory.integrals import derivative_norms
-from jaxadv.theory.training import forgetting_rate, robust_loss_curve, sign_linearity
+from jaxadv.theory.training import (
+    RobustLosses,
+    forgetting_rate,
+    robust_loss_curve,
+    sign_linearity,
+)
 
 __all__ = [
     "CRITICAL",
     "LOSS_SLOPES",
+    "RobustLosses",
     "condition_number",
     "curvature_ratio",
     "derivative_norms",
@@ -32,6 +39,7 @@ __all__ = [
     "forgetting_rate",
     "gradient_cosine",
     "kappa_0",
+    "median_slope",
     "multiplier",
     "output_rise",
     "robust_loss_curve",

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Array, Float
 from scipy.special import logsumexp
+from scipy.stats import norm
 
 from jaxadv.problems.activations import Activation
 from jaxadv.theory.integrals import (
@@ -24,6 +25,7 @@ from jaxadv.theory.integrals import (
     as_smooth,
     derivative_norms,
     gaussian_means,
+    moments,
 )
 
 # The mean of the largest eigenvalue of random symmetric matrices lies below the edge of the
@@ -127,6 +129,28 @@ def multiplier(slope: NDArray, radius: float, first_norm: float) -> NDArray:
         [0.75]
     """
     return slope * first_norm / radius
+
+
+def median_slope(activation: str | Activation, scale: float, ratio: float, dim: int) -> float:
+    """E = 0.67 √(1 + v₀) + εσ₁, the median of |f(x + δ*) − y| at maxima of the quadratic loss.
+
+    Ascent adds to |f(x) − y| what the output rises by, εσ₁. For labels y ~ N(0, 1) the first is the
+    absolute value of a normal variable of variance 1 + v₀, v₀ = E σ(sZ)².
+
+    Source: docs/theory.md, section 6.6.
+
+    Raises:
+        ValueError: as `moments`.
+
+    Example:
+        >>> round(median_slope("identity", 1.0, 0.1, 64), 3)  # 0.674 √2 + 0.8
+        1.754
+    """
+    means = moments(activation, scale)
+    variance = means.rest + (scale * means.slope) ** 2
+    first, _ = derivative_norms(activation, end_scale(scale, ratio))
+    radius = ratio * scale * dim**0.5
+    return float(norm.ppf(0.75)) * (1 + variance) ** 0.5 + output_rise(radius, first)
 
 
 def output_rise(radius: float, first_norm: float) -> float:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from jaxadv.claims.growth import Exponent, ExponentOfLaw, PolynomialGrowth
+from jaxadv.claims.growth import Exponent, ExponentOfLaw, NoFasterThanPower
 from jaxadv.claims.laws import predicted_steps
 from jaxadv.claims.verdicts import Outcome
 from tests.synthetic import along, synthetic
@@ -22,10 +22,12 @@ def root_of_dim(cell, _):
 
 
 def test_a_planted_power_law_is_supported_with_its_exponent():
-    (found,) = PolynomialGrowth("dim").findings(synthetic(DIMS, root_of_dim))
+    (found,) = NoFasterThanPower("dim").findings(synthetic(DIMS, root_of_dim))
     assert found.outcome == Outcome.FOR
-    exponent = found.numbers["exponent"]
+    exponent, bend = found.numbers["exponent"], found.numbers["bend"]
     assert exponent.low <= 0.5 <= exponent.high
+    assert bend.low <= 0 <= bend.high
+    assert found.votes[0] == 1
     assert "dim" not in found.settings
     assert verdicts(Exponent("dim", 0.5), synthetic(DIMS, root_of_dim)) == [Outcome.FOR]
     assert verdicts(Exponent("dim", 0.0), synthetic(DIMS, root_of_dim)) == [Outcome.AGAINST]
@@ -63,20 +65,53 @@ def test_exponents_are_compared_with_those_of_the_law(along_what):
 
 def test_a_planted_exponential_is_not_supported():
     explosive = synthetic(DIMS, lambda cell, _: 20 * math.exp(cell["dim"] / 100))
-    assert verdicts(PolynomialGrowth("dim"), explosive) == [Outcome.AGAINST]
+    (found,) = NoFasterThanPower("dim").findings(explosive)
+    assert found.outcome == Outcome.AGAINST
+    assert (found.votes == -1).all()
+
+
+@pytest.mark.parametrize(
+    ("law", "expected"),
+    [
+        (lambda dim: 20 * math.exp(0.3 * math.log(dim / 16) ** 2), Outcome.AGAINST),
+        (lambda dim: 200 * dim**0.5 / (10 + dim**0.5), Outcome.FOR),
+        # Its local exponent rises from 0.1 to 0.5.
+        (lambda dim: 20 * dim**0.1 * math.exp(0.2 / 3.47 * math.log(dim / 16) ** 2), None),
+    ],
+    ids=["quasipolynomial", "saturating", "at the margin"],
+)
+def test_what_lies_between_a_power_and_an_exponential_is_told_by_its_bend(law, expected):
+    (found,) = NoFasterThanPower("dim").findings(synthetic(DIMS, lambda cell, _: law(cell["dim"])))
+    assert found.outcome == (expected or Outcome.STRADDLED)
+
+
+def test_widths_that_grow_with_the_dimension_make_families_of_their_own():
+    shapes = [
+        {"dim": d, "width": round(d**p)} for d in (16, 32, 64, 128, 256) for p in (1, 1.5, 2)
+    ] + [{"dim": 64, "width": 100}]
+    powers = {1: 0.25, 1.5: 0.5, 2: 1.0}
+
+    def law(cell, _):
+        power = round(2 * math.log(cell["width"]) / math.log(cell["dim"])) / 2
+        return 20 * cell["dim"] ** powers[power]
+
+    found = list(NoFasterThanPower("dim", growing_widths=True).findings(synthetic(shapes, law)))
+    exponents = {f.settings["width"]: f.numbers["exponent"].value for f in found}
+    assert exponents == pytest.approx({"d^1": 0.25, "d^1.5": 0.5, "d^2": 1.0}, abs=0.1)
+    assert {f.outcome for f in found} <= {Outcome.FOR, Outcome.STRADDLED}
 
 
 def test_steps_that_do_not_grow_are_polynomial():
     constant = synthetic(WIDTHS, lambda *_: 100)
-    assert verdicts(PolynomialGrowth("width"), constant) == [Outcome.FOR]
+    assert verdicts(NoFasterThanPower("width"), constant) == [Outcome.FOR]
 
 
 def test_too_little_is_inconclusive():
     few_networks = synthetic(DIMS, root_of_dim, networks=10)
-    assert verdicts(PolynomialGrowth("dim"), few_networks) == [Outcome.TOO_FEW]
-    assert verdicts(PolynomialGrowth("dim"), synthetic(DIMS[:4], root_of_dim)) == []
+    assert verdicts(NoFasterThanPower("dim"), few_networks) == [Outcome.TOO_FEW]
+    assert verdicts(NoFasterThanPower("dim"), synthetic(DIMS[:4], root_of_dim)) == []
     # Few steps cannot be fitted.
-    (found,) = PolynomialGrowth("dim").findings(synthetic(DIMS, lambda *_: 5))
+    (found,) = NoFasterThanPower("dim").findings(synthetic(DIMS, lambda *_: 5))
     assert (found.numbers["values"], found.outcome) == (0, Outcome.TOO_FEW)
     assert verdicts(Exponent("dim", 0.5), synthetic(DIMS, lambda *_: 5)) == [Outcome.TOO_FEW]
 
@@ -87,10 +122,9 @@ def test_a_wall_at_the_largest_sizes_is_not_polynomial():
     wall = synthetic(
         dims, lambda cell, _: 20 * cell["dim"] ** 0.5 if cell["dim"] < 512 else 1e6, budget=20_000
     )
-    (found,) = PolynomialGrowth("dim").findings(wall)
+    (found,) = NoFasterThanPower("dim").findings(wall)
     assert (found.numbers["values"], found.numbers["beyond the budget"]) == (6, 1)
-    assert found.numbers["power law better in"] == 1
-    assert found.outcome == Outcome.STRADDLED
+    assert found.outcome == Outcome.CENSORED
 
 
 def test_linear_convergence_is_a_power_of_the_logarithm_of_the_tolerance():
@@ -99,7 +133,7 @@ def test_linear_convergence_is_a_power_of_the_logarithm_of_the_tolerance():
     sublinear = synthetic([{}], lambda _, tol: 40 * tol**-0.5, tolerances=ladder)
     assert verdicts(Exponent("tolerance", 1.0), linear) == [Outcome.FOR]
     assert verdicts(Exponent("tolerance", 1.0), sublinear) == [Outcome.AGAINST]
-    (found,) = PolynomialGrowth("tolerance").findings(sublinear)
+    (found,) = NoFasterThanPower("tolerance").findings(sublinear)
     assert found.outcome == Outcome.FOR
     assert found.numbers["exponent"].value == pytest.approx(0.5, abs=0.02)
     explosive = synthetic(
@@ -107,4 +141,4 @@ def test_linear_convergence_is_a_power_of_the_logarithm_of_the_tolerance():
         lambda _, tol: 40 * math.exp(0.1 / tol),
         tolerances=tuple(1 / k for k in range(9, 90, 10)),
     )
-    assert verdicts(PolynomialGrowth("tolerance"), explosive) == [Outcome.AGAINST]
+    assert verdicts(NoFasterThanPower("tolerance"), explosive) == [Outcome.AGAINST]

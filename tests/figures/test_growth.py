@@ -40,12 +40,6 @@ def test_censored_quantiles_are_left_out_of_a_figure(axes):
     assert max(y for y in drawn if np.isfinite(y)) <= 3 * 150
 
 
-def test_failures_are_drawn_by_scale_and_loss(axes):
-    settings = [{"width": w, "loss": loss} for w in (16, 64) for loss in ("quadratic", "logistic")]
-    growth.plot_failures(axes, synthetic(settings, lambda *_: 100))
-    assert legend(axes) == ["s = 1, quadratic loss", "s = 1, logistic loss"]
-
-
 def test_distances_need_sweeps_that_differ_in_their_tolerance(axes):
     sweeps = {
         str(k): synthetic(SCALES, lambda *_: 100, tolerances=(10.0**-k,), distance=10.0**-k)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.figures import growth, predictions
+from jaxadv.figures import growth, predictions, success
 from jaxadv.figures.style import points
 from jaxadv.stats.intervals import Estimate
 from tests.synthetic import along, synthetic
@@ -26,7 +26,7 @@ def test_what_the_theory_does_not_cover_is_drawn_without_it(axes, activation):
     settings = [{"scale": s, "activation": activation} for s in (0.3, 1.0, 3.0)]
     dataset = synthetic(settings, lambda *_: 100)
     for draw in (
-        predictions.plot_curvature_ratios,
+        predictions.plot_condition_numbers,
         partial(growth.plot_growth, along="scale", by="ratio"),
     ):
         draw(axes, dataset)
@@ -44,7 +44,7 @@ def test_figures_without_data_say_so(axes):
     )  # fmt: skip
     drawings = [
         partial(growth.plot_growth, dataset=dataset, along="scale", by="ratio"),
-        partial(predictions.plot_curvature_ratios, dataset=dataset),
+        partial(predictions.plot_condition_numbers, dataset=dataset),
         *(partial(plot, datasets={"a": dataset}) for plot in OF_ALL),
     ]
     for draw in drawings:
@@ -52,7 +52,7 @@ def test_figures_without_data_say_so(axes):
         assert axes.texts
         axes.figure.canvas.draw()
         axes.clear()
-    growth.plot_failures(axes, dataset)
+    success.plot_failures(axes, dataset)
     axes.figure.canvas.draw()
 
 

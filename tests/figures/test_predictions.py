@@ -38,7 +38,7 @@ def test_the_collapse_of_steps_leaves_out_large_steps(axes):
 
 def test_curvature_ratios_are_drawn_with_a_curve_for_each_ratio(axes):
     settings = [{"scale": s, "ratio": r} for s in (0.3, 1.0) for r in (0.1, 0.3)]
-    predictions.plot_curvature_ratios(axes, synthetic(settings, lambda *_: 100))
+    predictions.plot_condition_numbers(axes, synthetic(settings, lambda *_: 100))
     assert legend(axes) == ["0.1", "0.3"]
 
 

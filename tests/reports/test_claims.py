@@ -46,7 +46,7 @@ def test_many_findings_are_summed_up_and_those_against_shown():
     law = {cell["scale"]: 3.0**k for k, cell in enumerate(scales[:-1])} | {scales[-1]["scale"]: 1.0}
     judgements = judge_all({"a": synthetic(scales, lambda cell, _: 100 * law[cell["scale"]])})
     text = as_markdown(judgements, {}, {}, "")
-    part = text[text.index("### C3-steps") : text.index("### C4")]
+    part = text[text.index("### C3-steps\n") : text.index("### C3-steps-curvature")]
     assert "Of 14 findings: 13 for, 1 against." in part
     assert part.count("| against |") == 1
     assert "| for |" not in part

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from jaxadv.stats.fits import growth
+from jaxadv.stats.fits import bends, exponents
 from jaxadv.stats.intervals import estimate, replicates
 from jaxadv.stats.survival import steps_quantiles
 
@@ -25,44 +25,48 @@ def planted(law, seed=0, networks=100, trials=3):
 
 
 @pytest.mark.parametrize("exponent", [0.5, 1.0, 2.0])
-def test_a_planted_power_law_gives_its_exponent(exponent):
-    found = growth(SIZES, planted(lambda size: 30 * size**exponent))
-    assert found.exponent.low <= exponent <= found.exponent.high
-    assert found.exponent.high - found.exponent.low < 0.1
-    assert found.power_wins == 1
-    assert found.power_error.value < 0.1 < found.exponential_error.value
+def test_a_planted_power_law_gives_its_exponent_and_no_bend(exponent):
+    values = planted(lambda size: 30 * size**exponent)
+    found, bend = estimate(exponents(SIZES, values)), estimate(bends(SIZES, values))
+    assert found.low <= exponent <= found.high
+    assert found.high - found.low < 0.1
+    assert bend.low <= 0 <= bend.high
 
 
-def test_a_planted_exponential_is_predicted_better_by_an_exponential():
-    found = growth(SIZES, planted(lambda size: 30 * math.exp(size / 100)))
-    assert found.power_wins == 0
-    assert found.exponential_error.value < 0.2 < found.power_error.value
+@pytest.mark.parametrize("curvature", [-0.1, 0.2])
+def test_a_planted_curvature_gives_its_bend(curvature):
+    values = planted(lambda size: 30 * math.exp(math.log(size) + curvature * math.log(size) ** 2))
+    bend = estimate(bends(SIZES, values))
+    assert bend.low <= 2 * curvature * math.log(32) <= bend.high
+    assert bend.high - bend.low < 0.5
 
 
-def test_exponents_cover_the_truth_95_times_in_100():
+@pytest.mark.parametrize(
+    ("statistic", "truth"), [(exponents, 0.5), (bends, 0.0)], ids=["exponents", "bends"]
+)
+def test_intervals_cover_the_truth_95_times_in_100(statistic, truth):
+    """At 100 networks, 95% ± 2%."""
     covered = 0
-    for seed in range(150):
-        interval = growth(SIZES, planted(lambda size: 30 * size**0.5, seed)).exponent
-        covered += interval.low <= 0.5 <= interval.high
-    # Three standard errors of 150 repetitions.
-    assert abs(covered / 150 - 0.95) <= 3 * math.sqrt(0.95 * 0.05 / 150)
+    for seed in range(600):
+        interval = estimate(statistic(SIZES, planted(lambda size: 30 * size**0.5, seed, trials=1)))
+        covered += interval.low <= truth <= interval.high
+    assert abs(covered / 600 - 0.95) <= 0.02
 
 
-def test_exponent_and_errors_are_those_of_numpys_least_squares():
+def test_exponents_and_bends_are_those_of_numpys_least_squares():
     values = planted(lambda size: 30 * size**0.5)
-    found = growth(SIZES, values)
-    fits = [np.polyfit(np.log(SIZES), np.log(row), 1)[0] for row in values]
-    assert found.exponent.value == pytest.approx(fits[0])
-    assert found.exponent.low == pytest.approx(estimate(np.array(fits)).low)
-    line = np.polyfit(SIZES[:-2], np.log(values[0, :-2]), 1)
-    missed = np.polyval(line, SIZES[-2:]) - np.log(values[0, -2:])
-    assert found.exponential_error.value == pytest.approx(np.sqrt(np.mean(missed**2)))
+    logs = np.log(SIZES)
+    lines = [np.polyfit(logs, np.log(row), 1)[0] for row in values]
+    curves = [2 * np.polyfit(logs, np.log(row), 2)[0] * math.log(32) for row in values]
+    np.testing.assert_allclose(exponents(SIZES, values), lines)
+    np.testing.assert_allclose(bends(SIZES, values), curves)
 
 
-def test_too_few_sizes_and_numbers_without_logarithm_are_refused():
+@pytest.mark.parametrize("statistic", [exponents, bends])
+def test_too_few_sizes_and_numbers_without_logarithm_are_refused(statistic):
     with pytest.raises(ValueError, match="4 are too few"):
-        growth(SIZES[:4], np.ones((2, 4)))
+        statistic(SIZES[:4], np.ones((2, 4)))
     with pytest.raises(ValueError, match="positive and finite"):
-        growth(SIZES, np.full((2, 6), math.inf))
+        statistic(SIZES, np.full((2, 6), math.inf))
     with pytest.raises(ValueError, match="positive and finite"):
-        growth(SIZES, np.zeros((2, 6)))
+        statistic(SIZES, np.zeros((2, 6)))

@@ -19,6 +19,7 @@ def synthetic_training(
     sharpness_rates=(0.3,),
     networks=32,
     diverged=None,
+    output_scale=1.0,
 ):
     """Robust losses that follow a curve, with a little noise of each network, alike in all cells.
 
@@ -31,6 +32,7 @@ def synthetic_training(
         sharpness_rates: likewise, of sgd.
         networks: their number.
         diverged: from a cell to the step at which its runs diverged.
+        output_scale: what the experiment says of its initial output layers.
     """
     units = [("absolute", rate) for rate in rates]
     relative = [("sharpness", rate) for rate in sharpness_rates]
@@ -76,7 +78,8 @@ def synthetic_training(
             'steps = 200\nattack_steps = 20\nattack_step = "normalized"\nattack_step_size = 0.25\n'
             'constraint = "l2-ball"\nstrong_steps = 50\nrestarts = 1\n'
             f"scales = {list(scales)}\nratios = {list(ratios)}\noptimizers = {list(optimizers)}\n"
-            f"rates = {list(rates)}\nsharpness_rates = {list(sharpness_rates)}\n",
+            f"output_scale = {output_scale}\nrates = {list(rates)}\n"
+            f"sharpness_rates = {list(sharpness_rates)}\n",
             "seconds": 60.0,
         },
     )  # fmt: skip

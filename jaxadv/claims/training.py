@@ -24,6 +24,7 @@ from jaxadv.stats.trainings import (
     Quantity,
     Split,
     measured,
+    output_scale_of,
     series,
 )
 
@@ -50,7 +51,8 @@ class FasterAtSmallerScale:
         phase: the part of training that is looked at.
         split: the examples that it is measured on.
         attacked: whether to look at adversarial training, which the claim is about, or at clean
-            training, the control.
+            training, a control.
+        output_scale: the factor of the initial output layers; other than 1 in a control.
     """
 
     quantity: Quantity
@@ -58,6 +60,7 @@ class FasterAtSmallerScale:
     phase: Phase
     split: Split = "test"
     attacked: bool = True
+    output_scale: float = 1.0
 
     @property
     def text(self) -> str:
@@ -75,6 +78,8 @@ class FasterAtSmallerScale:
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
         """A finding for each two neighbouring scales of each series in each group."""
+        if output_scale_of(dataset) != self.output_scale:
+            return
         for settings, group in groups(dataset):
             yield from self._within(group, settings)
 
@@ -95,8 +100,8 @@ class FasterAtSmallerScale:
                     "relative change": pair.change,
                 }
                 scales = {"scale": pair.scales}
-                found = settings | each.settings | scales
-                yield Finding(found, numbers, pair.outcome, pair.votes)
+                of_pair = settings | each.settings | scales
+                yield Finding(of_pair, numbers, pair.outcome, pair.votes)
 
 
 def _claims(

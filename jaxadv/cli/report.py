@@ -15,6 +15,7 @@ from jaxadv.claims.judgements import judge
 from jaxadv.cli.commands import Report
 from jaxadv.cli.process import command, stop_at_once
 from jaxadv.figures.style import save
+from jaxadv.reports import answer
 from jaxadv.reports import claims as report
 from jaxadv.reports.claims_pictures import claims_pictures
 from jaxadv.reports.experiments import open_experiments
@@ -42,8 +43,13 @@ def run(options: Report) -> None:
     for claim, picture in tqdm(drawn, desc="drawing", unit="figure"):
         save(folder / picture.file, picture.draw)
         pictures.setdefault(claim, []).append(picture)
-    text = report.as_markdown(judgements, datasets, pictures, f"jaxadv report {folder.as_posix()}")
+    again = f"jaxadv report {folder.as_posix()}"
+    text = report.as_markdown(judgements, datasets, pictures, again)
     (folder / "report.md").write_text(text, encoding="utf-8")
+    trainings = {name: each for name, each in datasets.items() if "training" in each.attrs}
+    if trainings:
+        page = answer.as_markdown(judgements, trainings, pictures, again)
+        (folder / answer.FILE).write_text(page, encoding="utf-8")
     findings = json.dumps(report.as_json(judgements), indent=1, ensure_ascii=False)
     (folder / "report.json").write_text(findings + "\n", encoding="utf-8")
     for judgement in judgements:

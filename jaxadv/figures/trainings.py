@@ -134,7 +134,7 @@ def plot_inner(dataset: xr.Dataset, caption: str) -> Figure:
             # Of zeros and ones.
             middle = mean if name == "inner_certified" else median
             estimates = [middle(probes[:, step]) for step in range(probes.shape[1])]
-            _band(place, attacked.evaluation.values, estimates, hue, f"{scale:g}")
+            band(place, attacked.evaluation.values, estimates, hue, f"{scale:g}")
         place.set_title(title, fontsize=9)
         _steps_axis(place, int(attacked.evaluation[-1]))
         if values.isnull().all():
@@ -153,13 +153,13 @@ def _lines(axes: Axes, values: xr.DataArray, chosen: Series) -> None:
         curves = values.values[cells, networks]
         estimates = [median(curves[:, [step]]) for step in range(curves.shape[1])]
         hue = colour(index, len(chosen.cells))
-        _band(axes, values.evaluation.values, estimates, hue, f"{chosen.scales[index]:g}")
+        band(axes, values.evaluation.values, estimates, hue, f"{chosen.scales[index]:g}")
 
 
-def _band(
+def band(
     axes: Axes, steps: np.ndarray, estimates: Sequence[Estimate], hue: object, label: str
 ) -> None:
-    """A line with its intervals."""
+    """Draw a line with its intervals."""
     middle, low, high = (
         np.array([getattr(e, n) for e in estimates]) for n in ("value", "low", "high")
     )

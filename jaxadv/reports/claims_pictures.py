@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from jaxadv.claims import tail
 from jaxadv.claims.growth import with_width_powers
 from jaxadv.figures import growth, predictions, success
+from jaxadv.figures.early_training import has_controls, has_law, plot_controls, plot_law
 from jaxadv.figures.style import alone
 from jaxadv.figures.sweeps import plot_residuals, plot_steps
 from jaxadv.reports.pictures import Picture
@@ -90,12 +91,30 @@ def claims_pictures(
     sweeps = {name: dataset for name, dataset in datasets.items() if "sweep" in dataset.attrs}
     if sweeps:
         yield from _of_sweeps(sweeps)
-    for name in (name for name in datasets if name not in sweeps):
+    trainings = {name: each for name, each in datasets.items() if name not in sweeps}
+    yield from _of_early_training(trainings)
+    for name in trainings:
         place = f"{name}/" if (folder / name).is_dir() else ""
         for picture in training_pictures(datasets[name]):
             claim = OF_TRAINING[picture.file.partition(".")[0].partition("-")[0]]
             text = f"{picture.caption} Experiment {name}."
             yield claim, Picture(f"{place}{picture.file}", text, picture.draw)
+
+
+def _of_early_training(trainings: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Picture]]:
+    """Training beside its law, where the most examples are, and beside its controls."""
+    covered = {name: dataset for name, dataset in trainings.items() if has_law(dataset)}
+    if covered:
+        name = max(covered, key=lambda name: _num_examples(covered[name]))
+        text = f"Held-out robust loss in early training, and the law. Experiment {name}."
+        yield "M4", Picture("law.png", text, partial(plot_law, covered[name]))
+    if any(has_controls(dataset) for dataset in trainings.values()):
+        text = "Held-out robust loss after ten steps against the scale, beside two controls."
+        yield "M4", Picture("controls.png", text, partial(plot_controls, trainings))
+
+
+def _num_examples(dataset: xr.Dataset) -> int:
+    return tomllib.loads(dataset.attrs["training"])["examples"]
 
 
 def _of_sweeps(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Picture]]:

@@ -32,6 +32,7 @@ from jaxadv.stats.trainings import (
     Split,
     best_cells,
     named,
+    output_scale_of,
 )
 from jaxadv.training import evaluate
 
@@ -43,16 +44,16 @@ loss is measured with a stronger attack than the one that is trained with, from 
 NUMBERS = """\
 Medians over networks with 95% intervals, in brackets, over resamples of networks. *Best*: of all
 rates that were run, that with the lowest median robust loss on held-out examples at the end of the
-phase on the other half of the networks. Rows of ρ = 0 are the control, clean training, where the
-robust loss is the clean one. ∞: beyond the phase, or diverged."""
+phase on the other half of the networks. Rows of ρ = 0 are a control, clean training, which is
+measured under an attack as the rest is. ∞: beyond the phase, or diverged."""
 VERDICTS = f"""\
 For every two neighbouring scales: on how many networks there is more of it at the larger scale, and
 on how many less, on {{examples}} examples. **yes** and **no** answer "is a smaller scale faster?".
 They are compared by {TEST}. {OUTCOMES}
 Adversarial training alone."""
 CONTROL = """\
-The same counts where nothing attacks: an order of the scales that is there as well is not the
-attack's doing."""
+The same counts for networks that are trained without an attack, and measured under one. An order of
+the scales that is there as well does not come from adversarial training."""
 ENDS = """\
 At each scale's best rate, after the last step: medians over networks, training examples before the
 slash, held-out ones behind it."""
@@ -142,7 +143,9 @@ def _verdicts(dataset: xr.Dataset, *, attacked: bool, split: Split) -> Iterator[
         for comparison in COMPARISONS:
             for quantity in QUANTITIES_OF[split]:
                 title = QUANTITIES[quantity]
-                rule = FasterAtSmallerScale(quantity, comparison, phase, split, attacked)
+                rule = FasterAtSmallerScale(
+                    quantity, comparison, phase, split, attacked, output_scale_of(dataset)
+                )
                 by_series: dict[str, dict[str, str]] = {}
                 for finding in rule.findings(dataset):
                     settings = finding.settings

@@ -8,6 +8,7 @@ sharpness.
 import dataclasses
 import itertools
 import math
+import tomllib
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
@@ -61,10 +62,14 @@ class Phase:
     target: float
 
     def end(self, dataset: xr.Dataset) -> int | None:
-        """The step at which the phase ends; None where training was shorter."""
+        """The step at which the phase ends; None where training was shorter.
+
+        The end of training is a phase only of trainings that are longer than all other phases.
+        """
         evaluations = dataset.evaluation.values
         if self.steps is None:
-            return int(evaluations[-1])
+            longest = max(phase.steps or 0 for phase in PHASES)
+            return int(evaluations[-1]) if evaluations[-1] > longest else None
         return self.steps if self.steps in evaluations else None
 
 
@@ -73,6 +78,11 @@ PHASES = (
     Phase("early", "in the first 100 steps", 100, TARGETS[1]),
     Phase("late", "to the end", None, TARGETS[2]),
 )
+
+
+def output_scale_of(dataset: xr.Dataset) -> float:
+    """The factor of the initial output layers of an experiment: other than 1 in a control."""
+    return float(tomllib.loads(dataset.attrs["training"]).get("output_scale", 1.0))
 
 
 def robust_losses(dataset: xr.Dataset, split: Split = "test") -> xr.DataArray:

@@ -26,13 +26,6 @@ def covers(num_steps, reached, seed):
     return found.low <= TRUE_MEDIAN <= found.high
 
 
-def test_intervals_of_networks_cover():
-    """The median of censored, clustered counts, a thousand times: 95% ± 2%."""
-    rng = np.random.default_rng(0)
-    covered = [covers(*clustered_counts(rng), seed) for seed in range(1000)]
-    assert abs(np.mean(covered) - 0.95) <= 0.02
-
-
 def test_intervals_of_single_trials_do_not():
     rng, column = np.random.default_rng(0), (-1, 1)
     counts = [clustered_counts(rng) for _ in range(200)]

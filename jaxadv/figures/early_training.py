@@ -1,0 +1,144 @@
+"""Figures of the first steps of training: beside the law, and beside two controls."""
+
+import math
+import tomllib
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from jaxadv.claims.training_law import law_of
+from jaxadv.figures.style import WIDTH, colour, headline, points
+from jaxadv.figures.trainings import band
+from jaxadv.stats.cells import cells
+from jaxadv.stats.intervals import mean, median
+from jaxadv.stats.trainings import PHASES, output_scale_of, robust_losses
+
+MOST_PANELS = 3
+# The rate in units of 1/λ₁ at which training is compared with its controls.
+RATE = 0.3
+# What is drawn beside adversarial training: ρ = 0, and a smaller initial output layer.
+LABELS = {
+    (True, False): "adversarial training",
+    (True, True): "adversarial, initial output × {:g}",
+    (False, False): "clean training, attacked when measured",
+}
+
+
+def has_law(dataset: xr.Dataset) -> bool:
+    """Whether the law of early training is for any cell of an experiment."""
+    return any(law_of(cell, 1) is not None for cell in cells(dataset))
+
+
+def plot_law(dataset: xr.Dataset) -> Figure:
+    """The mean held-out robust loss against the step (bands), and the law's (dashed lines).
+
+    A panel for each rate in units of 1/λ₁, a colour for each scale. No number is fitted.
+
+    Args:
+        dataset: a training experiment, of finished networks of one group, with such cells.
+    """
+    covered = dataset.isel(cell=[law_of(cell, 1) is not None for cell in cells(dataset)])
+    rates = np.unique(covered.rate.values)[:MOST_PANELS]
+    scales = np.unique(covered.scale.values)
+    last = int(dataset.evaluation[-1])
+    figure, axes = plt.subplots(
+        1, len(rates), figsize=(WIDTH, 3.8), squeeze=False, sharex=True, sharey=True
+    )
+    losses = robust_losses(covered)
+    for place, rate in zip(axes[0], rates, strict=True):
+        for index, cell in enumerate(cells(covered)):
+            if cell.rate != rate:
+                continue
+            rank = int(np.flatnonzero(scales == cell.scale.item())[0])
+            hue, columns = colour(rank, len(scales)), losses.isel(cell=index).values
+            estimates = [mean(column[:, None]) for column in columns.T]
+            label = f"{cell.scale.item():g}"
+            band(place, losses.evaluation.values, estimates, hue, label)
+            law = law_of(cell, last)
+            assert law is not None
+            place.plot(np.arange(last + 1), law.held_out, "--", color=hue, lw=1.2)
+        place.set(yscale="log", xlim=(0, last), xlabel="step")
+        place.set_title(f"lr·λ₁ = {rate:g}", fontsize=9)
+    axes[0, 0].set_ylabel("held-out robust loss")
+    lines, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(
+        lines, names, title="input scale (lines: mean over networks; dashes: the law)",
+        loc="outside lower center", ncols=len(names), fontsize=9, title_fontsize=9,
+    )  # fmt: skip
+    spec, first = tomllib.loads(dataset.attrs["training"]), dataset.isel(cell=0)
+    headline(
+        figure,
+        f"{spec['data']}, d = {first.dim.item()}, m = {first.width.item()}, "
+        f"{spec['examples']} examples; 95% intervals over n = {dataset.sizes['network']} networks",
+    )
+    return figure
+
+
+def plot_controls(datasets: Mapping[str, xr.Dataset]) -> Figure:
+    """The held-out robust loss after ten steps against the scale, beside two controls.
+
+    A panel for each data. Full-batch gradient descent at one rate in units of 1/λ₁; medians over
+    networks with 95% intervals, over the loss of the output 0.
+
+    Args:
+        datasets: training experiments of finished networks, by name.
+    """
+    by_data: dict[str, list[xr.Dataset]] = {}
+    for dataset in datasets.values():
+        if has_controls(dataset):
+            data = tomllib.loads(dataset.attrs["training"])["data"]
+            by_data.setdefault(data, []).append(dataset)
+    figure, axes = plt.subplots(1, len(by_data), figsize=(WIDTH, 3.6), squeeze=False, sharey=True)
+    for place, (data, members) in zip(axes[0], by_data.items(), strict=True):
+        for dataset in members:
+            _draw_lines(place, dataset)
+        place.axhline(1, color="0.6", lw=0.8, ls=":")
+        place.set(xscale="log", yscale="log", xlabel="input scale s")
+        place.set_title(data, fontsize=9)
+    axes[0, 0].set_ylabel(f"held-out robust loss after {PHASES[0].steps} steps")
+    lines, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside lower center", ncols=len(names), fontsize=9)
+    networks = min(dataset.sizes["network"] for dataset in datasets.values())
+    headline(
+        figure,
+        f"gradient descent at lr·λ₁ = {RATE:g}; 1 is the output 0; medians, 95% intervals over "
+        f"n = {networks} networks",
+    )
+    return figure
+
+
+def has_controls(dataset: xr.Dataset) -> bool:
+    """Whether an experiment has runs that `plot_controls` draws."""
+    return bool(_drawn(dataset).any()) and PHASES[0].end(dataset) is not None
+
+
+def _drawn(dataset: xr.Dataset) -> np.ndarray:
+    """The cells of gradient descent at the rate that is drawn."""
+    is_descent = (dataset.optimizer.values == "sgd") & (dataset.unit.values == "sharpness")
+    return is_descent & np.isclose(dataset.rate.values, RATE)
+
+
+def _draw_lines(axes: Axes, dataset: xr.Dataset) -> None:
+    """A line for each ratio of an experiment."""
+    kept = dataset.isel(cell=_drawn(dataset))
+    after = (robust_losses(kept) / kept.chance_loss).transpose("cell", "network", ...)
+    after = after.sel(evaluation=PHASES[0].steps)
+    factor = output_scale_of(dataset)
+    for ratio in np.unique(kept.ratio.values):
+        rows = np.flatnonzero(kept.ratio.values == ratio)
+        rows = rows[np.argsort(kept.scale.values[rows])]
+        kind = (bool(ratio > 0), factor != 1)
+        if kind not in LABELS:
+            continue
+        index = list(LABELS).index(kind)
+        estimates = [median(after.values[row][:, None]) for row in rows]
+        known = [k for k, estimate in enumerate(estimates) if math.isfinite(estimate.value)]
+        points(
+            axes, kept.scale.values[rows][known], [estimates[k] for k in known],
+            color=colour(index, len(LABELS)), marker="os^"[index], ms=5, ls="-", lw=1,
+            label=LABELS[kind].format(factor),
+        )  # fmt: skip

@@ -1,0 +1,196 @@
+"""One page: does a smaller input scale make adversarial training converge faster, initially?"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import xarray as xr
+
+from jaxadv.claims.judgements import Judgement, Ruling
+from jaxadv.claims.training import FasterAtSmallerScale
+from jaxadv.claims.verdicts import Finding, Outcome, Verdict
+from jaxadv.reports.markdown import document, show, show_picture, show_table
+from jaxadv.reports.pictures import Picture
+from jaxadv.stats.trainings import (
+    COMPARISONS,
+    PHASES,
+    QUANTITIES,
+    QUANTITIES_OF,
+    SPLITS,
+    Comparison,
+    Phase,
+    Quantity,
+    Split,
+    output_scale_of,
+)
+
+FILE = "answer.md"
+QUESTION = "Does a smaller input scale make adversarial training converge faster, initially?"
+ANSWERS = {
+    Verdict.SUPPORTED: "Yes",
+    Verdict.NOT_SUPPORTED: "No",
+    Verdict.INCONCLUSIVE: "Undecided",
+}
+# The readings of C2 in the first phase, and the question that each answers.
+READINGS = {
+    "C2-first": "Is the robust loss on held-out examples lower?",
+    "C2-first-training": "Is the robust loss on training examples lower?",
+    "C2-first-accuracy": "Are fewer held-out answers wrong under attack?",
+    "C2-first-inner": "Does the inner ascent take fewer steps?",
+    "C2-first-share": "Is more of the held-out loss at the start gone?",
+}
+HOW = """\
+The same networks are trained on the same examples at each scale. Scales can be compared at one
+common learning rate, at each scale's best rate, or at the same rate in units of 1/λ₁, λ₁ the
+sharpness at the start. A cell counts the comparisons *for* the smaller scale, *against* it, and
+*ties* within 3%, over data, optimisers, rates and comparisons of rates. What is left of the
+comparisons is straddled or censored."""
+MECHANISM = """\
+The law of early training (docs/theory.md, section 7.5) says why. A random network is a linear
+function plus a nonlinear rest, which behaves on new inputs like noise. A larger scale starts with
+more of that rest, and early training does not remove it from held-out predictions. On training
+examples it is forgotten. No number of the law is fitted."""
+CONTROLS = """\
+Two controls. If the initial output layer is multiplied by a small factor, little of the random
+initial function is left, and by the law the order of the scales goes with it. If training is not
+attacked but measured under the same attack, what remains of the order does not come from
+adversarial training."""
+PAIRS = "pair of scales"
+
+
+def as_markdown(
+    judgements: Sequence[Judgement],
+    datasets: Mapping[str, xr.Dataset],
+    pictures: Mapping[str, Sequence[Picture]],
+    command: str,
+) -> str:
+    """The page.
+
+    Args:
+        judgements: on the claims of training.
+        datasets: training experiments by name.
+        pictures: by claim; those of M4 are shown.
+        command: what wrote it.
+    """
+    by_name = {judgement.claim.name: judgement for judgement in judgements}
+    parts = [
+        f"**{QUESTION}**",
+        show_table(
+            ["in the first 10 steps", "", "for", "against", "tie", "share against"],
+            [_answer(by_name[name], text) for name, text in READINGS.items()],
+        ),
+        "The [report on all claims](report.md) has the rules and every finding.",
+        "## By pair of scales",
+        HOW,
+        *(part for phase in PHASES for part in _by_pair(datasets, phase)),
+        "## Why",
+        MECHANISM,
+        *_law(by_name.get("M4")),
+        CONTROLS,
+        *_controls(datasets),
+        *map(show_picture, pictures.get("M4", ())),
+    ]
+    return document("Input scale and the start of adversarial training", command, parts)
+
+
+def _answer(judgement: Judgement, question: str) -> list[str]:
+    counts = [
+        sum(ruling.count(outcome) for ruling in judgement.rulings)
+        for outcome in (Outcome.FOR, Outcome.AGAINST, Outcome.TIE)
+    ]
+    every = tuple(finding for ruling in judgement.rulings for finding in ruling.findings)
+    together = Ruling(judgement.rulings[0].rule, every)
+    link = f"[{judgement.claim.name}](report.md#{judgement.claim.name.lower()})"
+    answer = f"**{ANSWERS[judgement.verdict]}** ({link})"
+    return [question, answer, *map(str, counts), show(together.share_against)]
+
+
+def _by_pair(datasets: Mapping[str, xr.Dataset], phase: Phase) -> Iterator[str]:
+    """A table: a row for each pair of scales, a column for each quantity and split."""
+    columns: list[tuple[Quantity, Split]] = [
+        (quantity, split)
+        for split in SPLITS
+        for quantity in QUANTITIES_OF[split]
+        if quantity in ("loss", "errors", "inner")
+    ]
+    counted = {column: _count(datasets, phase, *column) for column in columns}
+    pairs = dict.fromkeys(pair for counts in counted.values() for pair in counts)
+    if not pairs:
+        return
+    yield f"**{phase.text[0].upper()}{phase.text[1:]}**"
+    yield show_table(
+        [PAIRS, *(f"{QUANTITIES[quantity]}, {SPLITS[split]}" for quantity, split in columns)],
+        [[pair, *(_counts(counted[column].get(pair)) for column in columns)] for pair in pairs],
+    )
+
+
+def _count(
+    datasets: Mapping[str, xr.Dataset], phase: Phase, quantity: Quantity, split: Split
+) -> dict[str, Counter[Outcome]]:
+    """How often each outcome is found for each pair of scales, with every comparison of rates."""
+    counts: dict[str, Counter[Outcome]] = {}
+    for comparison in COMPARISONS:
+        for finding in _findings(datasets, quantity, comparison, phase, split):
+            counts.setdefault(finding.settings["scale"], Counter())[finding.outcome] += 1
+    return counts
+
+
+def _findings(
+    datasets: Mapping[str, xr.Dataset],
+    quantity: Quantity,
+    comparison: Comparison,
+    phase: Phase,
+    split: Split = "test",
+    *,
+    attacked: bool = True,
+    output_scale: float = 1.0,
+) -> Iterator[Finding]:
+    rule = FasterAtSmallerScale(quantity, comparison, phase, split, attacked, output_scale)
+    for dataset in datasets.values():
+        yield from rule.findings(dataset)
+
+
+def _counts(counts: Counter[Outcome] | None) -> str:
+    if counts is None:
+        return ""
+    shown = [counts[outcome] for outcome in (Outcome.FOR, Outcome.AGAINST, Outcome.TIE)]
+    return "{} for, {} against, {} ties".format(*shown) + f" of {sum(counts.values())}"
+
+
+def _law(judgement: Judgement | None) -> Iterator[str]:
+    """How far the simulation is from the law, in each cell that the law is for."""
+    findings = [finding for _, finding in judgement.rulings[0].findings] if judgement else []
+    if not findings:
+        return
+    numbers = list(findings[0].numbers)
+    yield "Held-out robust loss over that of the law, the mean over networks:"
+    yield show_table(
+        ["d", "m", "lr·λ₁", "s", *numbers, "outcome"],
+        [
+            [show(finding.settings[name]) for name in ("dim", "width", "rate", "scale")]
+            + [show(finding.numbers[name]) for name in numbers]
+            + [finding.outcome.value]
+            for finding in findings
+        ],
+    )
+
+
+def _controls(datasets: Mapping[str, xr.Dataset]) -> Iterator[str]:
+    """The held-out loss after the first phase in the controls, at rates in units of 1/λ₁."""
+    factors = {output_scale_of(dataset) for dataset in datasets.values()} - {1.0}
+    settings: dict[str, dict[str, Any]] = {
+        "adversarial training": {},
+        **{f"initial output × {f:g}": {"output_scale": f} for f in sorted(factors)},
+        "clean training": {"attacked": False},
+    }
+    rows: dict[str, dict[str, Counter[Outcome]]] = {}
+    for name, more in settings.items():
+        for finding in _findings(datasets, "loss", "sharpness", PHASES[0], **more):
+            of_pair = rows.setdefault(finding.settings["scale"], {})
+            of_pair.setdefault(name, Counter())[finding.outcome] += 1
+    if rows:
+        yield "Held-out robust loss in the first 10 steps, at the same rate in units of 1/λ₁:"
+        yield show_table(
+            [PAIRS, *settings],
+            [[pair, *(_counts(row.get(name)) for name in settings)] for pair, row in rows.items()],
+        )

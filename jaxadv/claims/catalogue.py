@@ -8,7 +8,17 @@ from collections.abc import Mapping, Sequence
 
 import xarray as xr
 
-from jaxadv.claims import growth, logistic, maxima, mean_field, scales, tail, training, training_law
+from jaxadv.claims import (
+    growth,
+    logistic,
+    maxima,
+    maxima_along_dim,
+    mean_field,
+    scales,
+    tail,
+    training,
+    training_law,
+)
 from jaxadv.claims.judgements import Claim, Judgement, judge
 
 # In the order of the report.
@@ -17,6 +27,7 @@ CLAIMS: tuple[Claim, ...] = (
     *tail.CLAIMS,
     *maxima.CLAIMS,
     *scales.CLAIMS,
+    *maxima_along_dim.CLAIMS,
     *logistic.CLAIMS,
     *mean_field.CLAIMS,
     *training.CLAIMS,

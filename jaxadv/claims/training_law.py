@@ -20,6 +20,10 @@ from jaxadv.stats.trainings import SPLITS, Split, robust_losses
 from jaxadv.theory import RobustLosses, robust_loss_curve, sign_linearity
 
 EARLY = 10  # the law is held against simulations up to this step
+SMALLEST_SCALE = 1e-2
+# Over the law's loss: of what it exceeds its loss at the smallest scale. Where this is smaller, an
+# error over it says nothing.
+LEAST_EXCESS = 0.05
 # The fields of a training experiment that the law is for.
 ASSUMED: dict[str, Any] = {
     "data": "teacher", "network": "two-layer", "layers": "hidden", "batch": 0, "output_scale": 1.0,
@@ -86,7 +90,9 @@ class FollowsLaw:
             f"law is for: the mean robust loss over networks on {SPLITS[self.split]} examples, "
             f"over the law's, at the step up to {EARLY} at which it is farthest from 1. For where "
             f"its interval lies within 1 ± {self.margin:g}, against where it lies outside of that; "
-            f"at least {LEAST_NETWORKS} networks."
+            f"at least {LEAST_NETWORKS} networks. Beside it stands the error after {EARLY} steps "
+            f"over the excess, by which the law's loss is above its loss at s = "
+            f"{SMALLEST_SCALE:g}."
         )
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
@@ -108,6 +114,11 @@ class FollowsLaw:
                 "simulated over predicted": judged.number,
                 f"after {EARLY} steps": at_end.number,
             }
+            limit = law_of(cell, EARLY, scale=SMALLEST_SCALE)
+            assert limit is not None
+            excess = 1 - getattr(limit, FIELDS[self.split])[EARLY] / predicted[EARLY]
+            if excess > LEAST_EXCESS:
+                numbers["error over the excess"] = float((ratios[-1, 0] - 1) / excess)
             settings = {name: cell[name].item() for name in names}
             if dataset.sizes["network"] < LEAST_NETWORKS:
                 yield Finding(settings, numbers, Outcome.TOO_FEW)

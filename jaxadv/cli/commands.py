@@ -96,11 +96,12 @@ class Report:
     """What is reported on.
 
     Attributes:
-        folder: the folder of a sweep or training experiment, or one with the folders of several;
-            the report goes there.
-        run: first run the sweeps that the TOML files of this folder describe, each into a folder of
-            its own; what is there already is not run again.
-        quick: run 40 networks of each sweep at most; a later run without it goes on from there.
+        folder: the folder of an experiment, or one with the folders of several; the report goes
+            there.
+        run: first run the sweeps that the TOML files of this folder describe, and the surveys of
+            landscapes that those in its folder landscapes describe, each into a folder of its own;
+            what is there already is not run again.
+        quick: run 40 networks of each at most; a later run without it goes on from there.
     """
 
     folder: Path

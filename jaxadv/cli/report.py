@@ -7,6 +7,7 @@ mpl.use("Agg")
 import dataclasses
 import json
 from pathlib import Path
+from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -15,6 +16,8 @@ from jaxadv.claims.judgements import judge
 from jaxadv.cli.commands import Report
 from jaxadv.cli.process import command, stop_at_once
 from jaxadv.figures.style import save
+from jaxadv.landscape.spec import Landscape
+from jaxadv.landscape.work import run_landscape
 from jaxadv.reports import answer
 from jaxadv.reports import claims as report
 from jaxadv.reports.claims_pictures import claims_pictures
@@ -31,7 +34,7 @@ def run(options: Report) -> None:
     folder = options.folder
     stop_at_once(f"stopped; what {folder} has is kept, and {command()} goes on")
     if options.run:
-        run_sweeps(options.run, folder, quick=options.quick)
+        run_configs(options.run, folder, quick=options.quick)
     datasets, left_out = open_experiments(folder)
     for line in left_out:
         print(f"left out: {line}")
@@ -57,14 +60,29 @@ def run(options: Report) -> None:
     print(folder / "report.md")
 
 
-def run_sweeps(configs: Path, folder: Path, *, quick: bool) -> None:
-    """Run or resume a sweep for each TOML file."""
+def run_configs(configs: Path, folder: Path, *, quick: bool) -> None:
+    """Run or resume a sweep for each TOML file, and a survey for each in the folder landscapes."""
     files = sorted(configs.glob("*.toml"))
     if not files:
         raise ValueError(f"run: no TOML files in {str(configs)!r}")
     # All are read before any is run, so that a mistake in the last is found at once.
-    sweeps = {file.stem: Sweep(**Sweep.read_config(file)) for file in files}
-    for name, sweep in sweeps.items():
-        print(f"sweep {name}: {configs / name}.toml", flush=True)
-        networks = min(sweep.networks, QUICK_NETWORKS) if quick else sweep.networks
-        run_sweep(dataclasses.replace(sweep, networks=networks), folder / name)
+    sweeps = {file: Sweep(**Sweep.read_config(file)) for file in files}
+    surveys = {
+        file: Landscape(**Landscape.read_config(file))
+        for file in sorted((configs / "landscapes").glob("*.toml"))
+    }
+    for file, sweep in sweeps.items():
+        print(f"sweep {file.stem}: {file}", flush=True)
+        run_sweep(_of_size(sweep, quick=quick), folder / file.stem)
+    for file, survey in surveys.items():
+        print(f"landscape {file.stem}: {file}", flush=True)
+        run_landscape(_of_size(survey, quick=quick), folder / file.stem)
+
+
+S = TypeVar("S", Sweep, Landscape)
+
+
+def _of_size(spec: S, *, quick: bool) -> S:
+    """The specification, with fewer networks if it is to be quick."""
+    networks = min(spec.networks, QUICK_NETWORKS) if quick else spec.networks
+    return dataclasses.replace(spec, networks=networks)

@@ -83,9 +83,9 @@ def as_markdown(
         >>> as_markdown(judge_all({}), {}, {}, "python report.py").splitlines()[0]
         '# The claims, and what the simulation says'
     """
-    sweeps, trainings = (
+    sweeps, trainings, landscapes = (
         {name: dataset for name, dataset in datasets.items() if kind in dataset.attrs}
-        for kind in ("sweep", "training")
+        for kind in ("sweep", "training", "landscape")
     )
     parts = [
         "## In short",
@@ -97,7 +97,7 @@ def as_markdown(
             [_row_of(judgement) for judgement in judgements],
         ),
         "## What was run",
-        *what_was_run(sweeps, trainings),
+        *what_was_run(sweeps, trainings, landscapes),
         "## Claim by claim",
     ]  # fmt: skip
     for judgement in judgements:

@@ -13,6 +13,7 @@ from jaxadv.claims import tail
 from jaxadv.claims.growth import with_width_powers
 from jaxadv.figures import growth, predictions, success
 from jaxadv.figures.early_training import has_controls, has_law, plot_controls, plot_law
+from jaxadv.figures.maxima import LEAST_DIMS, plot_maxima
 from jaxadv.figures.style import alone
 from jaxadv.figures.sweeps import plot_residuals, plot_steps
 from jaxadv.reports.pictures import Picture
@@ -91,7 +92,12 @@ def claims_pictures(
     sweeps = {name: dataset for name, dataset in datasets.items() if "sweep" in dataset.attrs}
     if sweeps:
         yield from _of_sweeps(sweeps)
-    trainings = {name: each for name, each in datasets.items() if name not in sweeps}
+    for name, dataset in datasets.items():
+        if "landscape" in dataset.attrs and len(set(dataset.dim.values)) >= LEAST_DIMS:
+            plot = partial(plot_maxima, dataset=dataset)
+            text = "The number of distinct maxima against the dimension."
+            yield "C3-maxima", _of_experiment("maxima", name, text, plot, kind="Landscape")
+    trainings = {name: each for name, each in datasets.items() if "training" in each.attrs}
     yield from _of_early_training(trainings)
     for name in trainings:
         place = f"{name}/" if (folder / name).is_dir() else ""
@@ -123,13 +129,14 @@ def _of_sweeps(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Pictur
     for name, dataset in _richest(datasets, "ratio").items():
         text = "Condition numbers of the maxima against the scale."
         plot = partial(predictions.plot_condition_numbers, dataset=dataset)
-        yield "C3-condition", _of_sweep("condition", name, text, plot)
+        yield "C3-condition", _of_experiment("condition", name, text, plot)
         plot = partial(plot_steps, dataset=typical(dataset, ("scale",)))
-        yield "C3-steps", _of_sweep("survival", name, "Share of trials still running.", plot)
+        yield "C3-steps", _of_experiment("survival", name, "Share of trials still running.", plot)
     for name, dataset in _richest(datasets, "tolerance").items():
         if not own_functions(dataset):
+            text = "Residuals against the step."
             plot = partial(plot_residuals, dataset=typical_traces(dataset))
-            yield "M2-tolerance", _of_sweep("residuals", name, "Residuals against the step.", plot)
+            yield "M2-tolerance", _of_experiment("residuals", name, text, plot)
             break
     for claim, file, text, plot in OF_ALL:
         yield claim, Picture(file, text, alone(partial(plot, datasets=datasets)))
@@ -141,13 +148,13 @@ def _of_steps(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Picture
         for name, dataset in _richest(datasets, along).items():
             by = "ratio" if along == "scale" else "scale"
             plot = partial(growth.plot_growth, dataset=dataset, along=along, by=by)
-            yield claim, _of_sweep(f"steps-{along}", name, STEPS[along], plot)
+            yield claim, _of_experiment(f"steps-{along}", name, STEPS[along], plot)
     for name, dataset in datasets.items():
         shapes = with_width_powers(dataset)
         if len(set(shapes.dim.values)) >= LEAST_SIZES and len(set(shapes.width.values)) > 1:
             text = "Steps against the dimension, in networks whose width grows with it."
             plot = partial(growth.plot_growth, dataset=shapes, along="dim", by="width")
-            yield "C1-shapes", _of_sweep("shapes", name, text, plot)
+            yield "C1-shapes", _of_experiment("shapes", name, text, plot)
 
 
 def _of_success(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Picture]]:
@@ -156,13 +163,13 @@ def _of_success(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Pictu
         if dataset.sizes["network"] >= tail.LEAST_NETWORKS:
             text = "Steps that suffice but for a failure probability."
             plot = partial(success.plot_tail, dataset=dataset)
-            yield "C1-probability", _of_sweep("tail", name, text, plot)
+            yield "C1-probability", _of_experiment("tail", name, text, plot)
     for name, dataset in _richest(datasets, "scale").items():
         plot = partial(success.plot_success, dataset=_simple(dataset))
-        yield "C1-success", _of_sweep("success", name, "Success against κ₀.", plot)
+        yield "C1-success", _of_experiment("success", name, "Success against κ₀.", plot)
     for name, dataset in _richest(datasets, "width").items():
         plot = partial(success.plot_failures, dataset=dataset)
-        yield "C1-success", _of_sweep("failures", name, "Failures against the width.", plot)
+        yield "C1-success", _of_experiment("failures", name, "Failures against the width.", plot)
 
 
 def _simple(dataset: xr.Dataset) -> xr.Dataset:
@@ -170,8 +177,10 @@ def _simple(dataset: xr.Dataset) -> xr.Dataset:
     return typical(dataset, ("dim", "width", "scale", "step_size"))
 
 
-def _of_sweep(file: str, name: str, text: str, plot: Callable[[Axes], Axes]) -> Picture:
-    return Picture(f"{file}-{name}.png", f"{text} Sweep {name}.", alone(plot))
+def _of_experiment(
+    file: str, name: str, text: str, plot: Callable[[Axes], Axes], kind: str = "Sweep"
+) -> Picture:
+    return Picture(f"{file}-{name}.png", f"{text} {kind} {name}.", alone(plot))
 
 
 def _richest(datasets: Mapping[str, xr.Dataset], along: str) -> dict[str, xr.Dataset]:

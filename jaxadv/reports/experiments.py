@@ -5,14 +5,12 @@ from pathlib import Path
 import xarray as xr
 
 from jaxadv.grid import opening
-from jaxadv.grid.identity import experiment_of
 from jaxadv.grid.places import DATA
-from jaxadv.grid.store import Store
 from jaxadv.stats.cells import finished_networks
 
 
 def open_experiments(folder: Path) -> tuple[dict[str, xr.Dataset], list[str]]:
-    """The sweeps and training experiments of a folder, and what is left out.
+    """The sweeps, trainings and surveys of landscapes of a folder, and what is left out.
 
     Args:
         folder: the store of one experiment, or a folder with the stores of several.
@@ -28,14 +26,15 @@ def open_experiments(folder: Path) -> tuple[dict[str, xr.Dataset], list[str]]:
     datasets, left_out = {}, []
     for path in (path for path in places if (path / DATA).exists()):
         name = path.resolve().name
-        if experiment_of(Store.open(path).attributes) == "landscape":
-            left_out.append(f"{name}, a landscape, on which there are no claims")
+        dataset = opening.open(path)
+        if "landscape" in dataset.attrs and "maximum" not in dataset:
+            left_out.append(f"{name}, critical points, on which there are no claims")
         else:
-            datasets[name] = opening.open(path)
+            datasets[name] = dataset
     if not datasets:
         others = f" ({'; '.join(left_out)})" if left_out else ""
         raise ValueError(
-            f"folder: no sweep in {str(folder)!r}{others}; --run scripts/configs runs some"
+            f"folder: no experiment in {str(folder)!r}{others}; --run scripts/configs runs some"
         )
     begun = [name for name, dataset in datasets.items() if dataset.complete.all("cell").any()]
     left_out += [

@@ -11,10 +11,12 @@ from jaxadv.stats.cells import finished_networks, is_maximum
 
 
 def what_was_run(
-    sweeps: Mapping[str, xr.Dataset], trainings: Mapping[str, xr.Dataset]
+    sweeps: Mapping[str, xr.Dataset],
+    trainings: Mapping[str, xr.Dataset],
+    landscapes: Mapping[str, xr.Dataset],
 ) -> Iterator[str]:
     """Tables of the experiments."""
-    if sweeps or not trainings:
+    if sweeps or not (trainings or landscapes):
         yield show_table(
             ["sweep", "d", "m", "s", "ρ", "activations", "losses", "steps", "networks × trials",
              "tolerance", "budget", "confirmed"],
@@ -30,6 +32,24 @@ def what_was_run(
         )  # fmt: skip
         runs = sum(dataset.diverged_step.size for dataset in trainings.values())
         yield f"In all {runs:,} runs, which took {minutes(trainings.values()):.0f} minutes."
+    if landscapes:
+        yield show_table(
+            ["landscape", "d", "m", "s", "ρ", "activations", "losses",
+             "networks × inputs × starts", "minutes"],
+            [_landscape(name, dataset) for name, dataset in landscapes.items()],
+        )  # fmt: skip
+
+
+def _landscape(name: str, dataset: xr.Dataset) -> list[str]:
+    """A survey of landscapes in one row."""
+    sizes = finished_networks(dataset).sizes
+    axes = ("dim", "width", "scale", "ratio", "activation", "loss")
+    return [
+        name,
+        *(show_values(dataset[axis].values.tolist()) for axis in axes),
+        f"{sizes['network']} × {sizes['example']} × {sizes['start']}",
+        f"{minutes([dataset]):.0f}",
+    ]
 
 
 def _training(name: str, dataset: xr.Dataset) -> list[str]:

@@ -58,11 +58,12 @@ def families(
     """The cells that differ in one setting alone, in its order, and what tells them from others.
 
     Args:
-        dataset: a sweep's.
+        dataset: a sweep's or a landscape's.
         along: the setting in which the cells of a family differ.
     """
     ordered = dataset.isel(cell=np.argsort(dataset[along].values, kind="stable"))
-    return _alike(ordered, [name for name in SETTINGS if name != along])
+    names = [name for name in ("training", *SETTINGS) if name in dataset.coords and name != along]
+    return _alike(ordered, names)
 
 
 def groups(dataset: xr.Dataset) -> Iterator[tuple[dict[str, Any], xr.Dataset]]:

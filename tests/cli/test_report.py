@@ -61,7 +61,7 @@ def test_a_sweeps_own_folder_is_enough(written, capsys):
     ("args", "message"),
     [
         ([], "error: Missing from jaxadv report: PATH the folder of a sweep"),
-        (["nowhere"], "folder: no sweep in 'nowhere'"),
+        (["nowhere"], "folder: no experiment in 'nowhere'"),
         (["nowhere", "--run", "here"], "run: no TOML files in 'here'"),
         (["nowhere", "--quikc"], "error: unknown flag --quikc; did you mean --quick?"),
         (["--quikc", "nowhere"], "error: unknown flag --quikc; did you mean --quick?"),
@@ -83,7 +83,7 @@ def test_a_mistake_in_any_config_is_found_before_anything_runs(tmp_path, mistake
 def test_folders_may_be_in_the_users_home(here, mistake, monkeypatch):
     monkeypatch.setenv("HOME", str(here))
     for args, message in (
-        (["~/none"], f"folder: no sweep in '{here}/none'"),
+        (["~/none"], f"folder: no experiment in '{here}/none'"),
         (["~/none", "--run", "~/configs"], f"run: no TOML files in '{here}/configs'"),
         (["~nobody-of-this-name/none"], "folder: '~nobody-of-this-name/none' is in no home"),
     ):

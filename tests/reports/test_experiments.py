@@ -16,11 +16,11 @@ def unpack(folder, *names):
             archive.extractall(folder)
 
 
-def test_sweeps_and_trainings_are_opened_and_landscapes_left_out(tmp_path):
-    unpack(tmp_path, "sweep", "training", "landscape")
+def test_all_experiments_are_opened_and_critical_points_left_out(tmp_path):
+    unpack(tmp_path, "sweep", "training", "landscape", "critical")
     datasets, left_out = open_experiments(tmp_path)
-    assert list(datasets) == ["sweep", "training"]
-    assert left_out == ["landscape, a landscape, on which there are no claims"]
+    assert list(datasets) == ["landscape", "sweep", "training"]
+    assert left_out == ["critical, critical points, on which there are no claims"]
 
 
 def test_a_folder_may_be_a_store_itself(tmp_path):
@@ -30,8 +30,8 @@ def test_a_folder_may_be_a_store_itself(tmp_path):
 
 
 def test_where_there_is_nothing_to_judge_the_reason_is_said(tmp_path):
-    with pytest.raises(ValueError, match="folder: no sweep in"):
+    with pytest.raises(ValueError, match="folder: no experiment in"):
         open_experiments(tmp_path)
-    unpack(tmp_path, "landscape")
-    with pytest.raises(ValueError, match="landscape, a landscape, on which there are no claims"):
+    unpack(tmp_path, "critical")
+    with pytest.raises(ValueError, match="critical, critical points, on which there are no"):
         open_experiments(tmp_path)

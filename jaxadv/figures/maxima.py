@@ -32,14 +32,15 @@ def plot_maxima(axes: Axes, dataset: xr.Dataset) -> Axes:
     every.sort(key=lambda family: kappa_0_of(family.isel(cell=0)))
     for index, family in enumerate(every):
         hue = colour(index, len(every))
+        dims, kappa_0 = family.dim.values.astype(float), kappa_0_of(family.isel(cell=0))
         counts = [num_maxima(cell) for cell in cells(family)]
         points(
-            axes, family.dim.values.astype(float), [mean(count) for count in counts], color=hue, marker="o",
-            ms=5, ls="-", lw=1.2, label=f"{kappa_0_of(family.isel(cell=0)):.2g}",
+            axes, dims, [mean(count) for count in counts], color=hue, marker="o", ms=5, ls="-",
+            lw=1.2, label=f"{kappa_0:.2g}",
         )  # fmt: skip
         missed = [num_missed(cell) for cell in cells(family)]
         whole = [np.mean(c + m) for c, m in zip(counts, missed, strict=True)]
-        axes.plot(family.dim.values, whole, "o", color=hue, mfc="none", ms=8, alpha=0.6)
+        axes.plot(dims, whole, "o", color=hue, mfc="none", ms=8, alpha=0.6)
     axes.set(xscale="log", yscale="log", xlabel=LABELS["dim"])
     axes.set_ylabel("distinct maxima, mean")
     ticks_at(axes, sorted(set(dataset.dim.values.tolist())))

@@ -128,11 +128,15 @@ def as_smooth(activation: str | Activation) -> Activation:
         sigma = ACTIVATIONS[activation]
     else:
         sigma = activation
-    if not is_smooth(sigma):
+    if not _is_smooth(sigma):
         raise ValueError(
             f"activation: {activation!r} has kinks, where its second derivative is no function"
         )
     return sigma
+
+
+# To look at an activation takes much longer than to look up its moments.
+_is_smooth = functools.lru_cache(maxsize=256)(is_smooth)
 
 
 def as_scale(scale: float) -> float:

@@ -74,7 +74,8 @@ def plot_condition_numbers(axes: Axes, dataset: xr.Dataset) -> Axes:
     if not drawn:
         axes.clear()
         return empty(axes, "no trial ended in a confirmed maximum")
-    axes.set(xscale="log", yscale="log", xlabel=LABELS["scale"], ylim=(0.9, MOST_CONDITION))
+    axes.set(xscale="log", yscale="log", xlabel=LABELS["scale"])
+    axes.set_ylim(0.9, min(axes.get_ylim()[1], MOST_CONDITION))
     axes.set_ylabel("condition number of the maximum")
     axes.legend(title="ρ (lines: mean field)" if has_curve else "ρ", fontsize=9)
     first = chosen.isel(cell=0)

@@ -11,7 +11,7 @@ from jaxadv.claims.maxima import fails_on
 from jaxadv.claims.tail import PROBABILITIES, first_trials, steps_at
 from jaxadv.figures.style import LABELS, caption, colour, empty, points, ticks_at
 from jaxadv.stats.cells import SETTINGS, cells, families, kappa_0_of, typical
-from jaxadv.stats.intervals import share
+from jaxadv.stats.intervals import Estimate, share
 from jaxadv.theory import CRITICAL
 
 MARKERS = ("o", "s", "^", "D")
@@ -72,7 +72,7 @@ def plot_success(axes: Axes, dataset: xr.Dataset) -> Axes:
         )  # fmt: skip
     axes.axvline(CRITICAL, color="0.6", lw=1, ls=":")
     axes.set(xlabel="κ₀ = 2ρs σ₂/σ₁", ylim=(-0.02, 1.02))
-    axes.set_ylabel("share of networks with success alone")
+    axes.set_ylabel("share of networks with a confirmed maximum")
     if any(settings for settings, _ in every):
         axes.legend(fontsize=9, loc="lower left")
     trials = dataset.sizes["example"] * dataset.sizes["start"]
@@ -89,25 +89,35 @@ def show(value: Any) -> str:
 def plot_tail(axes: Axes, dataset: xr.Dataset) -> Axes:
     """The steps that suffice but for a failure probability p, against ln(1/p).
 
-    One trial on each network, at the tightest tolerance; bounds by order statistics. A straight
-    line is a tail that falls exponentially.
+    One trial on each network, at the tightest tolerance, over the median; bounds by order
+    statistics. A straight line is a tail that falls exponentially.
     """
     last = dataset.isel(tolerance=-1)
     varying = [name for name in SETTINGS if len(set(last[name].values.tolist())) > 1]
     number = last.sizes["cell"]
     for index, cell in enumerate(cells(last)):
         counts = first_trials(cell)
-        estimates = [steps_at(counts, p) for p in PROBABILITIES]
+        middle = steps_at(counts, 0.5).value
+        estimates = [_over(steps_at(counts, p), middle) for p in PROBABILITIES]
         label = ", ".join(f"{SHORT.get(name, name)} {show(cell[name].item())}" for name in varying)
         points(
             axes, np.log(1 / np.array(PROBABILITIES)) + 0.03 * (index - number / 2), estimates,
             color=colour(index, number), marker=MARKERS[index % len(MARKERS)], ms=5, ls="-", lw=1,
             label=label or None,
         )  # fmt: skip
-    axes.set(ylim=(0, None), xlabel="failure probability p (axis: ln(1/p))", ylabel="steps")
+    axes.set(
+        ylim=(0, None),
+        xlabel="failure probability p (axis: ln(1/p))",
+        ylabel="steps over their median",
+    )
     axes.set_xticks(np.log(1 / np.array(PROBABILITIES)).tolist(), [f"{p:g}" for p in PROBABILITIES])
     if varying:
         axes.legend(fontsize=9, loc="upper left")
     tolerance, networks = last.tolerance.item(), dataset.sizes["network"]
     caption(axes, f"to a residual of {tolerance:g}; one trial on each of n = {networks:,} networks")
     return axes
+
+
+def _over(estimate: Estimate, number: float) -> Estimate:
+    """An estimate in units of a number."""
+    return Estimate(*(end / number for end in (estimate.value, estimate.low, estimate.high)))

@@ -7,6 +7,7 @@ from typing import Any
 import xarray as xr
 
 from jaxadv.claims.judgements import OVERALL, Judgement, Ruling
+from jaxadv.claims.law_errors import LAWS, errors_by_range, law_errors, richest_in_shapes
 from jaxadv.claims.neighbours import OUTCOMES
 from jaxadv.claims.verdicts import Finding, Number, Outcome, Verdict
 from jaxadv.reports.markdown import (
@@ -102,6 +103,8 @@ def as_markdown(
     ]  # fmt: skip
     for judgement in judgements:
         parts += _section(judgement, datasets, pictures.get(judgement.claim.name, ()))
+        if judgement.claim.name == "M1":
+            parts += _errors_of_laws(sweeps)
     parts += [
         "## How to read this",
         ON_THE_PAPER,
@@ -195,6 +198,31 @@ def _section(
     for ruling in judgement.rulings:
         parts += _ruling(ruling)
     return [*parts, f"**Limits.** {claim.limits}"]
+
+
+def _errors_of_laws(sweeps: Mapping[str, xr.Dataset]) -> Iterator[str]:
+    """A table of where the law of the curvature and its rival hold, by shape and range of κ₀."""
+    name = richest_in_shapes(sweeps)
+    if name is None:
+        return
+    errors = errors_by_range(law_errors(sweeps[name]))
+    ranges = list(dict.fromkeys(span for span, _ in errors.columns))
+    yield (
+        f"Median errors over activations and scales in sweep {name}, by range of κ₀: the law's "
+        f"before the slash, the rival's behind it. Beyond κ₀ = 2 both say 1, or nearly."
+    )
+    yield show_table(
+        ["d", "m", "m/d", *(f"κ₀ {span}" for span in ranges)],
+        [
+            [f"{dim}", f"{width}", show(width / dim)]
+            + [" / ".join(_percent(row[(span, law)]) for law in LAWS) for span in ranges]
+            for (dim, width), row in zip(errors.index, errors.to_dict("records"), strict=True)
+        ],
+    )
+
+
+def _percent(number: float) -> str:
+    return "" if math.isnan(number) else f"{number:+.1%}"
 
 
 def _ruling(ruling: Ruling) -> list[str]:

@@ -11,8 +11,10 @@ from matplotlib.axes import Axes
 
 from jaxadv.claims import tail
 from jaxadv.claims.growth import with_width_powers
+from jaxadv.claims.law_errors import law_errors, richest_in_shapes
 from jaxadv.figures import growth, predictions, success
 from jaxadv.figures.early_training import has_controls, has_law, plot_controls, plot_law
+from jaxadv.figures.laws import plot_laws
 from jaxadv.figures.maxima import LEAST_DIMS, plot_maxima
 from jaxadv.figures.style import alone
 from jaxadv.figures.sweeps import plot_residuals, plot_steps
@@ -126,6 +128,10 @@ def _num_examples(dataset: xr.Dataset) -> int:
 def _of_sweeps(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Picture]]:
     yield from _of_steps(datasets)
     yield from _of_success(datasets)
+    if (name := richest_in_shapes(datasets)) is not None:
+        text = f"Errors of the law of the curvature and of its rival. Sweep {name}."
+        errors, networks = law_errors(datasets[name]), datasets[name].sizes["network"]
+        yield "M1", Picture("laws.png", text, partial(plot_laws, errors, networks))
     for name, dataset in _richest(datasets, "ratio").items():
         text = "Condition numbers of the maxima against the scale."
         plot = partial(predictions.plot_condition_numbers, dataset=dataset)

@@ -103,7 +103,7 @@ def judged_within(values: Float[np.ndarray, " replicate"], low: float, high: flo
 
 
 def judged_share(success: Bool[np.ndarray, " network"], least: float) -> Judged:
-    """Is the share of networks with a success at least so large? By Clopper and Pearson's interval.
+    """Is the share of networks with a success at least so large? By the Clopper-Pearson interval.
 
     Example:
         >>> judged_share(np.ones(100, bool), 0.9).outcome.value

@@ -191,7 +191,7 @@ def bounded_quantile(values: Float[np.ndarray, " network"], probability: float) 
 
 
 def share(success: Bool[np.ndarray, " network"]) -> Estimate:
-    """The share of networks with a success, and Clopper and Pearson's interval.
+    """The share of networks with a success, and its Clopper-Pearson interval.
 
     Example:
         >>> str(share(np.array([True] * 10)))

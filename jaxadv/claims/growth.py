@@ -182,10 +182,10 @@ class ExponentOfLaw:
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
         """A finding for each family along the size whose steps have a law."""
-        measured, predicted = (
-            lines(counts, self.along, 0.5, LEAST_SIZES)
-            for counts in (dataset, predicted_steps(dataset))
-        )
+        measured = list(lines(dataset, self.along, 0.5, LEAST_SIZES))
+        if not measured:
+            return
+        predicted = lines(predicted_steps(dataset), self.along, 0.5, LEAST_SIZES)
         for line, law in zip(measured, predicted, strict=True):
             keep = fit_for_growth(line) & fit_for_growth(law)
             if not np.isfinite(law.values).any():

@@ -8,6 +8,7 @@ itself, replicate 0, and as often as it was drawn in each resample. Statistics t
 at once and give a value for each, so that whatever follows from them has an interval, too.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -51,6 +52,7 @@ class Estimate:
         return self.high < low or self.low > high
 
 
+@functools.lru_cache(maxsize=32)
 def replicates(
     networks: int, resamples: int = NUM_RESAMPLES, seed: int = 0
 ) -> Int[np.ndarray, "replicate network"]:
@@ -63,7 +65,9 @@ def replicates(
     """
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(networks, np.full(networks, 1 / networks), size=resamples)
-    return np.concatenate([np.ones((1, networks), drawn.dtype), drawn])
+    weights = np.concatenate([np.ones((1, networks), drawn.dtype), drawn])
+    weights.flags.writeable = False  # the same array is given to all who ask
+    return weights
 
 
 def estimate(values: Float[np.ndarray, " replicate"]) -> Estimate:

@@ -56,7 +56,7 @@ def run(options: Report) -> None:
     findings = json.dumps(report.as_json(judgements), indent=1, ensure_ascii=False)
     (folder / "report.json").write_text(findings + "\n", encoding="utf-8")
     for judgement in judgements:
-        print(f"{judgement.claim.name:<16}{judgement.verdict:<16}{judgement.claim.title}")
+        print(f"{judgement.claim.name:<20}{judgement.verdict:<16}{judgement.claim.title}")
     print(folder / "report.md")
 
 

@@ -49,4 +49,4 @@ def report(dataset: xr.Dataset, folder: Place) -> None:
             print(in_words(settings))
         datasets = {"training": group}
         for claim in claims_on(datasets):
-            print(f"{claim.name:<16}{judge(claim, datasets).verdict:<16}{claim.title}")
+            print(f"{claim.name:<20}{judge(claim, datasets).verdict:<16}{claim.title}")

@@ -49,7 +49,7 @@ def test_the_same_sweeps_give_the_same_files(configs, written, capsys):
     before = contents(written)
     main(["report", str(written), "--run", str(configs)])
     assert contents(written) == before
-    assert "C1-dim          inconclusive" in capsys.readouterr().out
+    assert "C1-dim              inconclusive" in capsys.readouterr().out
 
 
 def test_a_sweeps_own_folder_is_enough(written, capsys):

@@ -26,7 +26,7 @@ def test_it_writes_figures_a_table_and_a_report_and_claims_are_judged_on_it(here
     assert set(pd.read_csv(here / "run" / "numbers.csv").scale) == {0.3, 3.0}
     out = capsys.readouterr().out
     assert str(Path("run") / "training.md") in out
-    assert "C2-late         inconclusive" in out
+    assert "C2-late             inconclusive" in out
     # Three steps are neither of the first phases.
     assert "**To the end**" in text
     assert "**In the first 10 steps**" not in text

@@ -62,13 +62,14 @@ class NoFasterThanPower:
         size = {**SYMBOLS, "tolerance": "1/tol"}[self.along]
         widths = ", in networks of width d, d^1.5 or d²" if self.growing_widths else ""
         return (
-            f"The bend of the median steps against {size}{widths}: how much the local exponent "
-            f"d ln T/d ln {size} rises from the smallest to the largest value, by a quadratic that "
-            f"is fitted to at least {LEAST_SIZES} values, those below {LEAST_STEPS} steps left "
-            f"out, on at least {LEAST_NETWORKS} networks. A power law has a bend of 0, slower "
-            f"growth a negative one, and an exponential one of about ln(T_max/T_min). For where "
-            f"the bend's interval lies below {self.most:g}, against where it lies above; censored "
-            f"where a median is beyond the budget."
+            f"ln T, T the median number of steps, is fitted by a quadratic in ln({size}){widths}. "
+            f"The bend is its slope at the largest value less its slope at the smallest. It is 0 "
+            f"for a power law and negative for slower growth. For an exponential it is about "
+            f"ln(T_max/T_min). A finding is for the claim where the bend's interval lies below "
+            f"{self.most:g}, and against it where it lies above. It is censored where a median, "
+            f"in the sample or in a resample, is beyond the budget. Values below {LEAST_STEPS} "
+            f"steps are left out. At least {LEAST_SIZES} values and {LEAST_NETWORKS} networks are "
+            f"needed."
         )
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
@@ -83,14 +84,21 @@ class NoFasterThanPower:
             censored = int(np.isinf(line.values).any(axis=0).sum())
             if censored:
                 numbers["beyond the budget"] = censored
+                yield Finding(line.settings, numbers, Outcome.CENSORED)
+                continue
             if len(fitted.sizes) < LEAST_SIZES or dataset.sizes["network"] < LEAST_NETWORKS:
                 yield Finding(line.settings, numbers, Outcome.TOO_FEW)
                 continue
             bend = judged_within(bends(fitted.sizes, fitted.values), -math.inf, self.most)
             exponent = estimate(exponents(fitted.sizes, fitted.values))
-            numbers |= {"bend": bend.number, "exponent": exponent}
-            result = Outcome.CENSORED if censored else bend.outcome
-            yield Finding(line.settings, numbers, result, bend.votes)
+            numbers |= {
+                "bend": bend.number,
+                "bend of an exponential": math.log(
+                    np.ptp(fitted.values[0]) / fitted.values[0].min() + 1
+                ),
+                "exponent": exponent,
+            }
+            yield Finding(line.settings, numbers, bend.outcome, bend.votes)
 
 
 def with_width_powers(dataset: xr.Dataset) -> xr.Dataset:
@@ -136,8 +144,8 @@ class Exponent:
         return (
             f"The exponent of the median steps in {size}, at at least {LEAST_SIZES} values, those "
             f"below {LEAST_STEPS} or beyond the budget left out, on at least {LEAST_NETWORKS} "
-            f"networks. Supported where its interval lies within {self.expected:g} ± "
-            f"{self.margin:g}, not supported where it lies outside of that."
+            f"networks. For where its interval lies within {self.expected:g} ± {self.margin:g}, "
+            f"against where it lies outside of that."
         )
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
@@ -175,9 +183,9 @@ class ExponentOfLaw:
         return (
             f"The exponent of the median steps in {size} less that of the steps that M2 predicts "
             f"for the same trials, at at least {LEAST_SIZES} values, those below {LEAST_STEPS} or "
-            f"beyond the budget left out, on at least {LEAST_NETWORKS} networks. Supported where "
-            f"the interval of the difference lies within ± {self.margin:g}, not supported where it "
-            f"lies outside of that."
+            f"beyond the budget left out, on at least {LEAST_NETWORKS} networks. For where the "
+            f"interval of the difference lies within ± {self.margin:g}, against where it lies "
+            f"outside of that."
         )
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
@@ -215,8 +223,10 @@ CLAIMS = (
         QUADRATIC,
     ),
     Claim(
-        "C1-shapes", "so they do where the width grows with the dimension", POLYNOMIAL,
-        "The same in networks of width m = d, d^1.5 and d².",
+        "C1-shapes", "steps grow polynomially with the dimension where the width grows as well",
+        POLYNOMIAL,
+        "In networks of width m = d, d^1.5 and d², the median number of steps grows with d no "
+        "faster than a power.",
         (NoFasterThanPower("dim", growing_widths=True),), OVER_THESE_SIZES, QUADRATIC,
     ),
     Claim(

@@ -17,13 +17,13 @@ MOST_AGAINST = 0.1
 LEAST_DECIDED = 0.5
 # How findings become one verdict.
 OVERALL = (
-    f"A rule is about the share of its findings that are against it, of those that are for or "
-    f"against it. The findings share their networks. So the share is counted again in each of "
-    f"1,000 resamples of the networks, by which side the estimate of each finding is on. The rule "
-    f"holds if all of the share's 95% interval is at most {MOST_AGAINST:.0%}, and fails if none of "
-    f"it is. It is inconclusive in between, and where less than {LEAST_DECIDED:.0%} of the "
-    f"findings are for or against it. A claim is supported if all its rules hold, not supported "
-    f"if any fails, and else inconclusive."
+    f"Each finding votes for or against its rule, by the side on which its estimate lies, also "
+    f"where its interval straddles a bound. The findings share their networks. So the networks are "
+    f"resampled 1,000 times, and all votes are counted again each time. This gives the share of "
+    f"votes against the rule a 95% interval. The rule holds if all of the interval is at most "
+    f"{MOST_AGAINST:.0%}. It fails if all of it is above. Otherwise it is inconclusive, and so it "
+    f"is where fewer than {LEAST_DECIDED:.0%} of its findings are for or against it. A claim is "
+    f"supported if all its rules hold, not supported if any fails, and otherwise inconclusive."
 )
 
 
@@ -65,7 +65,7 @@ class Ruling:
 
     @property
     def share_against(self) -> Estimate:
-        """The share of findings against the rule, with its interval over resamples of networks.
+        """The share of votes against the rule, with its interval over resamples of networks.
 
         All findings are counted in the same resamples, in which networks of the same number are
         drawn together. NaN where no finding is for or against it.
@@ -94,6 +94,16 @@ class Judgement:
 
     claim: Claim
     rulings: tuple[Ruling, ...]
+
+    def count(self, *outcomes: Outcome) -> int:
+        """How many findings of all rules have one of some outcomes."""
+        return sum(ruling.count(*outcomes) for ruling in self.rulings)
+
+    @property
+    def share_against(self) -> Estimate:
+        """The share of votes against the rule that is closest to failing; NaN if none is judged."""
+        shares = [ruling.share_against for ruling in self.rulings]
+        return max(shares, key=lambda share: -1 if math.isnan(share.value) else share.value)
 
     @property
     def verdict(self) -> Verdict:

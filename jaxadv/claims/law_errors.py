@@ -16,10 +16,13 @@ from jaxadv.stats.cells import by_network, cells, kappa_0_of
 from jaxadv.stats.intervals import median
 from jaxadv.theory import CRITICAL, curvature_ratio, earlier_curvature_ratio
 
-LAWS = {"law": curvature_ratio, "rival": earlier_curvature_ratio}
+LAWS = ("law", "rival")
+COLUMNS = ["dim", "width", "activation", "kappa_0", "converged", *LAWS]
+# With a smaller share of the trials, those that converged do not stand for all.
+LEAST_CONVERGED = 0.95
 # The ends of the ranges of κ₀ over which errors are summed up.
 RANGES = (0.0, 0.1, 0.3, 1.0, 1.5, CRITICAL, 3.0)
-LEAST_SHAPES = 3
+LEAST_VALUES = 3  # of shapes, scales and activations
 
 
 def law_errors(dataset: xr.Dataset) -> pd.DataFrame:
@@ -36,7 +39,7 @@ def law_errors(dataset: xr.Dataset) -> pd.DataFrame:
         kappa_0 = kappa_0_of(cell)
         known = cell.curvature_ratio.where(cell.kind == Kind.BOUNDARY_MAX)
         measured = median(by_network(known)).value
-        if math.isnan(kappa_0) or math.isnan(measured):
+        if math.isnan(measured) or not kappa_0 > 0:
             continue
         dim = cell.dim.item()
         rows.append({
@@ -45,11 +48,11 @@ def law_errors(dataset: xr.Dataset) -> pd.DataFrame:
             "law": measured / float(curvature_ratio(kappa_0, dim)) - 1,
             "rival": measured / float(earlier_curvature_ratio(kappa_0)) - 1,
         })  # fmt: skip
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def errors_by_range(errors: pd.DataFrame) -> pd.DataFrame:
-    """The median errors over the cells of each shape in each range of κ₀.
+    """The median errors over the cells of each shape in each range of κ₀, where trials converged.
 
     Columns: dim, width, then for each range and law, as (range, law), the median over activations
     and scales of the error.
@@ -59,19 +62,23 @@ def errors_by_range(errors: pd.DataFrame) -> pd.DataFrame:
     """
     columns = {}
     for low, high in itertools.pairwise(RANGES):
-        inside = errors[(errors.kappa_0 > low) & (errors.kappa_0 <= high)]
+        inside = errors.loc[
+            (errors.kappa_0 > low)
+            & (errors.kappa_0 <= high)
+            & (errors.converged >= LEAST_CONVERGED)
+        ]
         for law in LAWS:
             columns[(f"{low:g} to {high:g}", law)] = inside.groupby(["dim", "width"])[law].median()
     return pd.DataFrame(columns)
 
 
 def richest_in_shapes(datasets: Mapping[str, xr.Dataset]) -> str | None:
-    """The sweep with the most shapes and several scales in each, if it has enough of them."""
+    """The sweep of the most shapes, if there is one with several shapes, scales and activations."""
     numbers = {
         name: len(set(zip(dataset.dim.values, dataset.width.values, strict=True)))
         for name, dataset in datasets.items()
-        if len(np.unique(dataset.scale.values)) >= LEAST_SHAPES
-        and len(np.unique(dataset.activation.values)) >= LEAST_SHAPES
+        if len(np.unique(dataset.scale.values)) >= LEAST_VALUES
+        and len(np.unique(dataset.activation.values)) >= LEAST_VALUES
     }
     best = max(numbers, key=lambda name: numbers[name], default=None)
-    return best if best is not None and numbers[best] >= LEAST_SHAPES else None
+    return best if best is not None and numbers[best] >= LEAST_VALUES else None

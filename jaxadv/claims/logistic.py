@@ -9,7 +9,8 @@ CLAIMS = (
         "C4", "the same holds for the logistic loss",
         "The result extends to general losses under conditions on their derivatives (from "
         "summaries of the paper).",
-        "All rules of C1 hold with the logistic loss.",
+        "The rules of C1-dim, C1-width, C1-tolerance, C1-success and C1-maximum hold with the "
+        "logistic loss.",
         (NoFasterThanPower("dim"), NoFasterThanPower("width"), NoFasterThanPower("tolerance"),
          Succeeds(REGULAR_AND_WIDE), EndsAreMaxima()),
         "One loss is not all.", {"loss": "logistic"},

@@ -64,6 +64,8 @@ def _curvature(cell: xr.Dataset, kappa_0: float) -> Ratios:
 
 
 def _condition(cell: xr.Dataset, kappa_0: float) -> Ratios:
+    if "condition_number" not in cell:  # stores of version 0.1
+        return np.full_like(by_network(cell.loss_end), np.nan)
     known = cell.condition_number.where(is_maximum(cell))
     return by_network(known) / float(condition_number(kappa_0, cell.dim.item()))
 
@@ -96,8 +98,8 @@ def _rate(cell: xr.Dataset, kappa_0: float) -> Ratios:
 
 
 STEPS = (
-    f"number of steps, of constant size, with the quadratic or logistic loss, and expected to be "
-    f"{LEAST_STEPS} or more, over that of"
+    f"the measured number of steps of constant size, with the quadratic or logistic loss and where "
+    f"{LEAST_STEPS} or more are predicted, over that of"
 )
 RATE = (
     "decay rate of the residual over the certificate's, between the last two tolerances where the "
@@ -105,8 +107,9 @@ RATE = (
     "what all modes together make of this ratio"
 )
 STEPS_ALONE = (
-    "number of steps, of constant size, with the quadratic loss, over that of all modes for the "
-    "median of e that the settings alone predict"
+    f"the measured number of steps of constant size, with the quadratic loss and where "
+    f"{LEAST_STEPS} or more are predicted, over that of all modes at the median of e, which "
+    f"follows from the settings alone"
 )
 # What is predicted: in words, and as ratios of the simulated to the predicted.
 PREDICTIONS: Mapping[str, tuple[str, Callable[[xr.Dataset, float], Ratios]]] = {
@@ -142,10 +145,10 @@ class Agreement:
         """The rule in words."""
         what, _ = PREDICTIONS[self.prediction]
         return (
-            f"In every cell{self.domain.text}, the median of the {what}. Supported where its "
-            f"interval lies within 1 ± {self.margin:g}, not supported where it lies outside of "
-            f"that; censored where less than {LEAST_CONVERGED:.0%} of the trials converged, too "
-            f"few where they are on fewer than {LEAST_NETWORKS} networks."
+            f"In every cell{self.domain.text}, the median of a ratio: {what}. For where its "
+            f"interval lies within 1 ± {self.margin:g}, against where it lies outside of that. It "
+            f"is censored where less than {LEAST_CONVERGED:.0%} of the trials converged, and too "
+            f"few where these are on fewer than {LEAST_NETWORKS} networks."
         )
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
@@ -190,14 +193,15 @@ CLAIMS = (
         "M1-condition", "the mean-field condition number, up to κ₀ = 1.5", "",
         "C = ((1 + κ₀/2)/(1 − κ₀/2))², with the edges in d dimensions.",
         (Agreement("condition", 0.1, Domain(200, 20, 0.0, 1.5)),),
-        "As M1. Closer to κ₀ = 2 it is a quotient of small numbers.",
+        "Heuristic: a Gaussian field on the sphere. Close to κ₀ = 2 it is a quotient of small "
+        "numbers.",
     ),
     Claim(
         "M1-earlier", "the earlier law of the curvature, a rival of M1", "",
         "κ = √(1 − (1 + κ₀²/2)⁻²), which neglects how the height of the maximum lowers its "
         "curvature.",
         (Agreement("earlier curvature", 0.1, OF_WIDE),),
-        "As M1.",
+        "Asked of the same cells as M1.",
     ),
     Claim(
         "M2", "the number of steps of all modes", "",

@@ -19,10 +19,13 @@ MARGIN = 0.03
 MOST_CENSORED = 0.5
 TEST = f"the median over networks of the relative change, with a margin of {MARGIN:.0%}"
 OUTCOMES = (
-    f"For or against where its interval lies beyond the margin on one side, and the two-sided sign "
-    f"test agrees at {1 - LEVEL:.0%}; a tie where it lies within the margin; straddled where it "
-    f"contains an end of the margin; censored where both numbers are beyond the budget on at least "
-    f"{MOST_CENSORED:.0%} of the networks; too few on fewer than {LEAST_NETWORKS} networks."
+    f"The relative change of a network is 2(q − p)/(|p| + |q|), with its numbers p at the smaller "
+    f"and q at the larger scale. A finding is *for* or *against* the claim where the interval of "
+    f"the median change lies beyond {MARGIN:.0%} on one side, and the two-sided sign test agrees "
+    f"at {1 - LEVEL:.0%}. It is a *tie* where the interval lies within ±{MARGIN:.0%}, and "
+    f"*straddled* where the interval contains an end of that. It is *censored* where both numbers "
+    f"are beyond the budget on at least {MOST_CENSORED:.0%} of the networks, and *too few* where "
+    f"there are fewer than {LEAST_NETWORKS} networks."
 )
 
 
@@ -36,7 +39,7 @@ class Neighbours:
         test: of the values at the larger scale against those at the smaller.
         change: the median of `relative_change`.
         outcome: whether the values are on the side that was claimed.
-        votes: the same in each replicate; none on too few networks.
+        votes: the same in each replicate; none where it is censored, or on too few networks.
     """
 
     smaller: float
@@ -111,7 +114,13 @@ def compare(
         result = outcome(holds=more if rises else less, fails=less if rises else more)
     is_more, is_less = by_replicate > MARGIN, by_replicate < -MARGIN
     votes = votes_for(*((is_more, is_less) if rises else (is_less, is_more)))
-    return Neighbours(*scales, test, change, result, None if result == Outcome.TOO_FEW else votes)
+    return Neighbours(
+        *scales,
+        test,
+        change,
+        result,
+        votes if result not in (Outcome.TOO_FEW, Outcome.CENSORED) else None,
+    )
 
 
 def compare_neighbours(

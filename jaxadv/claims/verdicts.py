@@ -102,16 +102,26 @@ def judged_within(values: Float[np.ndarray, " replicate"], low: float, high: flo
     )
 
 
-def judged_share(success: Bool[np.ndarray, " network"], least: float) -> Judged:
+def judged_share(
+    success: Bool[np.ndarray, " network"],
+    least: float,
+    counts: Bool[np.ndarray, " network"] | None = None,
+) -> Judged:
     """Is the share of networks with a success at least so large? By the Clopper-Pearson interval.
+
+    Args:
+        success: of each network.
+        least: the share.
+        counts: which networks count; all by default.
 
     Example:
         >>> judged_share(np.ones(100, bool), 0.9).outcome.value
         'for'
     """
+    counts = np.ones_like(success) if counts is None else counts
     weights = replicates(success.size)
-    enough = weights @ success >= least * success.size
-    number = share(success)
+    enough = weights @ (success & counts) >= least * (weights @ counts)
+    number = share(success[counts])
     return Judged(
         number,
         outcome(holds=number.low > least, fails=number.high < least),

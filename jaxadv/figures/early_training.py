@@ -2,7 +2,8 @@
 
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 from jaxadv.claims.training_law import law_of
 from jaxadv.figures.style import WIDTH, colour, headline, points
 from jaxadv.figures.trainings import band
-from jaxadv.stats.cells import cells
+from jaxadv.stats.cells import OF_GROUP, cells
 from jaxadv.stats.intervals import mean, median
 from jaxadv.stats.trainings import PHASES, output_scale_of, robust_losses
 
@@ -39,9 +40,14 @@ def plot_law(dataset: xr.Dataset) -> Figure:
     A panel for each rate in units of 1/λ₁, a colour for each scale. No number is fitted.
 
     Args:
-        dataset: a training experiment, of finished networks of one group, with such cells.
+        dataset: a training experiment, of finished networks, with such cells.
     """
     covered = dataset.isel(cell=[law_of(cell, 1) is not None for cell in cells(dataset)])
+    # Of several groups and ratios, one.
+    keep = covered.ratio.values == covered.ratio.values.max()
+    for name in OF_GROUP:
+        keep &= covered[name].values == covered[name].values[keep][0]
+    covered = covered.isel(cell=keep)
     rates = np.unique(covered.rate.values)[:MOST_PANELS]
     scales = np.unique(covered.scale.values)
     last = int(dataset.evaluation[-1])
@@ -69,7 +75,7 @@ def plot_law(dataset: xr.Dataset) -> Figure:
         lines, names, title="input scale (lines: mean over networks; dashes: the law)",
         loc="outside lower center", ncols=len(names), fontsize=9, title_fontsize=9,
     )  # fmt: skip
-    spec, first = tomllib.loads(dataset.attrs["training"]), dataset.isel(cell=0)
+    spec, first = tomllib.loads(dataset.attrs["training"]), covered.isel(cell=0)
     headline(
         figure,
         f"{spec['data']}, d = {first.dim.item()}, m = {first.width.item()}, "
@@ -87,22 +93,23 @@ def plot_controls(datasets: Mapping[str, xr.Dataset]) -> Figure:
     Args:
         datasets: training experiments of finished networks, by name.
     """
-    by_data: dict[str, list[xr.Dataset]] = {}
-    for dataset in datasets.values():
-        if has_controls(dataset):
-            data = tomllib.loads(dataset.attrs["training"])["data"]
-            by_data.setdefault(data, []).append(dataset)
-    figure, axes = plt.subplots(1, len(by_data), figsize=(WIDTH, 3.6), squeeze=False, sharey=True)
-    for place, (data, members) in zip(axes[0], by_data.items(), strict=True):
+    panels = _panels(datasets)
+    figure, axes = plt.subplots(1, len(panels), figsize=(WIDTH, 3.6), squeeze=False, sharey=True)
+    handles: dict[str, Any] = {}
+    for place, (data, members) in zip(axes[0], panels.items(), strict=True):
         for dataset in members:
             _draw_lines(place, dataset)
+        lines, names = place.get_legend_handles_labels()
+        handles |= dict(zip(names, lines, strict=True))
         place.axhline(1, color="0.6", lw=0.8, ls=":")
         place.set(xscale="log", yscale="log", xlabel="input scale s")
         place.set_title(data, fontsize=9)
     axes[0, 0].set_ylabel(f"held-out robust loss after {PHASES[0].steps} steps")
-    lines, names = axes[0, 0].get_legend_handles_labels()
-    figure.legend(lines, names, loc="outside lower center", ncols=len(names), fontsize=9)
-    networks = min(dataset.sizes["network"] for dataset in datasets.values())
+    figure.legend(
+        list(handles.values()), list(handles), loc="outside lower center", ncols=len(handles),
+        fontsize=9,
+    )  # fmt: skip
+    networks = min(dataset.sizes["network"] for members in panels.values() for dataset in members)
     headline(
         figure,
         f"gradient descent at lr·λ₁ = {RATE:g}; 1 is the output 0; medians, 95% intervals over "
@@ -111,15 +118,47 @@ def plot_controls(datasets: Mapping[str, xr.Dataset]) -> Figure:
     return figure
 
 
-def has_controls(dataset: xr.Dataset) -> bool:
-    """Whether an experiment has runs that `plot_controls` draws."""
-    return bool(_drawn(dataset).any()) and PHASES[0].end(dataset) is not None
+def has_controls(datasets: Mapping[str, xr.Dataset]) -> bool:
+    """Whether there is an experiment with a control, for `plot_controls`."""
+    return bool(_panels(datasets))
+
+
+def _panels(datasets: Mapping[str, xr.Dataset]) -> dict[str, list[xr.Dataset]]:
+    """The experiments of one data and shape that have a control among them, by their data.
+
+    Of several shapes, that with the most lines is drawn.
+    """
+    by_shape: dict[tuple[Any, ...], list[xr.Dataset]] = {}
+    for dataset in datasets.values():
+        if _drawn(dataset).any() and PHASES[0].end(dataset) is not None:
+            spec, first = tomllib.loads(dataset.attrs["training"]), dataset.isel(cell=0)
+            shape = spec["data"], first.dim.item(), first.width.item(), spec["examples"]
+            by_shape.setdefault(shape, []).append(dataset)
+    panels: dict[str, list[xr.Dataset]] = {}
+    for (data, *_), members in sorted(by_shape.items(), key=lambda item: _num_lines(item[1])):
+        if _num_lines(members) > 1:
+            panels[data] = members
+    return panels
+
+
+def _num_lines(datasets: Sequence[xr.Dataset]) -> int:
+    """How many kinds of training are drawn."""
+    return len({
+        (bool(ratio > 0), output_scale_of(dataset) != 1)
+        for dataset in datasets
+        for ratio in dataset.ratio.values[_drawn(dataset)]
+    })  # fmt: skip
 
 
 def _drawn(dataset: xr.Dataset) -> np.ndarray:
-    """The cells of gradient descent at the rate that is drawn."""
+    """The cells of gradient descent at the rate that is drawn, of one group and one ρ > 0."""
     is_descent = (dataset.optimizer.values == "sgd") & (dataset.unit.values == "sharpness")
-    return is_descent & np.isclose(dataset.rate.values, RATE)
+    drawn = is_descent & np.isclose(dataset.rate.values, RATE)
+    ratios = dataset.ratio.values
+    drawn &= (ratios == 0) | (ratios == ratios.max())
+    for name in OF_GROUP:
+        drawn &= dataset[name].values == dataset[name].values[0]
+    return drawn
 
 
 def _draw_lines(axes: Axes, dataset: xr.Dataset) -> None:

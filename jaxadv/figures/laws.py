@@ -5,14 +5,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from jaxadv.claims.law_errors import LAWS, RANGES
+from jaxadv.claims.law_errors import LAWS, LEAST_CONVERGED, RANGES
 from jaxadv.figures.style import WIDTH, colour, headline
 from jaxadv.theory import CRITICAL
 
 TITLES = {"law": "κ₀(1 − 0.60 d^(−2/3)) − κ₀²/4", "rival": "the rival, √(1 − (1 + κ₀²/2)⁻²)"}
 MARKERS = ("o", "s", "^", "D")
 EDGE = 0.4  # the axis of errors ends here; what lies beyond stands on its edge
-LEAST_CONVERGED = 0.95
 
 
 def plot_laws(errors: pd.DataFrame, networks: int) -> Figure:

@@ -53,6 +53,8 @@ def plot_condition_numbers(axes: Axes, dataset: xr.Dataset) -> Axes:
     the mean field's curves.
     """
     chosen = typical(dataset, ("scale", "ratio"))
+    if "condition_number" not in chosen:
+        return empty(axes, "a store of version 0.1, without condition numbers")
     known = chosen.condition_number.where(is_maximum(chosen))
     chosen = chosen.isel(tolerance=-1).assign(condition_number=known)
     every = list(families(chosen, "scale"))

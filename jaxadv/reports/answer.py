@@ -6,7 +6,7 @@ from typing import Any
 
 import xarray as xr
 
-from jaxadv.claims.judgements import Judgement, Ruling
+from jaxadv.claims.judgements import Judgement
 from jaxadv.claims.training import FasterAtSmallerScale
 from jaxadv.claims.verdicts import Finding, Outcome, Verdict
 from jaxadv.reports.markdown import document, show, show_picture, show_table
@@ -29,12 +29,12 @@ QUESTION = "Does a smaller input scale make adversarial training converge faster
 ANSWERS = {
     Verdict.SUPPORTED: "Yes",
     Verdict.NOT_SUPPORTED: "No",
-    Verdict.INCONCLUSIVE: "Undecided",
+    Verdict.INCONCLUSIVE: "Inconclusive",
 }
 # The readings of C2 in the first phase, and the question that each answers.
 READINGS = {
-    "C2-first": "Is the robust loss on held-out examples lower?",
-    "C2-first-training": "Is the robust loss on training examples lower?",
+    "C2-first": "On held-out examples, is the robust loss lower, and its target reached earlier?",
+    "C2-first-training": "On training examples, is it lower, and its target reached earlier?",
     "C2-first-accuracy": "Are fewer held-out answers wrong under attack?",
     "C2-first-inner": "Does the inner ascent take fewer steps?",
     "C2-first-share": "Is more of the held-out loss at the start gone?",
@@ -43,18 +43,26 @@ HOW = """\
 The same networks are trained on the same examples at each scale. Scales can be compared at one
 common learning rate, at each scale's best rate, or at the same rate in units of 1/λ₁, λ₁ the
 sharpness at the start. A cell counts the comparisons *for* the smaller scale, *against* it, and
-*ties* within 3%, over data, optimisers, rates and comparisons of rates. What is left of the
-comparisons is straddled or censored."""
+*ties* within 3%, over data, optimisers, rates and comparisons of rates. The others are straddled,
+censored, or on too few networks."""
 MECHANISM = """\
 The law of early training (docs/theory.md, section 7.5) says why. A random network is a linear
 function plus a nonlinear rest, which behaves on new inputs like noise. A larger scale starts with
 more of that rest, and early training does not remove it from held-out predictions. On training
 examples it is forgotten. No number of the law is fitted."""
 CONTROLS = """\
-Two controls. If the initial output layer is multiplied by a small factor, little of the random
-initial function is left, and by the law the order of the scales goes with it. If training is not
-attacked but measured under the same attack, what remains of the order does not come from
-adversarial training."""
+There are two kinds of controls. In the first, the initial output layer is multiplied by a small
+factor. Little of the random initial function is left then, and by the law the order of the scales
+goes with it. In the second, training is not attacked, but the network is measured under an attack.
+What remains of the order there does not come from adversarial training."""
+SENTENCES = {
+    Verdict.SUPPORTED: "In the first ten steps, the robust loss on held-out examples falls faster "
+    "at a smaller scale.",
+    Verdict.NOT_SUPPORTED: "In the first ten steps, the robust loss on held-out examples does not "
+    "fall faster at a smaller scale in all readings.",
+    Verdict.INCONCLUSIVE: "What was run does not decide whether the robust loss on held-out "
+    "examples falls faster at a smaller scale in the first ten steps.",
+}
 PAIRS = "pair of scales"
 
 
@@ -74,19 +82,16 @@ def as_markdown(
     """
     by_name = {judgement.claim.name: judgement for judgement in judgements}
     parts = [
-        f"**{QUESTION}**",
+        f"**{QUESTION}** {SENTENCES[by_name['C2-first'].verdict]}",
         show_table(
-            ["in the first 10 steps", "", "for", "against", "tie", "share against"],
+            ["in the first 10 steps", "", "for", "against", "tie", "share of votes against"],
             [_answer(by_name[name], text) for name, text in READINGS.items()],
         ),
         "The [report on all claims](report.md) has the rules and every finding.",
         "## By pair of scales",
         HOW,
         *(part for phase in PHASES for part in _by_pair(datasets, phase)),
-        "## Why",
-        MECHANISM,
         *_law(by_name.get("M4")),
-        CONTROLS,
         *_controls(datasets),
         *map(show_picture, pictures.get("M4", ())),
     ]
@@ -94,15 +99,10 @@ def as_markdown(
 
 
 def _answer(judgement: Judgement, question: str) -> list[str]:
-    counts = [
-        sum(ruling.count(outcome) for ruling in judgement.rulings)
-        for outcome in (Outcome.FOR, Outcome.AGAINST, Outcome.TIE)
-    ]
-    every = tuple(finding for ruling in judgement.rulings for finding in ruling.findings)
-    together = Ruling(judgement.rulings[0].rule, every)
+    counts = [judgement.count(outcome) for outcome in (Outcome.FOR, Outcome.AGAINST, Outcome.TIE)]
     link = f"[{judgement.claim.name}](report.md#{judgement.claim.name.lower()})"
     answer = f"**{ANSWERS[judgement.verdict]}** ({link})"
-    return [question, answer, *map(str, counts), show(together.share_against)]
+    return [question, answer, *map(str, counts), show(judgement.share_against)]
 
 
 def _by_pair(datasets: Mapping[str, xr.Dataset], phase: Phase) -> Iterator[str]:
@@ -159,18 +159,22 @@ def _counts(counts: Counter[Outcome] | None) -> str:
 
 def _law(judgement: Judgement | None) -> Iterator[str]:
     """How far the simulation is from the law, in each cell that the law is for."""
-    findings = [finding for _, finding in judgement.rulings[0].findings] if judgement else []
+    findings = judgement.rulings[0].findings if judgement else ()
     if not findings:
         return
-    numbers = list(findings[0].numbers)
-    yield "Held-out robust loss over that of the law, the mean over networks:"
+    settings = {"dim": "d", "width": "m", "ratio": "ρ", "rate": "lr·λ₁", "scale": "s"}
+    numbers = list(dict.fromkeys(name for _, finding in findings for name in finding.numbers))
+    yield "## Why"
+    yield MECHANISM
+    yield "The mean robust loss on held-out examples beside the law:"
     yield show_table(
-        ["d", "m", "lr·λ₁", "s", *numbers, "outcome"],
+        ["from", *settings.values(), *numbers, "outcome"],
         [
-            [show(finding.settings[name]) for name in ("dim", "width", "rate", "scale")]
-            + [show(finding.numbers[name]) for name in numbers]
+            [name]
+            + [show(finding.settings[key]) for key in settings]
+            + [show(finding.numbers.get(key, "")) for key in numbers]
             + [finding.outcome.value]
-            for finding in findings
+            for name, finding in findings
         ],
     )
 
@@ -188,7 +192,9 @@ def _controls(datasets: Mapping[str, xr.Dataset]) -> Iterator[str]:
         for finding in _findings(datasets, "loss", "sharpness", PHASES[0], **more):
             of_pair = rows.setdefault(finding.settings["scale"], {})
             of_pair.setdefault(name, Counter())[finding.outcome] += 1
-    if rows:
+    if rows and len({name for row in rows.values() for name in row}) > 1:
+        yield "## Controls"
+        yield CONTROLS
         yield "Held-out robust loss in the first 10 steps, at the same rate in units of 1/λ₁:"
         yield show_table(
             [PAIRS, *settings],

@@ -40,10 +40,13 @@ Step counts are right-censored at the budget, and their quantiles use the Kaplan
 The independent unit is the network. Intervals stand in brackets and cover 95%. They are percentiles
 of 1,000 resamples of networks, and for shares Clopper-Pearson intervals. Networks are random and
 not trained. Networks of one shape (d, m) are the same in all sweeps with one seed. A rule that was
-changed after its sweeps had been judged says so in its limits."""
+changed after its sweeps had been judged says so in its limits. The share of votes against a rule
+that is allowed was 5% of the findings, without an interval, when earlier versions of these sweeps
+were judged."""
 OF_FINDINGS = """\
-A finding is about one family of cells, one pair of scales or one cell. *Undecided* findings are
-straddled, censored or from too few networks."""
+A finding is about one family of cells, one pair of scales or one cell. Where a number is held
+against bounds, a finding is *straddled* if its interval contains one of them, *censored* if too few
+trials converged, and *too few* if there are too few networks or sizes."""
 OF_TRAINING = """\
 The rules on C2 were written after a prototype with one seed and a trial of the program on digits
 with two networks. Those on held-out examples, the margin and the joint count were written after the
@@ -91,10 +94,11 @@ def as_markdown(
     parts = [
         "## In short",
         show_table(["", "supported", "not supported", "inconclusive"], list(_in_short(judgements))),
+        "In brackets: how many findings are for the claim, of those that are for or against it.",
         "## Verdicts",
         show_table(
-            ["claim", "in short", "verdict", "for", "against", "tie", "undecided",
-             "share against"],
+            ["claim", "in short", "verdict", *(outcome.value for outcome in Outcome),
+             "share of votes against"],
             [_row_of(judgement) for judgement in judgements],
         ),
         "## What was run",
@@ -130,8 +134,8 @@ def _in_short(judgements: Sequence[Judgement]) -> Iterator[list[str]]:
 
 def _cited(judgement: Judgement) -> str:
     """The name of a claim, with how many of its decided findings are for it."""
-    decided = [sum(r.count(*outcomes) for r in judgement.rulings) for outcomes in (FOR, DECIDED)]
-    return f"{judgement.claim.name} ({decided[0]} of {decided[1]})"
+    in_favour, decided = (judgement.count(*outcomes) for outcomes in (FOR, DECIDED))
+    return f"{judgement.claim.name} ({in_favour} of {decided})"
 
 
 def as_json(judgements: Sequence[Judgement]) -> list[dict[str, Any]]:
@@ -167,16 +171,12 @@ def as_json(judgements: Sequence[Judgement]) -> list[dict[str, Any]]:
 
 FOR = (Outcome.FOR,)
 DECIDED = (Outcome.FOR, Outcome.AGAINST)
-UNDECIDED = (Outcome.STRADDLED, Outcome.CENSORED, Outcome.TOO_FEW)
 
 
 def _row_of(judgement: Judgement) -> list[str]:
-    columns = FOR, (Outcome.AGAINST,), (Outcome.TIE,), UNDECIDED
-    counts = [sum(ruling.count(*outcomes) for ruling in judgement.rulings) for outcomes in columns]
+    counts = [judgement.count(outcome) for outcome in Outcome]
     link = f"[{judgement.claim.name}](#{judgement.claim.name.lower()})"
-    shares = [ruling.share_against for ruling in judgement.rulings]
-    # Of several rules, that which is closest to failing.
-    share = max(shares, key=lambda each: -1 if math.isnan(each.value) else each.value)
+    share = judgement.share_against
     shown = "" if math.isnan(share.value) else show(share)
     return [link, judgement.claim.title, f"**{judgement.verdict}**", *map(str, counts), shown]
 
@@ -235,7 +235,7 @@ def _ruling(ruling: Ruling) -> list[str]:
     shown = list(ruling.findings)
     if len(shown) > MOST_ROWS:
         summary += " " + _ranges(ruling)
-        summary += f" Share against: {show(ruling.share_against)}."
+        summary += f" Share of votes against: {show(ruling.share_against)}."
         shown = [item for item in shown if item[1].outcome == Outcome.AGAINST]
         if len(shown) > MOST_ROWS:
             # Evenly through the list, which runs through the grid.

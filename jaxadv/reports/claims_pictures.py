@@ -116,8 +116,8 @@ def _of_early_training(trainings: Mapping[str, xr.Dataset]) -> Iterator[tuple[st
         name = max(covered, key=lambda name: _num_examples(covered[name]))
         text = f"Held-out robust loss in early training, and the law. Experiment {name}."
         yield "M4", Picture("law.png", text, partial(plot_law, covered[name]))
-    if any(has_controls(dataset) for dataset in trainings.values()):
-        text = "Held-out robust loss after ten steps against the scale, beside two controls."
+    if has_controls(trainings):
+        text = "Held-out robust loss after ten steps against the scale, beside controls."
         yield "M4", Picture("controls.png", text, partial(plot_controls, trainings))
 
 
@@ -128,7 +128,8 @@ def _num_examples(dataset: xr.Dataset) -> int:
 def _of_sweeps(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Picture]]:
     yield from _of_steps(datasets)
     yield from _of_success(datasets)
-    if (name := richest_in_shapes(datasets)) is not None:
+    name = richest_in_shapes(datasets)
+    if name is not None and len(law_errors(datasets[name])):
         text = f"Errors of the law of the curvature and of its rival. Sweep {name}."
         errors, networks = law_errors(datasets[name]), datasets[name].sizes["network"]
         yield "M1", Picture("laws.png", text, partial(plot_laws, errors, networks))
@@ -166,7 +167,7 @@ def _of_steps(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Picture
 def _of_success(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Picture]]:
     """How often ascent succeeds, and how many steps it takes with high probability."""
     for name, dataset in datasets.items():
-        if dataset.sizes["network"] >= tail.LEAST_NETWORKS:
+        if dataset.sizes["network"] >= tail.LEAST_FOR_TAIL:
             text = "Steps that suffice but for a failure probability."
             plot = partial(success.plot_tail, dataset=dataset)
             yield "C1-probability", _of_experiment("tail", name, text, plot)

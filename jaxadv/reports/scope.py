@@ -13,7 +13,7 @@ from jaxadv.reports.markdown import show_values
 # The coordinates of cells that are listed, and how.
 SHOWN = {
     "dim": "d", "width": "m", "scale": "s", "ratio": "ρ", "activation": "", "loss": "",
-    "step_rule": "steps", "optimizer": "", "rate": "rates",
+    "step_rule": "steps", "optimizer": "", "unit": "rates", "rate": "rates",
 }  # fmt: skip
 AGAINST = " against "  # between the two scales of a pair
 
@@ -73,7 +73,7 @@ def _cells_of(finding: Finding, dataset: xr.Dataset) -> Bool[np.ndarray, " cell"
         if isinstance(value, str) and AGAINST in value:
             pair = [float(scale) for scale in value.split(AGAINST)]
             keep &= np.isclose(values[:, None], pair).any(axis=1)
-        elif not (isinstance(value, str) and values.dtype.kind != "U"):
+        elif not (isinstance(value, str) and values.dtype.kind in "iuf"):
             # A width may stand for a power of the dimension, which many widths are.
             keep &= values == value
     return keep

@@ -44,16 +44,17 @@ loss is measured with a stronger attack than the one that is trained with, from 
 NUMBERS = """\
 Medians over networks with 95% intervals, in brackets, over resamples of networks. *Best*: of all
 rates that were run, that with the lowest median robust loss on held-out examples at the end of the
-phase on the other half of the networks. Rows of ρ = 0 are a control, clean training, which is
-measured under an attack as the rest is. ∞: beyond the phase, or diverged."""
+phase on the other half of the networks. Rows of ρ = 0 are a control, clean training, measured under
+attacks with the ratio control_ratio of the specification. ∞: beyond the phase, or diverged."""
 VERDICTS = f"""\
 For every two neighbouring scales: on how many networks there is more of it at the larger scale, and
 on how many less, on {{examples}} examples. **yes** and **no** answer "is a smaller scale faster?".
 They are compared by {TEST}. {OUTCOMES}
 Adversarial training alone."""
 CONTROL = """\
-The same counts for networks that are trained without an attack, and measured under one. An order of
-the scales that is there as well does not come from adversarial training."""
+The same counts for networks that are trained without an attack, and measured under attacks with the
+ratio control_ratio of the specification. An order of the scales that is there as well does not come
+from adversarial training."""
 ENDS = """\
 At each scale's best rate, after the last step: medians over networks, training examples before the
 slash, held-out ones behind it."""
@@ -209,8 +210,7 @@ def _ends(dataset: xr.Dataset) -> Iterator[str]:
                     for name in columns
                 ),
                 middle(last.distance),
-                # Without an attack there is no inner problem.
-                *([middle(last.inner_steps), middle(last.curvature_ratio)] if ratio else ["", ""]),
+                middle(last.inner_steps), middle(last.curvature_ratio),
             ])  # fmt: skip
     yield show_table(
         ["", "ρ", "s", "rate", *(name.replace("_", " ") for name in columns), "distance",

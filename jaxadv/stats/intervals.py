@@ -146,8 +146,12 @@ def means(values: Float[np.ndarray, "network trial"]) -> Float[np.ndarray, " rep
     known = ~np.isnan(values).all(axis=1)
     if not known.any():
         return np.full(NUM_RESAMPLES + 1, np.nan)
-    weights = replicates(int(known.sum()))
-    return weights @ np.nanmean(values[known], axis=1) / weights.sum(axis=1)
+    weights = replicates(len(values))[:, known]
+    of_networks = np.nanmean(values[known], axis=1)
+    # A network that was not drawn adds nothing, even where its mean is infinite.
+    sums = np.where(weights > 0, weights * of_networks, 0).sum(axis=1)
+    drawn = weights.sum(axis=1)
+    return np.where(drawn > 0, sums / np.maximum(drawn, 1), np.nan)
 
 
 def network_medians(values: Float[np.ndarray, "network trial"]) -> Float[np.ndarray, " network"]:

@@ -20,6 +20,7 @@ def along_dim(number_of):
     rng, parts = np.random.default_rng(0), []
     for dim in DIMS:
         part = survey(SCALES).drop_dims("start").assign_coords(dim=("cell", [dim, dim]))
+        part = part.assign_coords(loss=("cell", ["logistic"] * 2))
         shape = (2, part.sizes["network"], part.sizes["example"], STARTS)
         groups = np.zeros(shape, int)
         for row, scale in enumerate(SCALES):

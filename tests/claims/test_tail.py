@@ -8,7 +8,7 @@ from jaxadv.claims.verdicts import Outcome
 from tests.synthetic import synthetic
 
 
-def dataset_of(draw, networks=5000):
+def dataset_of(draw, networks=20_000):
     rng = np.random.default_rng(0)
     dataset = synthetic([{}], lambda *_: 100, networks=networks, budget=10**9)
     counts = np.ceil(draw(rng, networks)).astype(int)
@@ -40,7 +40,7 @@ def test_few_networks_say_nothing_of_the_tail():
 
 def test_a_tail_beyond_the_budget_is_censored():
     dataset = dataset_of(exponential)
-    few = dataset.reached & (dataset.network > 600)
+    few = dataset.reached & (dataset.network > 2400)
     (found,) = TailIsThin().findings(dataset.assign(reached=few))
     assert found.outcome == Outcome.CENSORED
 

@@ -12,6 +12,7 @@ import xarray as xr
 
 import jaxadv as ja
 from jaxadv.experiments.draws import draw, key_of
+from jaxadv.grid import engines, run
 from jaxadv.grid.states import States
 from jaxadv.reports import sweep as summary
 from jaxadv.stats import cells
@@ -236,3 +237,30 @@ def test_one_compilation_per_shape_serves_all_networks_and_seeds():
     for seed in (0, 1):
         ja.run_sweep(dataclasses.replace(sweep, seed=seed), progress=False)
     assert compile_programs.cache_info().misses == 1
+
+
+def test_many_groups_are_compiled_a_few_at_a_time(monkeypatch):
+    """On a CPU, the programs of all groups at once can exhaust a process's memory mappings."""
+    sweep = ja.Sweep(
+        scales=1.0, dims=3, widths=(4, 5, 6), networks=2, examples=1, starts=1, max_steps=20
+    )
+    whole = ja.run_sweep(sweep, devices=1, progress=False)
+    alive = []
+    program_of = SweepWork.program
+
+    def program(self, cells, devices):
+        alive.append(len(cells))
+        return program_of(self, cells, devices)
+
+    def run_here(*args):
+        assert len(alive) <= 2
+        alive.clear()
+        return engines.run_here(*args)
+
+    monkeypatch.setattr(run, "MOST_PROGRAMS", 2)
+    monkeypatch.setattr(run, "run_here", run_here)
+    monkeypatch.setattr(SweepWork, "program", program)
+    again = ja.run_sweep(sweep, devices=1, progress=False)
+    xr.testing.assert_equal(again, whole)
+    (note,) = json.loads(again.attrs["runs"])
+    assert [layout["width"] for layout in note["layout"]] == [6, 5, 4]

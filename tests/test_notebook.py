@@ -24,8 +24,8 @@ def test_the_tour_runs_to_its_verdict_and_is_stored_without_outputs():
     ]  # fmt: skip
     assert len(figures) == 8
     verdicts = notebook.cells[-1].outputs[0].text
-    assert "C3-curvature    supported" in verdicts
-    assert "C1-maximum      supported" in verdicts
+    assert "C3-condition        supported" in verdicts
+    assert "C1-maximum          supported" in verdicts
 
 
 @pytest.mark.slow

@@ -34,7 +34,7 @@ def steps_at(num_steps: Float[np.ndarray, " network"], probability: float) -> Es
 
     Example:
         >>> str(steps_at(np.arange(1.0, 1001.0), 0.1))
-        '900 [882, 919]'
+        '900 [881, 919]'
     """
     return bounded_quantile(num_steps, 1 - probability)
 

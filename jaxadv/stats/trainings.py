@@ -64,12 +64,14 @@ class Phase:
     def end(self, dataset: xr.Dataset) -> int | None:
         """The step at which the phase ends; None where training was shorter.
 
-        The end of training is a phase only of trainings that are longer than all other phases.
+        The end of training is a phase only of trainings that are longer than all other phases, or
+        shorter than all.
         """
         evaluations = dataset.evaluation.values
         if self.steps is None:
-            longest = max(phase.steps or 0 for phase in PHASES)
-            return int(evaluations[-1]) if evaluations[-1] > longest else None
+            others = [phase.steps for phase in PHASES if phase.steps is not None]
+            last = int(evaluations[-1])
+            return last if last > max(others) or last < min(others) else None
         return self.steps if self.steps in evaluations else None
 
 

@@ -60,7 +60,7 @@ def test_a_sweeps_own_folder_is_enough(written, capsys):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ([], "error: Missing from jaxadv report: PATH the folder of a sweep"),
+        ([], "error: Missing from jaxadv report: PATH the folder of an experiment"),
         (["nowhere"], "folder: no experiment in 'nowhere'"),
         (["nowhere", "--run", "here"], "run: no TOML files in 'here'"),
         (["nowhere", "--quikc"], "error: unknown flag --quikc; did you mean --quick?"),

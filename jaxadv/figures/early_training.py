@@ -1,4 +1,4 @@
-"""Figures of the first steps of training: beside the law, and beside two controls."""
+"""Figures of the first steps of training: beside the law, and beside controls."""
 
 import math
 import tomllib
@@ -12,7 +12,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxadv.claims.training_law import law_of
-from jaxadv.figures.style import WIDTH, colour, headline, points
+from jaxadv.figures.style import (
+    MARKERS,
+    WIDTH,
+    colour,
+    headline,
+    labelled,
+    legend_below,
+    points,
+)
 from jaxadv.figures.trainings import band
 from jaxadv.stats.cells import OF_GROUP, cells
 from jaxadv.stats.intervals import mean, median
@@ -70,11 +78,8 @@ def plot_law(dataset: xr.Dataset) -> Figure:
         place.set(yscale="log", xlim=(0, last), xlabel="step")
         place.set_title(f"lr·λ₁ = {rate:g}", fontsize=9)
     axes[0, 0].set_ylabel("held-out robust loss")
-    lines, names = axes[0, 0].get_legend_handles_labels()
-    figure.legend(
-        lines, names, title="input scale (lines: mean over networks; dashes: the law)",
-        loc="outside lower center", ncols=len(names), fontsize=9, title_fontsize=9,
-    )  # fmt: skip
+    title = "input scale (lines: mean over networks; dashes: the law)"
+    legend_below(figure, labelled(axes[0, 0]), title)
     spec, first = tomllib.loads(dataset.attrs["training"]), covered.isel(cell=0)
     headline(
         figure,
@@ -85,7 +90,7 @@ def plot_law(dataset: xr.Dataset) -> Figure:
 
 
 def plot_controls(datasets: Mapping[str, xr.Dataset]) -> Figure:
-    """The held-out robust loss after ten steps against the scale, beside two controls.
+    """The held-out robust loss after ten steps against the scale, beside controls.
 
     A panel for each data. Full-batch gradient descent at one rate in units of 1/λ₁; medians over
     networks with 95% intervals, over the loss of the output 0.
@@ -99,16 +104,12 @@ def plot_controls(datasets: Mapping[str, xr.Dataset]) -> Figure:
     for place, (data, members) in zip(axes[0], panels.items(), strict=True):
         for dataset in members:
             _draw_lines(place, dataset)
-        lines, names = place.get_legend_handles_labels()
-        handles |= dict(zip(names, lines, strict=True))
+        handles |= labelled(place)
         place.axhline(1, color="0.6", lw=0.8, ls=":")
         place.set(xscale="log", yscale="log", xlabel="input scale s")
         place.set_title(data, fontsize=9)
     axes[0, 0].set_ylabel(f"held-out robust loss after {PHASES[0].steps} steps")
-    figure.legend(
-        list(handles.values()), list(handles), loc="outside lower center", ncols=len(handles),
-        fontsize=9,
-    )  # fmt: skip
+    legend_below(figure, handles)
     networks = min(dataset.sizes["network"] for members in panels.values() for dataset in members)
     headline(
         figure,
@@ -178,6 +179,6 @@ def _draw_lines(axes: Axes, dataset: xr.Dataset) -> None:
         known = [k for k, estimate in enumerate(estimates) if math.isfinite(estimate.value)]
         points(
             axes, kept.scale.values[rows][known], [estimates[k] for k in known],
-            color=colour(index, len(LABELS)), marker="os^"[index], ms=5, ls="-", lw=1,
+            color=colour(index, len(LABELS)), marker=MARKERS[index], ms=5, ls="-", lw=1,
             label=LABELS[kind].format(factor),
         )  # fmt: skip

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from jaxadv.claims.growth import fit_for_growth
 from jaxadv.claims.laws import gains
-from jaxadv.figures.style import LABELS, caption, colour, empty, points, ticks_at
+from jaxadv.figures.style import LABELS, caption, colour, empty, in_legend, points, ticks_at
 from jaxadv.stats.cells import (
     SETTINGS,
     by_network,
@@ -45,8 +45,7 @@ def plot_growth(axes: Axes, dataset: xr.Dataset, along: Along, by: str = "scale"
     if not any((np.isfinite(line.values[0]) & (line.values[0] > 0)).any() for line in middle):
         return empty(axes, "no median of the steps is within the budget")
     for index, (line, tail) in enumerate(zip(middle, most, strict=True)):
-        hue, value = colour(index, len(middle)), line.settings[by]
-        label = value if isinstance(value, str) else f"{value:g}"
+        hue, label = colour(index, len(middle)), in_legend(line.settings[by])
         part = line.where(np.isfinite(line.values[0]))
         points(axes, part.sizes, part.estimates, color=hue, marker="o", ms=5)
         axes.plot(tail.sizes, tail.values[0], "o", color=hue, mfc="none", ms=5, alpha=0.6)

@@ -6,11 +6,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from jaxadv.claims.law_errors import LAWS, LEAST_CONVERGED, RANGES
-from jaxadv.figures.style import WIDTH, colour, headline
+from jaxadv.figures.style import MARKERS, WIDTH, colour, headline, legend_below
 from jaxadv.theory import CRITICAL
 
 TITLES = {"law": "κ₀(1 − 0.60 d^(−2/3)) − κ₀²/4", "rival": "the rival, √(1 − (1 + κ₀²/2)⁻²)"}
-MARKERS = ("o", "s", "^", "D")
+SIGNS = "●■▲◆▼✚✖★"  # of the markers, in text
 EDGE = 0.4  # the axis of errors ends here; what lies beyond stands on its edge
 
 
@@ -42,16 +42,13 @@ def plot_laws(errors: pd.DataFrame, networks: int) -> Figure:
         place.set(xscale="log", xlim=(0.01, RANGES[-1]), ylim=(-EDGE, EDGE), xlabel="κ₀")
         place.set_title(TITLES[law], fontsize=10)
     axes[0].set_ylabel("simulated over predicted, less 1")
-    handles = [
-        Line2D([], [], marker="o", ls="none", color=colour(rank, len(aspects)), label=f"{aspect:g}")
+    handles = {
+        f"{aspect:g}": Line2D([], [], marker="o", ls="none", color=colour(rank, len(aspects)))
         for rank, aspect in enumerate(aspects)
-    ]
-    figure.legend(
-        handles=handles, title="m/d", loc="outside lower center", ncols=len(aspects), fontsize=9,
-        title_fontsize=9,
-    )  # fmt: skip
+    }
+    legend_below(figure, handles, "m/d")
     names = ", ".join(sorted(set(errors.activation)))
-    shapes = ", ".join(f"{marker} d = {dim}" for marker, dim in zip("●■▲◆", dims, strict=False))
+    shapes = ", ".join(f"{sign} d = {dim}" for sign, dim in zip(SIGNS, dims, strict=False))
     headline(
         figure,
         f"median curvature ratios at confirmed maxima, n = {networks} networks; {names}; {shapes}; "

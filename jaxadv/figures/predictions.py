@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from jaxadv.ascent.kinds import Kind
 from jaxadv.claims.laws import TIGHT, gains, rate_ratios
 from jaxadv.claims.mean_field import LEAST_CONVERGED, rescaled_steps
-from jaxadv.figures.style import LABELS, SIMULATED, caption, colour, empty, points
+from jaxadv.figures.style import LABELS, MARKERS, SIMULATED, caption, colour, empty, points
 from jaxadv.figures.sweeps import mean_field_curve
 from jaxadv.stats.cells import (
     Domain,
@@ -33,7 +33,6 @@ from jaxadv.theory import (
     steps,
 )
 
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES = ("-", "--", "-.")
 # Steps are small up to this ηλ.
 SMALL = 0.3

@@ -1,12 +1,13 @@
 """How all figures look."""
 
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -27,6 +28,7 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
 }
 SIMULATED = "black"
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LABELS = {
     "dim": "input dimension d",
     "width": "width m",
@@ -65,6 +67,30 @@ def colour(index: int, number: int) -> tuple[float, float, float, float]:
 def caption(axes: Axes, text: str) -> None:
     """A small line above the axes: what was run, and how often."""
     axes.set_title(text, fontsize=9, loc="left", color="0.35")
+
+
+def in_legend(value: Any) -> str:
+    """A setting as a legend has it.
+
+    Example:
+        >>> in_legend(0.1), in_legend(64), in_legend("tanh")
+        ('0.1', '64', 'tanh')
+    """
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def legend_below(figure: Figure, handles: Mapping[str, Artist], title: str | None = None) -> None:
+    """A legend in one row below all axes of a figure, by label."""
+    figure.legend(
+        list(handles.values()), list(handles), title=title, loc="outside lower center",
+        ncols=len(handles), fontsize=9, title_fontsize=9,
+    )  # fmt: skip
+
+
+def labelled(axes: Axes) -> dict[str, Artist]:
+    """What is drawn in axes with a label, by the label."""
+    handles, labels = axes.get_legend_handles_labels()
+    return dict(zip(labels, handles, strict=True))
 
 
 def headline(figure: Figure, text: str) -> None:

@@ -1,6 +1,7 @@
 """Figures of how often ascent succeeds, and of how many steps it takes with high probability."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,20 @@ from matplotlib.axes import Axes
 
 from jaxadv.claims.maxima import fails_on
 from jaxadv.claims.tail import PROBABILITIES, first_trials, steps_at
-from jaxadv.figures.style import LABELS, caption, colour, empty, points, ticks_at
+from jaxadv.figures.style import (
+    LABELS,
+    MARKERS,
+    caption,
+    colour,
+    empty,
+    in_legend,
+    points,
+    ticks_at,
+)
 from jaxadv.stats.cells import SETTINGS, cells, families, kappa_0_of, typical
 from jaxadv.stats.intervals import Estimate, share
 from jaxadv.theory import CRITICAL
 
-MARKERS = ("o", "s", "^", "D")
 SHORT = {"dim": "d =", "width": "m =", "step_size": "step size", "scale": "s =", "ratio": "ρ ="}
 
 
@@ -64,11 +73,10 @@ def plot_success(axes: Axes, dataset: xr.Dataset) -> Axes:
     if not every:
         return empty(axes, "no cell of a two-layer network with a smooth activation")
     for index, (settings, family) in enumerate(every):
-        label = ", ".join(f"{SHORT.get(name, name)} {show(v)}" for name, v in settings.items())
         points(
             axes, [kappa_0 for kappa_0, _ in family], [estimate for _, estimate in family],
             color=colour(index, len(every)), marker=MARKERS[index % len(MARKERS)], ms=5, ls="-",
-            lw=1, label=label or None,
+            lw=1, label=_label(settings) or None,
         )  # fmt: skip
     axes.axvline(CRITICAL, color="0.6", lw=1, ls=":")
     axes.set(xlabel="κ₀ = 2ρs σ₂/σ₁", ylim=(-0.02, 1.02))
@@ -81,27 +89,32 @@ def plot_success(axes: Axes, dataset: xr.Dataset) -> Axes:
     return axes
 
 
-def show(value: Any) -> str:
-    """A setting in a legend."""
-    return value if isinstance(value, str) else f"{value:g}"
-
-
 def plot_tail(axes: Axes, dataset: xr.Dataset) -> Axes:
     """The steps that suffice but for a failure probability p, against ln(1/p).
 
     One trial on each network, at the tightest tolerance, over the median; bounds by order
-    statistics. A straight line is a tail that falls exponentially.
+    statistics. A straight line is a tail that falls exponentially. Cells whose median is 0 or
+    beyond the budget are left out.
     """
     last = dataset.isel(tolerance=-1)
     varying = [name for name in SETTINGS if len(set(last[name].values.tolist())) > 1]
-    number = last.sizes["cell"]
-    for index, cell in enumerate(cells(last)):
-        counts = first_trials(cell)
-        middle = steps_at(counts, 0.5).value
+    every = [(cell, first_trials(cell)) for cell in cells(last)]
+    medians = [steps_at(counts, 0.5).value for _, counts in every]
+    drawn = [
+        (cell, counts, middle)
+        for (cell, counts), middle in zip(every, medians, strict=True)
+        if 0 < middle < math.inf
+    ]
+    if not drawn:
+        return empty(axes, "no median of the steps is positive and within the budget")
+    number = len(drawn)
+    for index, (cell, counts, middle) in enumerate(drawn):
         estimates = [_over(steps_at(counts, p), middle) for p in PROBABILITIES]
-        label = ", ".join(f"{SHORT.get(name, name)} {show(cell[name].item())}" for name in varying)
+        known = [k for k, estimate in enumerate(estimates) if math.isfinite(estimate.value)]
+        label = _label({name: cell[name].item() for name in varying})
         points(
-            axes, np.log(1 / np.array(PROBABILITIES)) + 0.03 * (index - number / 2), estimates,
+            axes, np.log(1 / np.array(PROBABILITIES))[known] + 0.03 * (index - number / 2),
+            [estimates[k] for k in known],
             color=colour(index, number), marker=MARKERS[index % len(MARKERS)], ms=5, ls="-", lw=1,
             label=label or None,
         )  # fmt: skip
@@ -116,6 +129,12 @@ def plot_tail(axes: Axes, dataset: xr.Dataset) -> Axes:
     tolerance, networks = last.tolerance.item(), dataset.sizes["network"]
     caption(axes, f"to a residual of {tolerance:g}; one trial on each of n = {networks:,} networks")
     return axes
+
+
+def _label(settings: Mapping[str, Any]) -> str:
+    """Settings in a legend."""
+    texts = (f"{SHORT.get(name, name)} {in_legend(value)}" for name, value in settings.items())
+    return ", ".join(texts)
 
 
 def _over(estimate: Estimate, number: float) -> Estimate:

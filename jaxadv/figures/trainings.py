@@ -9,7 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jaxadv.figures.style import WIDTH, colour, empty, headline, points
+from jaxadv.figures.style import WIDTH, colour, empty, headline, labelled, legend_below, points
 from jaxadv.stats.intervals import Estimate, mean, median
 from jaxadv.stats.trainings import (
     TARGETS,
@@ -75,7 +75,7 @@ def plot_curves(dataset: xr.Dataset, comparisons: Sequence[Comparison], caption:
             place.set_ylabel(RATIOS[ratio == 0].format(ratio), fontsize=9)
             place.label_outer()
         axes[0, column].set_title(title, fontsize=9)
-    _legend(figure, axes[0, 0], "input scale")
+    legend_below(figure, labelled(axes[0, 0]), "input scale")
     headline(figure, caption)
     return figure
 
@@ -102,7 +102,7 @@ def plot_steps_to(dataset: xr.Dataset, comparisons: Sequence[Comparison], captio
         place.set_ylabel("steps to the target", fontsize=9)
         place.tick_params(labelsize=8)
         place.label_outer()
-    _legend(figure, axes[0, 0], "target: robust loss over that of the output 0")
+    legend_below(figure, labelled(axes[0, 0]), "target: robust loss over that of the output 0")
     headline(figure, caption)
     return figure
 
@@ -142,7 +142,7 @@ def plot_inner(dataset: xr.Dataset, caption: str) -> Figure:
     axes[0].set(yscale="log", ylim=(LEAST_RATIO, 2))
     axes[1].set(yscale="log")
     axes[2].set(ylim=(-0.03, 1.03))
-    _legend(figure, axes[1], "input scale")
+    legend_below(figure, labelled(axes[1]), "input scale")
     headline(figure, caption)
     return figure
 
@@ -198,9 +198,3 @@ def _ticks(last: int) -> tuple[list[int], list[str]]:
 
 def _by_ratio(each: Series) -> float:
     return -each.settings["ratio"]
-
-
-def _legend(figure: Figure, axes: Axes, title: str) -> None:
-    lines, names = axes.get_legend_handles_labels()
-    figure.legend(lines, names, title=title, loc="outside lower center", ncols=len(names),
-                  fontsize=9, title_fontsize=9)  # fmt: skip

@@ -12,7 +12,8 @@ import numpy as np
 import xarray as xr
 
 from jaxadv.ascent.kinds import Kind
-from jaxadv.claims.growth import LEAST_STEPS, Exponent, ExponentOfLaw
+from jaxadv.claims.exponents import Exponent, ExponentOfLaw
+from jaxadv.claims.growth import LEAST_STEPS
 from jaxadv.claims.judgements import Claim
 from jaxadv.claims.laws import (
     LEAST_BETWEEN,

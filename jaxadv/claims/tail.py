@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from jaxadv.claims.growth import POLYNOMIAL, QUADRATIC
+from jaxadv.claims.growth import LEAST_STEPS, POLYNOMIAL, QUADRATIC
 from jaxadv.claims.judgements import Claim
 from jaxadv.claims.verdicts import Finding, Number, Outcome, judged_within, outcome
 from jaxadv.stats.cells import by_network, cells, settings_of
@@ -64,7 +64,9 @@ class TailIsThin:
             f"as a power. A finding is for the claim where the upper bound of T({RAREST:g}), by "
             f"order statistics, is at most the geometric mean of the two. It is against it where "
             f"the lower bound is above. It is straddled where the bounds contain the mean, or the "
-            f"two curves differ by less than {LEAST_RATIO - 1:.0%}."
+            f"two curves differ by less than {LEAST_RATIO - 1:.0%}. It is censored where "
+            f"T({FAR:g}) is beyond the budget, and too few where T({NEAR:g}) is below "
+            f"{LEAST_STEPS} steps."
         )
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
@@ -81,16 +83,17 @@ class TailIsThin:
         near, far, rarest = (
             quantiles(counts[:, None], 1 - p, weights) for p in (NEAR, FAR, RAREST)
         )
-        decades = math.log(FAR / RAREST) / math.log(NEAR / FAR)
-        with np.errstate(invalid="ignore"):
-            line, power = far + (far - near) * decades, far * (far / near) ** decades
-            middle = np.sqrt(line * power)
-        bounds = steps_at(counts, RAREST)
         numbers: dict[str, Number] = {f"T({p:g})": steps_at(counts, p) for p in PROBABILITIES}
-        numbers |= {"by the line": float(line[0]), "by the power": float(power[0])}
         settings = settings_of(cell) | {"tolerance": cell.tolerance.item()}
-        if not math.isfinite(line[0]):
+        if not np.isfinite(far).all():
             return Finding(settings, numbers, Outcome.CENSORED)
+        if near.min() < LEAST_STEPS:
+            return Finding(settings, numbers, Outcome.TOO_FEW)
+        decades = math.log(FAR / RAREST) / math.log(NEAR / FAR)
+        line, power = far + (far - near) * decades, far * (far / near) ** decades
+        middle = np.sqrt(line * power)
+        bounds = steps_at(counts, RAREST)
+        numbers |= {"by the line": float(line[0]), "by the power": float(power[0])}
         differ = bool(power[0] >= LEAST_RATIO * line[0])
         result = outcome(
             holds=differ and bool(bounds.high <= middle[0]),

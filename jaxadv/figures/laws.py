@@ -5,7 +5,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from jaxadv.claims.law_errors import LAWS, LEAST_CONVERGED, RANGES
+from jaxadv.claims.law_errors import LAWS, RANGES
+from jaxadv.claims.mean_field import LEAST_CONVERGED
 from jaxadv.figures.style import MARKERS, WIDTH, colour, headline, legend_below
 from jaxadv.theory import CRITICAL
 

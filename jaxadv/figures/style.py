@@ -7,7 +7,6 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -79,7 +78,7 @@ def in_legend(value: Any) -> str:
     return value if isinstance(value, str) else f"{value:g}"
 
 
-def legend_below(figure: Figure, handles: Mapping[str, Artist], title: str | None = None) -> None:
+def legend_below(figure: Figure, handles: Mapping[str, Any], title: str | None = None) -> None:
     """A legend in one row below all axes of a figure, by label."""
     figure.legend(
         list(handles.values()), list(handles), title=title, loc="outside lower center",
@@ -87,7 +86,7 @@ def legend_below(figure: Figure, handles: Mapping[str, Artist], title: str | Non
     )  # fmt: skip
 
 
-def labelled(axes: Axes) -> dict[str, Artist]:
+def labelled(axes: Axes) -> dict[str, Any]:
     """What is drawn in axes with a label, by the label."""
     handles, labels = axes.get_legend_handles_labels()
     return dict(zip(labels, handles, strict=True))

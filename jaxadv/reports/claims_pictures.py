@@ -33,7 +33,12 @@ CLAIM_OF_STEPS: dict[Along, str] = {
     "dim": "C1-dim",
     "width": "C1-width",
     "tolerance": "C1-tolerance",
-    "scale": "C3-steps",
+}
+# The claims on steps against the scale, by the step rule.
+CLAIM_OF_RULE = {
+    "constant": "C3-steps",
+    "inverse-curvature": "C3-steps-curvature",
+    "normalized": "C3-steps-gradient",
 }
 STEPS: dict[Along, str] = {
     "dim": "Steps against the dimension: medians (filled), 90% (open), power laws (lines) and the "
@@ -128,17 +133,12 @@ def _num_examples(dataset: xr.Dataset) -> int:
 def _of_sweeps(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Picture]]:
     yield from _of_steps(datasets)
     yield from _of_success(datasets)
+    yield from _of_scales(datasets)
     name = richest_in_shapes(datasets)
-    if name is not None and len(law_errors(datasets[name])):
+    if name is not None and len(errors := law_errors(datasets[name])):
         text = f"Errors of the law of the curvature and of its rival. Sweep {name}."
-        errors, networks = law_errors(datasets[name]), datasets[name].sizes["network"]
-        yield "M1", Picture("laws.png", text, partial(plot_laws, errors, networks))
-    for name, dataset in _richest(datasets, "ratio").items():
-        text = "Condition numbers of the maxima against the scale."
-        plot = partial(predictions.plot_condition_numbers, dataset=dataset)
-        yield "C3-condition", _of_experiment("condition", name, text, plot)
-        plot = partial(plot_steps, dataset=typical(dataset, ("scale",)))
-        yield "C3-steps", _of_experiment("survival", name, "Share of trials still running.", plot)
+        plot = partial(plot_laws, errors, datasets[name].sizes["network"])
+        yield "M1", Picture("laws.png", text, plot)
     for name, dataset in _richest(datasets, "tolerance").items():
         if not own_functions(dataset):
             text = "Residuals against the step."
@@ -153,8 +153,7 @@ def _of_steps(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Picture
     """Steps along each setting, and along the dimension where the width grows with it."""
     for along, claim in CLAIM_OF_STEPS.items():
         for name, dataset in _richest(datasets, along).items():
-            by = "ratio" if along == "scale" else "scale"
-            plot = partial(growth.plot_growth, dataset=dataset, along=along, by=by)
+            plot = partial(growth.plot_growth, dataset=dataset, along=along)
             yield claim, _of_experiment(f"steps-{along}", name, STEPS[along], plot)
     for name, dataset in datasets.items():
         shapes = with_width_powers(dataset)
@@ -164,12 +163,33 @@ def _of_steps(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Picture
             yield "C1-shapes", _of_experiment("shapes", name, text, plot)
 
 
+def _of_scales(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Picture]]:
+    """Steps and condition numbers against the scale, of the sweeps of several scales.
+
+    Of these, those with the most ratios are drawn.
+    """
+    several = {
+        name: dataset
+        for name, dataset in datasets.items()
+        if len(set(dataset.scale.values)) >= LEAST_VALUES
+    }
+    for name, dataset in _richest(several, "ratio", least=1).items():
+        text = "Condition numbers of the maxima against the scale."
+        plot = partial(predictions.plot_condition_numbers, dataset=dataset)
+        yield "C3-condition", _of_experiment("condition", name, text, plot)
+        claim = CLAIM_OF_RULE.get(dataset.step_rule.values[0], "C3-steps")
+        plot = partial(growth.plot_growth, dataset=dataset, along="scale", by="ratio")
+        yield claim, _of_experiment("steps-scale", name, STEPS["scale"], plot)
+        plot = partial(plot_steps, dataset=typical(dataset, ("scale",)))
+        yield claim, _of_experiment("survival", name, "Share of trials still running.", plot)
+
+
 def _of_success(datasets: Mapping[str, xr.Dataset]) -> Iterator[tuple[str, Picture]]:
     """How often ascent succeeds, and how many steps it takes with high probability."""
     for name, dataset in datasets.items():
         if dataset.sizes["network"] >= tail.LEAST_FOR_TAIL:
             text = "Steps that suffice but for a failure probability."
-            plot = partial(success.plot_tail, dataset=dataset)
+            plot = partial(success.plot_tail, dataset=_simple(dataset))
             yield "C1-probability", _of_experiment("tail", name, text, plot)
     for name, dataset in _richest(datasets, "scale").items():
         plot = partial(success.plot_success, dataset=_simple(dataset))
@@ -190,11 +210,13 @@ def _of_experiment(
     return Picture(f"{file}-{name}.png", f"{text} {kind} {name}.", alone(plot))
 
 
-def _richest(datasets: Mapping[str, xr.Dataset], along: str) -> dict[str, xr.Dataset]:
+def _richest(
+    datasets: Mapping[str, xr.Dataset], along: str, least: int = LEAST_VALUES
+) -> dict[str, xr.Dataset]:
     """The sweeps with the most values of a setting, if these are enough for a picture."""
     numbers = {name: len(set(dataset[along].values)) for name, dataset in datasets.items()}
-    most = max(numbers.values())
-    if most < LEAST_VALUES:
+    most = max(numbers.values(), default=0)
+    if most < least:
         return {}
     return {name: dataset for name, dataset in datasets.items() if numbers[name] == most}
 

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from jaxadv.claims.growth import Exponent, ExponentOfLaw, NoFasterThanPower
+from jaxadv.claims.exponents import Exponent, ExponentOfLaw
+from jaxadv.claims.growth import NoFasterThanPower
 from jaxadv.claims.laws import predicted_steps
 from jaxadv.claims.verdicts import Outcome
 from tests.synthetic import along, synthetic

@@ -45,6 +45,12 @@ def test_a_tail_beyond_the_budget_is_censored():
     assert found.outcome == Outcome.CENSORED
 
 
+def test_a_few_steps_say_nothing_of_the_tail():
+    (found,) = TailIsThin().findings(dataset_of(lambda rng, n: rng.integers(0, 3, n)))
+    assert found.outcome == Outcome.TOO_FEW
+    assert found.votes is None
+
+
 def test_bounds_of_the_tail_cover():
     """T(p) of an exponential tail is between its bounds at least 95 times in 100."""
     rng = np.random.default_rng(1)

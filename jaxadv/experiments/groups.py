@@ -1,5 +1,6 @@
 """Groups: the cells of a grid that share one compiled program."""
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -9,6 +10,7 @@ from jaxadv.problems.names import Function
 
 # A number of hidden neurons, or a power of the dimension, as "d" or "d^1.5".
 Width = int | str
+MOST_NEURONS = 2**31 - 1
 POWER = re.compile(r"d(?:\^(\d+(?:\.\d+)?))?")
 
 
@@ -37,6 +39,9 @@ def check_width(field: str, value: Any) -> Width:
 def width_at(width: Width, dim: int) -> int:
     """The number of neurons in a dimension.
 
+    Raises:
+        ValueError: for a power that is too large.
+
     Example:
         >>> width_at(512, 16), width_at("d^1.5", 16)
         (512, 64)
@@ -45,7 +50,10 @@ def width_at(width: Width, dim: int) -> int:
         return width
     power = POWER.fullmatch(width)
     assert power, width
-    return round(dim ** float(power[1] or 1))
+    exponent = float(power[1] or 1)
+    if exponent * math.log(dim) > math.log(MOST_NEURONS):
+        raise ValueError(f"widths: {width!r} is too large in dimension {dim}")
+    return round(dim**exponent)
 
 
 @dataclass(frozen=True)

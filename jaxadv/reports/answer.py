@@ -9,7 +9,7 @@ import xarray as xr
 from jaxadv.claims.judgements import Judgement
 from jaxadv.claims.training import FasterAtSmallerScale
 from jaxadv.claims.verdicts import Finding, Outcome, Verdict
-from jaxadv.reports.markdown import document, show, show_picture, show_table
+from jaxadv.reports.markdown import document, show_findings, show_known, show_picture, show_table
 from jaxadv.reports.pictures import Picture
 from jaxadv.stats.trainings import (
     COMPARISONS,
@@ -102,7 +102,7 @@ def _answer(judgement: Judgement, question: str) -> list[str]:
     counts = [judgement.count(outcome) for outcome in (Outcome.FOR, Outcome.AGAINST, Outcome.TIE)]
     link = f"[{judgement.claim.name}](report.md#{judgement.claim.name.lower()})"
     answer = f"**{ANSWERS[judgement.verdict]}** ({link})"
-    return [question, answer, *map(str, counts), show(judgement.share_against)]
+    return [question, answer, *map(str, counts), show_known(judgement.share_against)]
 
 
 def _by_pair(datasets: Mapping[str, xr.Dataset], phase: Phase) -> Iterator[str]:
@@ -162,21 +162,10 @@ def _law(judgement: Judgement | None) -> Iterator[str]:
     findings = judgement.rulings[0].findings if judgement else ()
     if not findings:
         return
-    settings = {"dim": "d", "width": "m", "ratio": "ρ", "rate": "lr·λ₁", "scale": "s"}
-    numbers = list(dict.fromkeys(name for _, finding in findings for name in finding.numbers))
     yield "## Why"
     yield MECHANISM
     yield "The mean robust loss on held-out examples beside the law:"
-    yield show_table(
-        ["from", *settings.values(), *numbers, "outcome"],
-        [
-            [name]
-            + [show(finding.settings[key]) for key in settings]
-            + [show(finding.numbers.get(key, "")) for key in numbers]
-            + [finding.outcome.value]
-            for name, finding in findings
-        ],
-    )
+    yield show_findings(findings, ("dim", "width", "ratio", "rate", "scale"))
 
 
 def _controls(datasets: Mapping[str, xr.Dataset]) -> Iterator[str]:

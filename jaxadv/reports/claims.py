@@ -9,10 +9,12 @@ import xarray as xr
 from jaxadv.claims.judgements import OVERALL, Judgement, Ruling
 from jaxadv.claims.law_errors import LAWS, errors_by_range, law_errors, richest_in_shapes
 from jaxadv.claims.neighbours import OUTCOMES
-from jaxadv.claims.verdicts import Finding, Number, Outcome, Verdict
+from jaxadv.claims.verdicts import Number, Outcome, Verdict
 from jaxadv.reports.markdown import (
     document,
     show,
+    show_findings,
+    show_known,
     show_outcomes,
     show_picture,
     show_table,
@@ -24,12 +26,6 @@ from jaxadv.stats.intervals import Estimate
 
 # A table of findings has no more rows; of more findings those against the claim are shown.
 MOST_ROWS = 12
-# Settings in the heads of tables.
-HEADS = {
-    "dim": "d", "width": "m", "activation": "activation", "loss": "loss", "step_rule": "steps",
-    "step_size": "step size", "ratio": "ρ", "scale": "s", "optimizer": "optimiser", "rate": "rate",
-    "tolerance": "tolerance",
-}  # fmt: skip
 ON_THE_PAPER = """\
 *What the paper says* is taken from the abstract of Deng, He, Huang and Su, "Towards Understanding
 the Dynamics of the First-Order Adversaries" (ICML 2020), and from summaries of it. Its theorem is
@@ -176,8 +172,7 @@ DECIDED = (Outcome.FOR, Outcome.AGAINST)
 def _row_of(judgement: Judgement) -> list[str]:
     counts = [judgement.count(outcome) for outcome in Outcome]
     link = f"[{judgement.claim.name}](#{judgement.claim.name.lower()})"
-    share = judgement.share_against
-    shown = "" if math.isnan(share.value) else show(share)
+    shown = show_known(judgement.share_against)
     return [link, judgement.claim.title, f"**{judgement.verdict}**", *map(str, counts), shown]
 
 
@@ -248,7 +243,7 @@ def _ruling(ruling: Ruling) -> list[str]:
         for name in dict.fromkeys(key for _, finding in ruling.findings for key in finding.settings)
         if len({str(finding.settings.get(name)) for _, finding in ruling.findings}) > 1
     ]
-    return [text, summary, *([_findings(shown, varying)] if shown else [])]
+    return [text, summary, *([show_findings(shown, varying)] if shown else [])]
 
 
 def _ranges(ruling: Ruling) -> str:
@@ -260,21 +255,6 @@ def _ranges(ruling: Ruling) -> str:
                 values.setdefault(name, []).append(number.value)
     texts = [f"{name} {show(min(v))} to {show(max(v))}" for name, v in values.items()]
     return f"Where decided: {', '.join(texts)}." if texts else ""
-
-
-def _findings(findings: Sequence[tuple[str, Finding]], settings: Sequence[str]) -> str:
-    """A table of settings, numbers and outcomes."""
-    sweeps = len({name for name, _ in findings}) > 1
-    numbers = list(dict.fromkeys(name for _, finding in findings for name in finding.numbers))
-    head = ["from"] * sweeps + [HEADS[name] for name in settings] + numbers + ["outcome"]
-    rows = [
-        [name] * sweeps
-        + [show(finding.settings.get(key, "")) for key in settings]
-        + [show(finding.numbers.get(key, "")) for key in numbers]
-        + [finding.outcome.value]
-        for name, finding in findings
-    ]
-    return show_table(head, rows)
 
 
 def _plain(number: Number) -> Any:

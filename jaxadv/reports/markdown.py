@@ -12,6 +12,12 @@ from jaxadv.reports.pictures import Picture
 from jaxadv.stats.cells import groups, in_words
 from jaxadv.stats.intervals import Estimate
 
+# Settings in the heads of tables.
+HEADS = {
+    "dim": "d", "width": "m", "activation": "activation", "loss": "loss", "step_rule": "steps",
+    "step_size": "step size", "ratio": "ρ", "scale": "s", "optimizer": "optimiser", "rate": "rate",
+    "tolerance": "tolerance",
+}  # fmt: skip
 # A word for each outcome, in tables.
 MARKS = {
     Outcome.FOR: "**yes**",
@@ -97,6 +103,16 @@ def show(value: Any) -> str:
     return str(value)
 
 
+def show_known(estimate: Estimate) -> str:
+    """An estimate, or nothing where it is not known.
+
+    Example:
+        >>> show_known(Estimate(math.nan, math.nan, math.nan)), show_known(Estimate(1.0, 0.0, 2.0))
+        ('', '1 [0, 2]')
+    """
+    return "" if math.isnan(estimate.value) else show(estimate)
+
+
 def show_values(values: Sequence[Any]) -> str:
     """The distinct values of a grid axis; of many numbers the ends.
 
@@ -137,3 +153,27 @@ def show_outcomes(findings: Iterable[Finding]) -> str:
 def minutes(datasets: Iterable[xr.Dataset]) -> float:
     """How long experiments took, all of them together."""
     return sum(dataset.attrs.get("seconds", 0.0) for dataset in datasets) / 60
+
+
+def show_findings(findings: Sequence[tuple[str, Finding]], settings: Sequence[str]) -> str:
+    r"""A table of settings, numbers and outcomes, and of experiments if there are several.
+
+    Args:
+        findings: each with the name of its experiment.
+        settings: the settings that have a column.
+
+    Example:
+        >>> show_findings([("a", Finding({"dim": 8}, {"bend": 0.1}, Outcome.FOR))], ["dim"])
+        '| d | bend | outcome |\n| --- | --- | --- |\n| 8 | 0.1 | for |'
+    """
+    several = len({name for name, _ in findings}) > 1
+    numbers = list(dict.fromkeys(name for _, finding in findings for name in finding.numbers))
+    head = ["from"] * several + [HEADS[name] for name in settings] + numbers + ["outcome"]
+    rows = [
+        [name] * several
+        + [show(finding.settings.get(key, "")) for key in settings]
+        + [show(finding.numbers.get(key, "")) for key in numbers]
+        + [finding.outcome.value]
+        for name, finding in findings
+    ]
+    return show_table(head, rows)

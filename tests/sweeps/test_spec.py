@@ -61,6 +61,8 @@ def test_widths_can_be_powers_of_the_dimension(tmp_path):
     shapes = [(group.dim, group.width) for group in sweep.groups]
     at_16, at_64 = (16, (256, 16, 64, 32)), (64, (256, 64, 512, 4096, 32))
     assert shapes == [(dim, width) for dim, widths in (at_16, at_64) for width in widths]
+    with pytest.raises(ValueError, match=r"widths: 'd\^99' is too large in dimension 16"):
+        _ = ja.Sweep(dims=16, widths="d^99").cells
     (tmp_path / "sweep.toml").write_text(sweep.text)
     assert ja.Sweep.from_toml(tmp_path / "sweep.toml") == sweep
 

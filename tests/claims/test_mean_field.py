@@ -11,11 +11,13 @@ from jaxadv.claims.mean_field import Agreement
 from jaxadv.claims.verdicts import Outcome
 from jaxadv.stats.cells import Domain, kappa_0_of
 from jaxadv.theory import (
+    condition_number,
     curvature_ratio,
     derivative_norms,
     earlier_curvature_ratio,
     end_scale,
     kappa_0,
+    median_slope,
     steps,
     steps_of_slowest,
 )
@@ -53,6 +55,17 @@ def test_curvatures_agree_within_the_margin(factor, expected):
     assert verdicts(rule, dataset) == [expected] * 3
     found = next(iter(rule.findings(dataset)))
     assert found.numbers["simulated over predicted"].value == pytest.approx(factor)
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(1.0, Outcome.FOR), (1.3, Outcome.AGAINST)])
+def test_condition_numbers_agree_within_the_margin(factor, expected):
+    def planted(cell):
+        return factor * float(condition_number(kappa_0_at(cell), cell["dim"]))
+
+    dataset = synthetic(SCALES, lambda *_: 100, condition_number=planted)
+    assert verdicts(Agreement("condition", 0.1), dataset) == [expected] * 3
+    # Stores of version 0.1 have none.
+    assert verdicts(Agreement("condition", 0.1), dataset.drop_vars("condition_number")) == []
 
 
 def test_the_earlier_law_is_judged_beside():
@@ -121,6 +134,27 @@ def test_steps_agree_with_the_law_that_made_them(name, law, other):
     assert Outcome.FOR not in verdicts(Agreement(other, 0.1), dataset)
     adaptive = dataset.assign_coords(step_rule=("cell", ["inverse-curvature"] * 2))
     assert not list(Agreement(name, 0.2).findings(adaptive))
+
+
+@pytest.mark.parametrize(("factor", "expected"), [(1.0, Outcome.FOR), (1.5, Outcome.AGAINST)])
+def test_steps_agree_with_what_the_settings_alone_predict(factor, expected):
+    cells = along("scale", (1.0, 3.0, 6.0))
+
+    def counts(cell, tolerance):
+        slope = median_slope("tanh", cell["scale"], cell["ratio"], cell["dim"])
+        gains_at_median = np.array([slope * gain(cell)])
+        return factor * steps(tolerance, gains_at_median, kappa_0_at(cell))[0]
+
+    # The loss at the end is not looked at.
+    dataset = synthetic(cells, counts, networks=100, loss_end=1e9)
+    rule = Agreement("steps alone", 0.2)
+    assert verdicts(rule, dataset) == [expected] * 3
+    for other in (
+        dataset.assign_coords(step_rule=("cell", ["inverse-curvature"] * 3)),
+        dataset.assign_coords(loss=("cell", ["logistic"] * 3)),
+        dataset.assign_attrs(sweep=dataset.attrs["sweep"] + 'data = "digits"\n'),
+    ):
+        assert not list(rule.findings(other))
 
 
 def test_the_logistic_loss_has_its_own_slope():

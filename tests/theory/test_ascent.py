@@ -17,6 +17,7 @@ from jaxadv.theory import (
     end_scale,
     gradient_cosine,
     kappa_0,
+    median_slope,
     output_rise,
     steps,
     steps_of_slowest,
@@ -101,6 +102,27 @@ def test_the_loss_slopes_are_the_derivatives_of_the_losses():
             value, slope = jax.value_and_grad(loss)(output, label)
             found = LOSS_SLOPES[name](np.array([value], float))
             np.testing.assert_allclose(found, abs(float(slope)), rtol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [0.5, 3.0])
+def test_the_median_slope_is_that_of_simulated_ascents(scale):
+    """Of |f(x + δ*) − y|, with δ* by δ ← ε g/|g|, on both sides of the label."""
+    rng, dim, width, slopes = np.random.default_rng(0), 60, 1200, []
+    radius = 0.1 * scale * np.sqrt(dim)
+    for _ in range(600):
+        hidden = rng.normal(size=(width, dim)) / np.sqrt(dim)
+        output = rng.choice([-1, 1], width) / np.sqrt(width)
+        x = rng.normal(size=dim)
+        x *= scale * np.sqrt(dim) / np.linalg.norm(x)
+        label, delta = rng.normal(), np.zeros(dim)
+        side = np.sign(np.tanh(hidden @ x) @ output - label)
+        for _ in range(15):
+            gradient = (output * (1 - np.tanh(hidden @ (x + delta)) ** 2)) @ hidden
+            delta = side * radius * gradient / np.linalg.norm(gradient)
+        slopes.append(abs(np.tanh(hidden @ (x + delta)) @ output - label))
+    spread = 1.25 * np.std(slopes) / np.sqrt(len(slopes))
+    law = median_slope("tanh", scale, 0.1, dim)
+    assert abs(np.median(slopes) - law) < 3 * spread + 0.02 * law
 
 
 def test_the_slowest_mode_takes_the_steps_of_the_linearised_map():

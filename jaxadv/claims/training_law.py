@@ -35,7 +35,8 @@ def law_of(cell: xr.Dataset, steps: int, scale: float | None = None) -> RobustLo
     """The law's robust losses in a cell of a training experiment; None where it has none.
 
     It is for gradient descent on the hidden layer at a rate in units of 1/λ₁, on all examples at a
-    time, of an odd activation and the quadratic loss, and for labels from a teacher.
+    time, of an odd activation and the quadratic loss, and for labels from a teacher, whose linear
+    part is taken to be that of a wide tanh network (`sign_linearity`).
 
     Args:
         cell: of the experiment.
@@ -72,7 +73,7 @@ class FollowsLaw:
 
     Attributes:
         split: the examples.
-        margin: how far from 1 the ratio of both may be.
+        margin: the largest error, as a share of the law's loss.
         most_scale: the largest scale that is asked about.
         most_rate: the largest rate in units of 1/λ₁.
     """

@@ -46,7 +46,7 @@ sharpness at the start. A cell counts the comparisons *for* the smaller scale, *
 *ties* within 3%, over data, optimisers, rates and comparisons of rates. The others are straddled,
 censored, or on too few networks."""
 MECHANISM = """\
-The law of early training (docs/theory.md, section 7.5) says why. A random network is a linear
+The law of early training (docs/theory.md, section 7.5) gives a reason. A random network is a linear
 function plus a nonlinear rest, which behaves on new inputs like noise. A larger scale starts with
 more of that rest, and early training does not remove it from held-out predictions. On training
 examples it is forgotten. No number of the law is fitted."""

@@ -1,25 +1,20 @@
-"""The devices that jaxadv computes on, and the cache of compiled programs."""
+"""The devices that jaxadv computes on."""
 
 import os
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import jax
-import platformdirs
 from jax import lax
 
 # No public name says whether JAX has started. Trying to change a setting would tell, and change it.
 from jax._src import xla_bridge
-from jax.sharding import SingleDeviceSharding
 
 R = TypeVar("R")
 Device = Any  # a `jax.Device`, which type checkers do not take for a type
-_config: Any = jax.config
 NAP = 0.002  # seconds between two looks whether a device is done
-SHORTEST_COMPILATION = 0.2  # seconds; a program that compiles faster is not kept in the cache
 
 
 def use_devices(number: int | None = None) -> list[Device]:
@@ -103,46 +98,6 @@ def _num_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def keep_programs() -> None:
-    """Keep compiled programs in the user's cache folder, for the next process of the same shapes.
-
-    What the user set is kept: JAX's own ``jax_compilation_cache_dir`` names another folder, and
-    ``jax_enable_compilation_cache`` (or JAX_ENABLE_COMPILATION_CACHE=false) switches it off.
-    """
-    if _config.jax_compilation_cache_dir is None:
-        folder = Path(platformdirs.user_cache_dir("jaxadv", appauthor=False)) / "programs"
-        jax.config.update("jax_compilation_cache_dir", str(folder))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", SHORTEST_COMPILATION)
-
-
-def lower_for(device: Device, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """``function``, traced and lowered for arguments like ``args`` on one device.
-
-    Programs are for one device each, and devices share nothing. So the results of a call do not
-    depend on how many devices there are: XLA compiles a program for several devices in another way,
-    and it rounds in another way.
-
-    Args:
-        device: the device.
-        function: the function.
-        args: pytrees of arrays, or of anything with a ``shape`` and a ``dtype``.
-        options: of `jax.jit`.
-
-    Returns:
-        A `jax.stages.Lowered`.
-
-    Example:
-        >>> device, one = use_devices(1)[0], jax.numpy.float32(1)
-        >>> float(lower_for(device, jax.numpy.exp, one).compile()(0 * one))
-        1.0
-    """
-    sharding = SingleDeviceSharding(device)
-    shaped = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), args
-    )
-    return jax.jit(function, **options).lower(*shaped)
 
 
 def wait_for(arrays: Any) -> None:

@@ -37,6 +37,7 @@ from jaxadv import devices
 from jaxadv.cli.flags import ask, flags_of, form_of, values_of
 from jaxadv.cli.mistakes import errors_in_one_line
 from jaxadv.grid.states import States
+from jaxadv.programs import keep_programs
 from jaxadv.sweeps.plan import make_plan
 from jaxadv.sweeps.program import Running, SweepProgram
 
@@ -108,7 +109,7 @@ def workload(*, quick: bool) -> ja.Sweep:
 
 def compare(options: Options) -> tuple[dict[str, Any], str]:
     """Useful steps per second of every way, and the share of it that the device could do."""
-    devices.keep_programs()
+    keep_programs()
     every = devices.use_devices()
     sweep = workload(quick=options.quick)
     group = sweep.groups[0]

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 import jaxadv as ja
-from jaxadv import devices
+from jaxadv.programs import lower_for
 from jaxadv.sweeps.plan import make_plan
 
 T = TypeVar("T")
@@ -35,8 +35,7 @@ def products(sweep: ja.Sweep, chosen: list[Any]) -> Callable[[], tuple[int, floa
     arrays = (weights, jnp.ones((plan.num_lanes, group.dim)))
     with jax.default_matmul_precision("highest"):
         compiled = {
-            device: devices.lower_for(device, local, *arrays).compile()
-            for device in dict.fromkeys(chosen)
+            device: lower_for(device, local, *arrays).compile() for device in dict.fromkeys(chosen)
         }
 
     def call(device: Any) -> None:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 import jaxadv as ja
 from jaxadv import devices
+from jaxadv.programs import keep_programs
 from jaxadv.sweeps.plan import make_plan
 from jaxadv.sweeps.program import SweepProgram
 from jaxadv.sweeps.records import record
@@ -41,7 +42,7 @@ def measure_end_to_end(*, quick: bool) -> tuple[dict[str, Any], str]:
     Both are measured in turns, and the medians of five rounds (one, if quick) are reported. The
     shares are those of one device, whose phases are timed one after the other.
     """
-    devices.keep_programs()
+    keep_programs()
     every = devices.use_devices()
     rounds = 1 if quick else 5
     head = f"{'dim':>5}{'width':>7}{'steps/s':>11}{'products':>11}{'ratio':>7}"

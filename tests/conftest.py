@@ -1,6 +1,8 @@
 """Settings and fixtures of all tests."""
 
+import gc
 import os
+import sys
 from pathlib import Path
 
 import jax
@@ -71,13 +73,17 @@ def axes():
         plt.close(figure)
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(autouse=True)
 def _room_for_programs():
     """Forget compiled programs before they use up the memory maps that Linux allows a process.
 
-    The suite holds some 50,000 of 65,530; beyond, the compiler ends the process with a fault.
+    Beyond 65,530 of them, XLA ends the process.
     """
     yield
     maps = Path("/proc/self/maps")
     if maps.exists() and maps.read_bytes().count(b"\n") > MOST_MAPS:
+        programs = sys.modules.get("jaxadv.programs")
+        if programs is not None:
+            programs.remembered.cache_clear()
         jax.clear_caches()
+        gc.collect()

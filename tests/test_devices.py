@@ -82,7 +82,10 @@ def test_asking_for_devices_changes_no_setting_of_jax():
 
 
 def test_programs_are_kept_in_the_users_cache_unless_the_user_says_where(tmp_path):
-    code = "d.keep_programs(); print(jax.config.jax_compilation_cache_dir)"
+    code = (
+        "from jaxadv.programs import keep_programs; keep_programs();"
+        "print(jax.config.jax_compilation_cache_dir)"
+    )
     assert "jaxadv" in python(code).stdout
     elsewhere = str(tmp_path)
     assert python(code, JAX_COMPILATION_CACHE_DIR=elsewhere).stdout.strip() == elsewhere

@@ -12,15 +12,16 @@ import jaxadv as ja
 PACKAGE = Path(ja.__file__).parent
 # A module may import from its own room and from rooms above it (CONTRIBUTING.md).
 ROOMS = [
-    "pytrees", "batches", "lanes", "devices", "grid", "problems", "theory", "ascent", "experiments",
-    "learning", "sweeps", "landscape", "training",
+    "pytrees", "batches", "lanes", "devices", "programs", "grid", "problems", "theory", "ascent",
+    "experiments", "learning", "sweeps", "landscape", "training",
     "stats", "claims", "figures", "reports", "cli", "__main__",
 ]  # fmt: skip
 EXPERIMENTS = {"sweeps", "landscape", "training"}  # side by side on one ground
 SPECIFICATIONS = [f"jaxadv.{experiment}.spec" for experiment in sorted(EXPERIMENTS)]
 HEAVY = {"jax", "jaxtyping", "matplotlib", "optax", "xarray", "zarr"}
 KNOWS_NOTHING = {"pytrees", "batches", "lanes", "devices"}
-ON_THEIR_OWN = {"grid": {"devices"}}  # a room, and all that it may know of the others
+# What each of these may know of the others.
+ON_THEIR_OWN = {"programs": {"devices"}, "grid": {"devices", "programs"}}
 
 
 def room_of(module):

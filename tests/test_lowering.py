@@ -9,9 +9,10 @@ import pytest
 from jax import export
 
 import jaxadv as ja
-from jaxadv.devices import lower_for, use_devices
+from jaxadv.devices import use_devices
 from jaxadv.experiments.draws import given_of, key_of
 from jaxadv.landscape.survey import RegularitySurvey
+from jaxadv.programs import lower_for
 from jaxadv.sweeps.plan import make_plan
 from jaxadv.sweeps.program import ascend_all, certify_all, draw_networks
 from jaxadv.sweeps.trials import longest_first, rules_of, settings_of, source_of

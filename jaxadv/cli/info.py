@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import jax
 
-from jaxadv.devices import keep_programs, use_devices
+from jaxadv.devices import use_devices
+from jaxadv.programs import keep_programs
 
 LIBRARIES = ("jaxadv", "jax", "jaxlib", "numpy", "scipy", "optax", "xarray", "zarr", "tyro")
 VARIABLES = ("JAX_", "XLA_", "CUDA_VISIBLE_DEVICES", "NPROC", "OMP_NUM_THREADS", "SLURM_JOB_ID")

@@ -1,6 +1,5 @@
 """Where blocks run: on the devices of this process, or on the workers of an executor."""
 
-import functools
 import itertools
 import operator
 from collections import Counter
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxadv.devices import Device, keep_programs, use_devices
+from jaxadv.devices import Device, use_devices
 from jaxadv.grid.blocks import Block
 from jaxadv.grid.calls import Call, Done, Ticked, side_by_side
 from jaxadv.grid.places import place
@@ -19,7 +18,9 @@ from jaxadv.grid.process import describe_process
 from jaxadv.grid.store import Store
 from jaxadv.grid.stored import StoredGrid
 from jaxadv.grid.work import Finished, Program, Tick, Work
+from jaxadv.programs import MOST_PROGRAMS, keep_programs, remembered
 
+Groups = dict[tuple[Any, ...], list[Block]]  # blocks, by their cells
 Parts = dict[Block, dict[int, Finished]]  # of blocks, by the first replicate of each part
 
 
@@ -28,6 +29,17 @@ class Ended(NamedTuple):
 
     called: Counter[str]
     completed: Counter[str]
+
+
+def few_groups(blocks: Iterable[Block], devices: Sequence[Device]) -> Iterator[Groups]:
+    """The blocks by their cells, for as many groups at a time as a process can have programs of."""
+    groups: Groups = {}
+    for block in blocks:
+        groups.setdefault(block.cells, []).append(block)
+    at_once = max(1, MOST_PROGRAMS // len(set(devices)))
+    waiting = iter(groups.items())
+    while few := dict(itertools.islice(waiting, at_once)):
+        yield few
 
 
 def run_here(
@@ -133,13 +145,15 @@ class Task:
         keep_programs()
         devices = tuple(use_devices(self.devices))
         stored = StoredGrid(self.work, Store.open(place(self.store)))
-        parts = stored.check(self.block)
-        programs = {part.cells: _program(self.work, part.cells, devices) for part in parts}
-        calls = run_here(stored, parts, programs, devices, lambda *_: None)
-        return sum((call.completed for call in calls), Counter()), describe_process(devices)
+        completed: Counter[str] = Counter()
+        for groups in few_groups(stored.check(self.block), devices):
+            programs = {cells: remembered(_program, self.work, cells, devices) for cells in groups}
+            blocks = [block for of_group in groups.values() for block in of_group]
+            for call in run_here(stored, blocks, programs, devices, lambda *_: None):
+                completed += call.completed
+        return completed, describe_process(devices)
 
 
-@functools.lru_cache(maxsize=16)
 def _program(work: Work, cells: tuple[Any, ...], devices: tuple[Device, ...]) -> Program:
     """A program, compiled once in a worker of an executor."""
     return work.program(cells, devices)

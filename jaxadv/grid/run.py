@@ -11,10 +11,10 @@ from typing import Any, TypedDict
 
 import xarray as xr
 
-from jaxadv.devices import Device, keep_programs, use_devices
+from jaxadv.devices import Device, use_devices
 from jaxadv.grid import places
 from jaxadv.grid.blocks import Block, cost, deal
-from jaxadv.grid.engines import Task, run_here, run_on
+from jaxadv.grid.engines import Task, few_groups, run_here, run_on
 from jaxadv.grid.identity import Identity
 from jaxadv.grid.locks import locked
 from jaxadv.grid.manifest import SUFFIX, RunNote, as_attributes, manifest_of, write_manifest
@@ -26,11 +26,9 @@ from jaxadv.grid.store import Store
 from jaxadv.grid.stored import StoredGrid
 from jaxadv.grid.work import Program, Work
 from jaxadv.grid.workers import Worker
+from jaxadv.programs import keep_programs
 
 PATIENCE = 60  # seconds; a shared file system may show late what another process wrote
-# Programs that are compiled at a time, all devices together. On a CPU each has two thousand memory
-# mappings, of which Linux gives a process 65,530.
-MOST_PROGRAMS = 8
 CHECKING = 0.03  # the cost of checking a complete block, over the cost of running it
 
 
@@ -159,23 +157,17 @@ class _Run:
         total = worker.total(self._units(parts))
         if not total:
             return
-        by_group: dict[tuple[Any, ...], list[Block]] = {}
-        for part in parts:
-            by_group.setdefault(part.cells, []).append(part)
-        at_once = max(1, MOST_PROGRAMS // len(set(devices)))
         note: RunNote | None = None
         counts: Counter[str] = Counter()
-        every = list(by_group)
-        for first in range(0, len(every), at_once):
-            groups = every[first : first + at_once]
+        for groups in few_groups(parts, devices):
             programs = {
                 cells: work.program(cells, devices)
-                for cells in self.shown.each("compiling", groups)
+                for cells in self.shown.each("compiling", list(groups))
             }
             # A run of which nothing can be compiled leaves no note.
             note = note or self._begin(devices, total)
             note.describe("layout", [dict(program.layout) for program in programs.values()])
-            blocks = [block for cells in groups for block in by_group[cells]]
+            blocks = [block for of_group in groups.values() for block in of_group]
             counts = self._run_blocks(blocks, programs, devices, note, counts)
         # A worker of a launch may have nothing to do; the others wait for its note.
         note = note or self._begin(devices, total)

@@ -1,6 +1,5 @@
 """The networks of a cell, as they are drawn or trained, and the problems on them."""
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
@@ -21,6 +20,7 @@ from jaxadv.problems.names import resolve
 from jaxadv.problems.networks import Network
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
+from jaxadv.programs import remembered
 
 N = TypeVar("N", bound=Network)
 
@@ -129,11 +129,10 @@ def scene_of(spec: Landscape, cell: Cell) -> Scene:
     with jax.enable_x64(True):
         settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
         source, loss = source_of(spec, cell.group), loss_of(cell.group)
-        program = _scene(source, training_of(spec, cell), loss)
+        program = remembered(_scene, source, training_of(spec, cell), loss)
         return program(0, key_of(spec), given_of(spec), *settings)
 
 
-@functools.lru_cache(maxsize=8)
 def _scene(source: Source, training: Pretraining | None, loss: Loss) -> Callable[..., Scene]:
     def program(index: IntLike, key: Key[Array, ""], *shared: Any) -> Scene:
         drawn = draw_trained(source, training, index, key, *shared)

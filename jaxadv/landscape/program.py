@@ -1,6 +1,5 @@
 """The program that surveys networks in one cell of a landscape."""
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -8,11 +7,12 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from jaxadv.devices import Device, lower_for, wait_for
+from jaxadv.devices import Device, wait_for
 from jaxadv.experiments.draws import Given, Source, given_of, key_of, like_seeds
 from jaxadv.grid.states import States
 from jaxadv.grid.work import Finished, Tick
 from jaxadv.landscape.spec import Cell, Landscape
+from jaxadv.programs import lower_for, remembered
 
 
 class CellSurvey:
@@ -38,11 +38,12 @@ class CellSurvey:
     ) -> None:
         self.spec, self.cell = spec, cell
         given = given_of(spec)
+        num_given = None if given is None else len(given[1])
         with jax.enable_x64(True):
             settings = np.float64(cell.scale), np.float64(cell.ratio)
             self._shared = (key_of(spec), given, *settings)
             self._compiled = {
-                device: _compiled(survey, device, None if given is None else len(given[1]))
+                device: remembered(_compile, survey, device, num_given)
                 for device in dict.fromkeys(devices)
             }
 
@@ -101,8 +102,7 @@ class Survey(Protocol):
         ...
 
 
-@functools.lru_cache(maxsize=12)
-def _compiled(survey: Survey, device: Device, num_given: int | None) -> Any:
+def _compile(survey: Survey, device: Device, num_given: int | None) -> Any:
     seeds = like_seeds(num_given, survey.source.dim)
     setting = np.float64(1)
     return lower_for(device, survey, np.int32(0), *seeds, setting, setting).compile()

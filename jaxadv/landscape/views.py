@@ -31,6 +31,7 @@ from jaxadv.landscape.maxima import climb, representatives, same_maxima
 from jaxadv.landscape.regularity import angle_between, great_circle
 from jaxadv.landscape.spec import Landscape
 from jaxadv.problems.problem import Problem
+from jaxadv.programs import remembered
 
 Directions = Literal["pca", "gradient"]
 NUM_PATHS = 20  # ascents whose paths are drawn
@@ -219,7 +220,7 @@ def view_losses(spec: Landscape, starts: int = 100_000) -> xr.Dataset:
     devices = use_devices()
     per_call = min(starts, ASCENTS_PER_CALL)
     lanes = usual_lanes(devices[0], max(group.width for group in spec.groups), per_call)
-    ascend, pga = _final_losses(per_call, lanes), pga_of(spec)
+    ascend, pga = remembered(_final_losses, per_call, lanes), pga_of(spec)
 
     def view(scene: Scene) -> dict[str, Any]:
         def call(key: Key[Array, ""], device: Device) -> list[np.ndarray]:
@@ -244,7 +245,6 @@ def view_losses(spec: Landscape, starts: int = 100_000) -> xr.Dataset:
     return each_cell(spec, view, f"final losses of {starts:,} ascents")
 
 
-@functools.lru_cache(maxsize=4)
 def _final_losses(number: int, lanes: int) -> Callable[..., tuple[Array, Array]]:
     """The program behind `view_losses`."""
 

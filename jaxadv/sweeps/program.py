@@ -7,7 +7,7 @@ through some networks on one device.
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -19,12 +19,13 @@ from jaxadv.ascent.certificate import Certificate
 from jaxadv.ascent.certifying import certify_each
 from jaxadv.ascent.pga import State
 from jaxadv.ascent.solution import End, Solution
-from jaxadv.devices import Device, in_batches, lower_for, wait_for
+from jaxadv.devices import Device, in_batches, wait_for
 from jaxadv.experiments.draws import Draws, Given, Source, draw, given_of, key_of, like_seeds
 from jaxadv.grid.states import States
 from jaxadv.grid.work import Finished, Tick
 from jaxadv.lanes import Loops, run_lanes
 from jaxadv.problems.problem import Problem
+from jaxadv.programs import lower_for, remembered
 from jaxadv.sweeps.plan import Plan
 from jaxadv.sweeps.records import record
 from jaxadv.sweeps.spec import Cell, Sweep
@@ -86,7 +87,8 @@ class SweepProgram:
         with jax.enable_x64(self._double):
             self._key, self._given = key_of(sweep), given_of(sweep)
         self._programs = {
-            device: compile_programs(
+            device: remembered(
+                compile_programs,
                 source_of(sweep, group),
                 rules_of(sweep, group),
                 plan,
@@ -160,7 +162,6 @@ class SweepProgram:
         )
 
 
-@lru_cache(maxsize=12)
 def compile_programs(
     source: Source,
     rules: Rules,

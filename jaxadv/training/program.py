@@ -7,7 +7,6 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 import jax
@@ -17,7 +16,7 @@ from jaxtyping import Array
 
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.steps import STEP_RULES, NormalizedStep
-from jaxadv.devices import Device, in_batches, lower_for, wait_for
+from jaxadv.devices import Device, in_batches, wait_for
 from jaxadv.experiments.draws import Draws, Given, Source, Tag, draw, key_of, like_seeds
 from jaxadv.experiments.fields import SMALLEST
 from jaxadv.experiments.groups import Group
@@ -28,6 +27,7 @@ from jaxadv.learning.optimizers import OPTIMIZERS, Optimizer
 from jaxadv.problems.constraints import CONSTRAINTS
 from jaxadv.problems.losses import EVERY_LOSS
 from jaxadv.problems.names import Function, resolve
+from jaxadv.programs import lower_for, remembered
 from jaxadv.training.evaluate import OF_RUNS, evaluate
 from jaxadv.training.run import Rules, Settings, advance, begin
 from jaxadv.training.saved import Arrays, restore, saved
@@ -101,7 +101,7 @@ class TrainingProgram:
             num_given = None if given is None else len(given[1])
             num_cells = tuple(len(of_optimizer.scale) for of_optimizer in settings)
             self._programs = {
-                device: _programs(shape, device, num_given, num_cells)
+                device: remembered(_compile, shape, device, num_given, num_cells)
                 for device in dict.fromkeys(devices)
             }
 
@@ -161,8 +161,7 @@ class Programs(NamedTuple):
     advance: Callable[..., Any]
 
 
-@lru_cache(maxsize=12)
-def _programs(
+def _compile(
     shape: Shape, device: Device, num_given: int | None, num_cells: tuple[int, ...]
 ) -> Programs:
     """The programs of a shape for one device; ``num_cells`` are those of each optimiser."""

@@ -14,11 +14,12 @@ import jaxadv as ja
 from jaxadv.experiments.draws import draw, key_of
 from jaxadv.grid import engines, run
 from jaxadv.grid.states import States
+from jaxadv.programs import remembered
 from jaxadv.reports import sweep as summary
 from jaxadv.stats import cells
 from jaxadv.sweeps import work as sweep_work
 from jaxadv.sweeps.plan import make_plan
-from jaxadv.sweeps.program import SweepProgram, compile_programs
+from jaxadv.sweeps.program import SweepProgram
 from jaxadv.sweeps.records import VARIABLES
 from jaxadv.sweeps.traces import run_traces
 from jaxadv.sweeps.trials import source_of
@@ -233,10 +234,10 @@ def test_functions_without_a_name_give_the_numbers_of_those_with_one(small):
 
 def test_one_compilation_per_shape_serves_all_networks_and_seeds():
     sweep = ja.Sweep(dims=(7,), widths=(9,), networks=3, examples=2, starts=3, max_steps=7)
-    compile_programs.cache_clear()
+    remembered.cache_clear()
     for seed in (0, 1):
         ja.run_sweep(dataclasses.replace(sweep, seed=seed), progress=False)
-    assert compile_programs.cache_info().misses == 1
+    assert remembered.cache_info().misses == 1
 
 
 def test_many_groups_are_compiled_a_few_at_a_time(monkeypatch):
@@ -257,7 +258,7 @@ def test_many_groups_are_compiled_a_few_at_a_time(monkeypatch):
         alive.clear()
         return engines.run_here(*args)
 
-    monkeypatch.setattr(run, "MOST_PROGRAMS", 2)
+    monkeypatch.setattr(engines, "MOST_PROGRAMS", 2)
     monkeypatch.setattr(run, "run_here", run_here)
     monkeypatch.setattr(SweepWork, "program", program)
     again = ja.run_sweep(sweep, devices=1, progress=False)

@@ -22,11 +22,9 @@ from .landscape.work import run_critical as run_critical
 from .landscape.work import run_landscape as run_landscape
 from .lanes import lane_map as lane_map
 from .problems.activations import ACTIVATIONS as ACTIVATIONS
+from .problems.boxes import LInfBall as LInfBall
 from .problems.constraints import CertifiableConstraint as CertifiableConstraint
 from .problems.constraints import Constraint as Constraint
-from .problems.constraints import L2Ball as L2Ball
-from .problems.constraints import L2Sphere as L2Sphere
-from .problems.constraints import LInfBall as LInfBall
 from .problems.faces import Face as Face
 from .problems.faces import RoundFace as RoundFace
 from .problems.losses import Loss as Loss
@@ -39,6 +37,8 @@ from .problems.networks import Normalized as Normalized
 from .problems.networks import TwoLayer as TwoLayer
 from .problems.networks import init_two_layer as init_two_layer
 from .problems.problem import Problem as Problem
+from .problems.round_sets import L2Ball as L2Ball
+from .problems.round_sets import L2Sphere as L2Sphere
 from .problems.smoothness import kinks as kinks
 from .sweeps.spec import Sweep as Sweep
 from .sweeps.work import open_sweep as open_sweep

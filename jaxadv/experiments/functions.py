@@ -20,11 +20,12 @@ from jaxadv.experiments.draws import make_network
 from jaxadv.experiments.recipes import Recipe
 from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.checks import offers
-from jaxadv.problems.constraints import CONSTRAINTS, Constraint, L2Ball, constraint_of
+from jaxadv.problems.constraints import CONSTRAINTS, Constraint, constraint_of
 from jaxadv.problems.losses import EVERY_LOSS
 from jaxadv.problems.names import Function, first_line, label_of, resolve
 from jaxadv.problems.networks import NETWORKS, Network
 from jaxadv.problems.problem import Problem
+from jaxadv.problems.round_sets import L2Ball
 from jaxadv.pytrees import cast_floats
 
 

@@ -14,12 +14,12 @@ from jaxadv.experiments.groups import Group
 from jaxadv.landscape.spec import Cell, Landscape
 from jaxadv.learning.attack import Attack
 from jaxadv.learning.fit import fit
-from jaxadv.problems.constraints import L2Ball
 from jaxadv.problems.losses import LOSSES, Loss
 from jaxadv.problems.names import resolve
 from jaxadv.problems.networks import Network
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
+from jaxadv.problems.round_sets import L2Ball
 from jaxadv.programs import remembered
 
 N = TypeVar("N", bound=Network)

@@ -19,10 +19,10 @@ from jaxadv.landscape.maxima import SAME, climb
 from jaxadv.landscape.meshes import EULER
 from jaxadv.landscape.program import CellSurvey
 from jaxadv.landscape.spec import Cell, Landscape
-from jaxadv.problems.constraints import L2Sphere
 from jaxadv.problems.losses import Loss
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
+from jaxadv.problems.round_sets import L2Sphere
 
 LEAST_BASIN = 0.01  # a maximum with a basin above this share of the sphere should be found
 MEANINGS = {

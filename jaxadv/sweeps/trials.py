@@ -11,12 +11,12 @@ from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.steps import STEP_RULES, StepRule
 from jaxadv.experiments.draws import AnyArray, Draws, IntLike, Source
 from jaxadv.experiments.groups import Group
-from jaxadv.problems.constraints import L2Ball
 from jaxadv.problems.losses import LOSSES, Loss
 from jaxadv.problems.names import resolve
 from jaxadv.problems.networks import Network
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
+from jaxadv.problems.round_sets import L2Ball
 from jaxadv.pytrees import pytree
 from jaxadv.sweeps.spec import Cell, Sweep
 

@@ -22,11 +22,14 @@ from .landscape.work import run_critical as run_critical
 from .landscape.work import run_landscape as run_landscape
 from .lanes import lane_map as lane_map
 from .problems.activations import ACTIVATIONS as ACTIVATIONS
+from .problems.ball_in_box import L2BallInBox as L2BallInBox
+from .problems.boxes import Box as Box
 from .problems.boxes import LInfBall as LInfBall
 from .problems.constraints import CertifiableConstraint as CertifiableConstraint
 from .problems.constraints import Constraint as Constraint
 from .problems.faces import Face as Face
 from .problems.faces import RoundFace as RoundFace
+from .problems.l1_ball import L1Ball as L1Ball
 from .problems.losses import Loss as Loss
 from .problems.losses import cross_entropy as cross_entropy
 from .problems.losses import logistic as logistic
@@ -37,9 +40,11 @@ from .problems.networks import Normalized as Normalized
 from .problems.networks import TwoLayer as TwoLayer
 from .problems.networks import init_two_layer as init_two_layer
 from .problems.problem import Problem as Problem
+from .problems.ranges import in_range as in_range
 from .problems.round_sets import L2Ball as L2Ball
 from .problems.round_sets import L2Sphere as L2Sphere
 from .problems.smoothness import kinks as kinks
+from .problems.starts import random_start as random_start
 from .sweeps.spec import Sweep as Sweep
 from .sweeps.work import open_sweep as open_sweep
 from .sweeps.work import run_sweep as run_sweep

@@ -14,8 +14,8 @@ from jaxadv.ascent.first_order import with_faces
 from jaxadv.ascent.precision import in_double
 from jaxadv.ascent.solution import End
 from jaxadv.batches import map_batches, map_marked
-from jaxadv.problems.checks import check_number
-from jaxadv.problems.problem import Floats, Problem, as_floats
+from jaxadv.problems.checks import Floats, as_floats, check_number
+from jaxadv.problems.problem import Problem
 from jaxadv.problems.smoothness import kinks
 
 X = TypeVar("X")

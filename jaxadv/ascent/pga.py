@@ -32,9 +32,10 @@ from jaxadv.ascent.entry import check_problem, check_step, check_trial, check_va
 from jaxadv.ascent.solution import Solution, Status
 from jaxadv.ascent.stationarity import residual
 from jaxadv.ascent.steps import StepRule, as_step_rule
+from jaxadv.problems.checks import Floats, as_floats
 from jaxadv.problems.constraints import on_boundary
 from jaxadv.problems.norms import l2_norm, rounding
-from jaxadv.problems.problem import Floats, Problem, as_floats
+from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import cast_floats, pytree, set_fields, static
 
 

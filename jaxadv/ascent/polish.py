@@ -12,9 +12,10 @@ from jaxadv.ascent.curvature import Curvature, LanczosCurvature
 from jaxadv.ascent.entry import check_problem, check_trial
 from jaxadv.ascent.first_order import FirstOrder, first_order, gradient_at, with_faces
 from jaxadv.ascent.precision import as_double, in_double
+from jaxadv.problems.checks import Floats, as_floats
 from jaxadv.problems.faces import Face
 from jaxadv.problems.norms import l2_norm, over, rounding
-from jaxadv.problems.problem import Floats, Problem, as_floats
+from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import cast_floats
 
 Scalar = Float[Array, ""]

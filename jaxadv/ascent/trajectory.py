@@ -7,8 +7,9 @@ from jaxtyping import Array, Float
 from jaxadv.ascent.entry import check_problem, check_step, check_trial, check_values
 from jaxadv.ascent.pga import PGA, State, as_pga, done, finish, init, step
 from jaxadv.ascent.solution import Solution
+from jaxadv.problems.checks import Floats, as_floats
 from jaxadv.problems.norms import l2_norm
-from jaxadv.problems.problem import Floats, Problem, as_floats
+from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import pytree
 
 

@@ -24,6 +24,7 @@ from jaxadv.problems.activations import ACTIVATIONS, Activation
 from jaxadv.problems.names import resolve
 from jaxadv.problems.networks import NETWORKS, Network, as_network, init_two_layer
 from jaxadv.problems.norms import l2_norm
+from jaxadv.problems.uniform import uniform_in_ball
 from jaxadv.pytrees import cast_floats, pytree
 
 AnyArray = Array | np.ndarray
@@ -168,22 +169,6 @@ def make_network(
     # A user's network of one output need not know of classes.
     more = {} if classes is None else {"classes": classes}
     return as_network(init(key, dim=dim, width=width, activation=activation, **more))
-
-
-def uniform_in_ball(key: Key[Array, ""], dim: int) -> Float[Array, " dim"]:
-    """A point uniform in the unit ball: a uniform direction at the radius U^(1/dim).
-
-    (`jax.random.ball` has the same distribution, but takes seconds to compile for every shape:
-    it serves all p-norms, by way of the gamma distribution.)
-
-    Example:
-        >>> bool(l2_norm(uniform_in_ball(jax.random.key(0), 3)) <= 1)
-        True
-    """
-    direction_key, radius_key = jax.random.split(key)
-    normal = jax.random.normal(direction_key, (dim,), jnp.float32)
-    radius = jax.random.uniform(radius_key, (), jnp.float32) ** (1 / dim)
-    return normal / l2_norm(normal) * radius
 
 
 def given_of(spec: Specification) -> Given:

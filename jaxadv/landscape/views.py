@@ -23,7 +23,6 @@ from tqdm.auto import tqdm
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.trajectory import ascend_recorded
 from jaxadv.devices import Device, use_devices
-from jaxadv.experiments.draws import uniform_in_ball
 from jaxadv.experiments.layout import usual_lanes
 from jaxadv.experiments.variables import Known, filled, known_where
 from jaxadv.landscape.drawn import Scene, pga_of, scene_of
@@ -31,6 +30,7 @@ from jaxadv.landscape.maxima import climb, representatives, same_maxima
 from jaxadv.landscape.regularity import angle_between, great_circle
 from jaxadv.landscape.spec import Landscape
 from jaxadv.problems.problem import Problem
+from jaxadv.problems.uniform import uniform_in_ball
 from jaxadv.programs import remembered
 
 Directions = Literal["pca", "gradient"]

@@ -2,11 +2,16 @@
 
 import inspect
 import math
+from collections.abc import Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.typing import ArrayLike
+
+Floats = ArrayLike | Sequence[Any] | jax.ShapeDtypeStruct  # what `as_floats` takes
 
 
 def check_number(name: str, value: Any, *, positive: bool) -> None:
@@ -82,3 +87,34 @@ def check_scalar(name: str, value: Any) -> None:
         raise ValueError(
             f"{name}: {shown} shape {shape} and must be one number; jax.vmap goes over many"
         )
+
+
+def as_floats(field: str, value: Any) -> Any:
+    """An array of floats; integers become floats.
+
+    Args:
+        field: the name of the value in messages.
+        value: an array of JAX or NumPy, a number, or a list of them.
+
+    Raises:
+        TypeError: for a value that is no array of real numbers.
+
+    Example:
+        >>> as_floats("x", [1, 2])
+        Array([1., 2.], dtype=float32)
+    """
+    if isinstance(value, jax.ShapeDtypeStruct):
+        return value
+    try:
+        array: Any = value if isinstance(value, jax.Array) else np.asarray(value)
+    except jax.errors.TracerArrayConversionError:
+        # A list that holds tracers.
+        array = jnp.asarray(value)
+    except (TypeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise TypeError(f"{field}: must be an array of numbers: {reason}") from error
+    if not any(jnp.issubdtype(array.dtype, kind) for kind in (jnp.integer, jnp.floating)):
+        kind = type(value).__name__ if array.dtype == object else array.dtype
+        raise TypeError(f"{field}: must be an array of numbers, not of type {kind}")
+    is_whole = jnp.issubdtype(array.dtype, jnp.integer)
+    return jnp.asarray(array.astype(float) if is_whole else array)

@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float, ScalarLike
 
 from jaxadv.problems.boxes import LInfBall
 from jaxadv.problems.faces import Face
+from jaxadv.problems.l1_ball import L1Ball
 from jaxadv.problems.names import Function, resolve
 from jaxadv.problems.round_sets import L2Ball, L2Sphere
 
@@ -97,7 +98,12 @@ class CertifiableConstraint(Constraint, Protocol):
 
 
 # The built-in sets by name.
-CONSTRAINTS: Mapping[str, Any] = {"l2-ball": L2Ball, "l2-sphere": L2Sphere, "linf-ball": LInfBall}
+CONSTRAINTS: Mapping[str, Any] = {
+    "l2-ball": L2Ball,
+    "l2-sphere": L2Sphere,
+    "linf-ball": LInfBall,
+    "l1-ball": L1Ball,
+}
 
 
 def constraint_of(kind: Function, circumradius: ScalarLike, dim: int) -> Constraint:

@@ -1,16 +1,15 @@
 """The inner problem of adversarial training: maximise ℓ(f(x + δ), y) over a set of δ."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeGuard
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
 from jaxadv.problems.activations import ACTIVATIONS
-from jaxadv.problems.checks import missing_methods
+from jaxadv.problems.checks import as_floats, missing_methods
 from jaxadv.problems.constraints import Constraint
 from jaxadv.problems.foreign import Foreign, as_pytree
 from jaxadv.problems.losses import LOSSES, LOSSES_OF_CLASSES, Loss, margin, quadratic
@@ -111,40 +110,6 @@ class Problem:
         slope = jax.grad(lambda output: self.loss(output, self.y))
         first, second = jax.jvp(slope, (output,), (jnp.ones_like(output),))
         return lambda vector: second * inner(gradient, vector) * gradient + first * product(vector)
-
-
-Floats = ArrayLike | Sequence[Any] | jax.ShapeDtypeStruct  # what `as_floats` takes
-
-
-def as_floats(field: str, value: Any) -> Any:
-    """An array of floats; integers become floats.
-
-    Args:
-        field: the name of the value in messages.
-        value: an array of JAX or NumPy, a number, or a list of them.
-
-    Raises:
-        TypeError: for a value that is no array of real numbers.
-
-    Example:
-        >>> as_floats("x", [1, 2])
-        Array([1., 2.], dtype=float32)
-    """
-    if isinstance(value, jax.ShapeDtypeStruct):
-        return value
-    try:
-        array: Any = value if isinstance(value, jax.Array) else np.asarray(value)
-    except jax.errors.TracerArrayConversionError:
-        # A list that holds tracers.
-        array = jnp.asarray(value)
-    except (TypeError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        raise TypeError(f"{field}: must be an array of numbers: {reason}") from error
-    if not any(jnp.issubdtype(array.dtype, kind) for kind in (jnp.integer, jnp.floating)):
-        kind = type(value).__name__ if array.dtype == object else array.dtype
-        raise TypeError(f"{field}: must be an array of numbers, not of type {kind}")
-    is_whole = jnp.issubdtype(array.dtype, jnp.integer)
-    return jnp.asarray(array.astype(float) if is_whole else array)
 
 
 def _has_derivatives(network: Network) -> TypeGuard[TwoLayer]:

@@ -5,14 +5,19 @@ Their projections differ from optax's, which the tests compare them with: no NaN
 are what a step of ascent costs beside its two matrix products, hence their economy.
 """
 
+import math
 from typing import Any
 
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, ScalarLike
+from jaxtyping import Array, Bool, Float, Key, ScalarLike
 
+from jaxadv.problems.ball_in_box import L2BallInBox
+from jaxadv.problems.boxes import Bound
 from jaxadv.problems.checks import check_number
 from jaxadv.problems.faces import RoundFace
-from jaxadv.problems.norms import entry_scale, inner, is_zero, l2_norm, rounding
+from jaxadv.problems.norms import entry_scale, inner, is_zero, l2_norm, over, rounding
+from jaxadv.problems.uniform import uniform_in_ball
 from jaxadv.pytrees import pytree
 
 
@@ -81,6 +86,14 @@ class L2Ball(_Round):
         del delta
         return vector
 
+    def random_point(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Float[Array, "*shape"]:
+        """A point uniform in the ball, in single precision."""
+        return jnp.asarray(self.radius) * uniform_in_ball(key, math.prod(shape)).reshape(shape)
+
+    def within(self, lower: Bound, upper: Bound) -> L2BallInBox:
+        """The part of the ball between bounds of each entry."""
+        return L2BallInBox(self.radius, lower, upper)
+
     def face(self, delta: Float[Array, "*shape"], active: Bool[Array, ""]) -> RoundFace:
         """The sphere on the boundary, all of space in the interior."""
         return RoundFace(delta, active, self.radius)
@@ -114,6 +127,11 @@ class L2Sphere(_Round):
     ) -> Float[Array, "*shape"]:
         """The part v − n⟨n, v⟩, n = δ/‖δ‖."""
         return self.face(delta, jnp.bool_(True)).tangent(vector)
+
+    def random_point(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Float[Array, "*shape"]:
+        """A point uniform on the sphere, in single precision."""
+        normal = jax.random.normal(key, shape, jnp.float32)
+        return self.project(jnp.asarray(self.radius) * over(normal, l2_norm(normal)))
 
     def face(self, delta: Float[Array, "*shape"], active: Bool[Array, ""]) -> RoundFace:
         """The sphere itself."""

@@ -73,7 +73,7 @@ class Training(Specification[Cell]):
             inverse-curvature (multiple of 1/|curvature| at the start), or a user's
             module:function(step_size).
         attack_step_size: the step rule's parameter.
-        constraint: the set of perturbations: l2-ball, l2-sphere, linf-ball, or a user's
+        constraint: the set of perturbations: l2-ball, l2-sphere, linf-ball, l1-ball, or a user's
             module:function(circumradius, dim).
         strong_steps: steps, each a tenth of the circumradius, of the attack that robust losses and
             accuracies are measured with.

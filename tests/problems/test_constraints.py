@@ -13,7 +13,7 @@ import jaxadv as ja
 from jaxadv.problems.constraints import on_boundary
 from jaxadv.problems.norms import l2_norm, over, rounding
 
-BALLS = [ja.L2Ball, ja.LInfBall]
+BALLS = [ja.L2Ball, ja.LInfBall, ja.L1Ball]
 ALL = [*BALLS, ja.L2Sphere]
 finite = st.floats(-1e6, 1e6, width=32, allow_subnormal=False)
 vectors = hnp.arrays(np.float32, 5, elements=finite)
@@ -28,7 +28,8 @@ def project(constraint, delta):
 
 def norm_of(shape, delta):
     """The norm that is at most the radius in the set."""
-    return l2_norm(jnp.asarray(delta)) if shape is not ja.LInfBall else jnp.max(jnp.abs(delta))
+    norms = {ja.LInfBall: lambda v: jnp.max(jnp.abs(v)), ja.L1Ball: lambda v: jnp.sum(jnp.abs(v))}
+    return norms.get(shape, l2_norm)(jnp.asarray(delta))
 
 
 @pytest.mark.parametrize("ball", BALLS)
@@ -142,5 +143,5 @@ def test_the_gap_is_the_most_that_a_linear_gain_can_be(shape):
 
 @pytest.mark.parametrize("shape", ALL)
 def test_the_circumradius_is_the_norm_of_the_farthest_point(shape):
-    farthest = shape(2.0).project(1e6 * jnp.ones(9))
-    np.testing.assert_allclose(shape(2.0).circumradius(9), l2_norm(farthest), rtol=1e-6)
+    points = [shape(2.0).project(1e6 * point) for point in (jnp.ones(9), jnp.eye(9)[0])]
+    np.testing.assert_allclose(shape(2.0).circumradius(9), max(map(l2_norm, points)), rtol=1e-6)

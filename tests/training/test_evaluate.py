@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.experiments.draws import uniform_in_ball
 from jaxadv.learning.attack import Attack
 from jaxadv.learning.fit import fit
 from jaxadv.problems.data import load_examples
 from jaxadv.problems.losses import cross_entropy
+from jaxadv.problems.uniform import uniform_in_ball
 from jaxadv.training.evaluate import worst
 
 RATIO, SHOWN = 0.1, 200

@@ -1,9 +1,10 @@
-from .ascent import pga as pga
+from .ascent import trial as trial
 from .ascent.certificate import Certificate as Certificate
 from .ascent.certifying import certify as certify
 from .ascent.kinds import Kind as Kind
+from .ascent.methods import Method as Method
+from .ascent.methods import Point as Point
 from .ascent.pga import PGA as PGA
-from .ascent.pga import ascend as ascend
 from .ascent.polish import Polished as Polished
 from .ascent.polish import polish as polish
 from .ascent.solution import Solution as Solution
@@ -14,6 +15,7 @@ from .ascent.steps import NormalizedStep as NormalizedStep
 from .ascent.steps import StepRule as StepRule
 from .ascent.trajectory import Trajectory as Trajectory
 from .ascent.trajectory import ascend_recorded as ascend_recorded
+from .ascent.trial import ascend as ascend
 from .devices import use_devices as use_devices
 from .grid.opening import open as open  # noqa: A004
 from .landscape.spec import Landscape as Landscape

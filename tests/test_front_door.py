@@ -310,10 +310,10 @@ def test_the_parts_of_the_algorithm_on_lanes_give_what_ascend_gives():
     problem = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float32), problem)
     starts = 0.1 * jax.random.normal(KEY, (9, 6))
     on_lanes = ja.lane_map(
-        init=lambda start: ja.pga.init(problem, start, settings),
-        step=lambda state: ja.pga.step(problem, state, settings),
-        done=ja.pga.done,
-        finish=lambda state: ja.pga.finish(problem, state, settings),
+        init=lambda start: ja.trial.init(problem, start, settings),
+        step=lambda state: ja.trial.step(problem, state, settings),
+        done=ja.trial.done,
+        finish=lambda state: ja.trial.finish(problem, state, settings),
         xs=starts,
         num_lanes=4,
     )

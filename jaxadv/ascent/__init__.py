@@ -2,5 +2,5 @@
 
 import lazy_loader
 
-# So that `jaxadv.pga`, a module of functions, is loaded at its first use as all public names are.
-__getattr__, _, _ = lazy_loader.attach(__name__, submodules=["pga"])
+# So that `jaxadv.trial`, a module of functions, is loaded at its first use as all public names are.
+__getattr__, _, _ = lazy_loader.attach(__name__, submodules=["trial"])

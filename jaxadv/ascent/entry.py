@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
+from jaxadv.ascent.methods import Point
 from jaxadv.problems.losses import LABELLED, check_label, cross_entropy, logistic, quadratic
 from jaxadv.problems.problem import Problem
 
@@ -73,16 +74,24 @@ def _check_loss(problem: Problem, output: jax.ShapeDtypeStruct) -> None:
         raise TypeError(f"loss: {loss} must give a scalar, and gives {value}")
 
 
-def check_step(problem: Problem, start: Float[Array, "*shape"], rule: Any) -> None:
-    """Refuse a step rule whose methods cannot be called; works while JAX is tracing.
+def check_moves(problem: Problem, start: Float[Array, "*shape"], method: Any) -> None:
+    """Refuse a method, or the step rule of one, that cannot be called; works while JAX traces.
 
     Raises:
-        TypeError: says which method fails, and why.
+        TypeError: says what fails, and why.
     """
-    given = jax.ShapeDtypeStruct(start.shape, start.dtype)
-    state = _shape_of("step: init cannot be called", rule.init, problem, given)
+    given: Any = jax.ShapeDtypeStruct(start.shape, start.dtype)
+    number: Any = jax.ShapeDtypeStruct((), start.dtype)
     steps = jax.ShapeDtypeStruct((), jnp.int32)
-    _shape_of("step: size cannot be called", rule.size, state, problem, given, steps)
+    rule = getattr(method, "step", None)
+    if rule is not None:
+        state = _shape_of("step: init cannot be called", rule.init, problem, given)
+        _shape_of("step: size cannot be called", rule.size, state, problem, given, steps)
+    memory = _shape_of("method: init cannot be called", method.init, problem, given)
+    point = Point(given, number, given)
+    moved = _shape_of("method: move cannot be called", method.move, problem, point, memory, steps)
+    if jax.tree.structure(moved) != jax.tree.structure((given, memory)):
+        raise TypeError("method: move must give a perturbation, and a memory as that of init")
 
 
 def check_problem(problem: Any) -> None:

@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxadv.ascent.entry import check_problem, check_step, check_trial, check_values
-from jaxadv.ascent.pga import PGA, State, as_pga, done, finish, init, step
+from jaxadv.ascent.entry import check_moves, check_problem, check_trial, check_values
+from jaxadv.ascent.methods import Method
 from jaxadv.ascent.solution import Solution
+from jaxadv.ascent.trial import State, as_method, done, finish, init, step
 from jaxadv.problems.checks import Floats, as_floats
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
@@ -33,13 +34,13 @@ class Trajectory:
 
 
 def ascend_recorded(
-    problem: Problem, start: Floats, pga: PGA | None = None
+    problem: Problem, start: Floats, method: Method | None = None
 ) -> tuple[Solution, Trajectory]:
     """`ascend` with the trajectory; steps, arguments and errors are the same.
 
     It is a separate loop, so that `ascend` pays nothing for the trajectory. It always takes
-    ``pga.max_steps`` turns, which do nothing after the trial has stopped, and holds as many values.
-    Choose the budget accordingly.
+    ``method.max_steps`` turns, which do nothing after the trial has stopped, and holds as many
+    values. Choose the budget accordingly.
 
     Example:
         >>> import jaxadv as ja
@@ -52,20 +53,20 @@ def ascend_recorded(
     check_problem(problem)
     delta: Array = as_floats("start", start)
     check_values(problem, delta)
-    return _ascend_recorded(problem, delta, as_pga(pga))
+    return _ascend_recorded(problem, delta, as_method(method))
 
 
 @jax.jit
 def _ascend_recorded(
-    problem: Problem, start: Float[Array, "*shape"], pga: PGA
+    problem: Problem, start: Float[Array, "*shape"], method: Method
 ) -> tuple[Solution, Trajectory]:
     check_trial(problem, start)
-    check_step(problem, start, pga.step)
+    check_moves(problem, start, method)
     with jax.default_matmul_precision("highest"):
 
         def turn(state: State, _: None) -> tuple[State, Trajectory]:
             stopped = done(state)
-            stepped = step(problem, state, pga)
+            stepped = step(problem, state, method)
             state = jax.tree.map(lambda old, new: jnp.where(stopped, old, new), state, stepped)
             return state, look(state)
 
@@ -77,9 +78,9 @@ def _ascend_recorded(
                 perturbation=state.perturbation,
             )
 
-        first = init(problem, start, pga)
-        last, later = jax.lax.scan(turn, first, length=pga.max_steps)
+        first = init(problem, start, method)
+        last, later = jax.lax.scan(turn, first, length=method.max_steps)
         path = jax.tree.map(
             lambda one, rest: jnp.concatenate([one[None], rest]), look(first), later
         )
-        return finish(problem, last, pga), path
+        return finish(problem, last, method), path

@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from jaxadv.ascent.pga import PGA, ascend
+from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.steps import STEP_RULES, StepRule
+from jaxadv.ascent.trial import ascend
 from jaxadv.experiments.draws import make_network
 from jaxadv.experiments.recipes import Recipe
 from jaxadv.problems.activations import ACTIVATIONS

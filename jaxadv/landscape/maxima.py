@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, ScalarLike
 
-from jaxadv.ascent import pga as ascent
+from jaxadv.ascent import trial
 from jaxadv.ascent.certifying import certify_each
 from jaxadv.ascent.kinds import MAXIMA
-from jaxadv.ascent.pga import PGA, State
+from jaxadv.ascent.pga import PGA
+from jaxadv.ascent.trial import State
 from jaxadv.batches import map_batches
 from jaxadv.experiments.variables import Known, known_on_boundary
 from jaxadv.lanes import lane_map
@@ -105,13 +106,13 @@ def climb(
 
     def init(row: X) -> tuple[X, Walk]:
         problem, start = problem_of(row)
-        state = ascent.init(problem, start, pga)
+        state = trial.init(problem, start, pga)
         zero = jnp.zeros_like(state.loss)
         return row, Walk(state, state.perturbation, zero, jnp.zeros_like(state.steps))
 
     def step(lane: tuple[X, Walk]) -> tuple[X, Walk]:
         row, walk = lane
-        state = ascent.step(problem_of(row)[0], walk.state, pga)
+        state = trial.step(problem_of(row)[0], walk.state, pga)
         moved = l2_norm(state.perturbation - walk.state.perturbation)
         fell = state.loss < walk.state.loss
         return row, Walk(state, walk.start, walk.length + moved, walk.falls + fell)
@@ -121,7 +122,7 @@ def climb(
         chord = l2_norm(walk.state.perturbation - walk.start)
         return {
             "row": row,
-            "solution": ascent.finish(problem_of(row)[0], walk.state, pga),
+            "solution": trial.finish(problem_of(row)[0], walk.state, pga),
             "path_ratio": path_ratio(walk.length, chord),
             "falls": over(walk.falls.astype(chord.dtype), walk.state.steps),
         }
@@ -145,7 +146,7 @@ def climb(
 
     with jax.default_matmul_precision("highest"):
         ended = lane_map(
-            init, step, lambda lane: ascent.done(lane[1].state), finish, rows, num_lanes=num_lanes
+            init, step, lambda lane: trial.done(lane[1].state), finish, rows, num_lanes=num_lanes
         )
         ended["certificate"] = certify_each(
             lambda ended: (problem_of(ended["row"])[0], ended["solution"].end),

@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
-from jaxadv.ascent.pga import PGA, ascend
+from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.solution import Solution
 from jaxadv.ascent.steps import NormalizedStep
+from jaxadv.ascent.trial import ascend
 from jaxadv.problems.constraints import constraint_of
 from jaxadv.problems.losses import Loss
 from jaxadv.problems.names import Function

@@ -14,11 +14,11 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from jaxadv.ascent import pga as ascent
+from jaxadv.ascent import trial as ascent
 from jaxadv.ascent.certificate import Certificate
 from jaxadv.ascent.certifying import certify_each
-from jaxadv.ascent.pga import State
 from jaxadv.ascent.solution import End, Solution
+from jaxadv.ascent.trial import State
 from jaxadv.devices import Device, in_batches, wait_for
 from jaxadv.experiments.draws import Draws, Given, Source, draw, given_of, key_of, like_seeds
 from jaxadv.grid.states import States

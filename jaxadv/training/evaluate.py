@@ -10,7 +10,8 @@ from jaxtyping import Array, Bool, Float
 
 from jaxadv.ascent.certifying import certify_each
 from jaxadv.ascent.kinds import MAXIMA
-from jaxadv.ascent.pga import PGA, ascend
+from jaxadv.ascent.pga import PGA
+from jaxadv.ascent.trial import ascend
 from jaxadv.experiments.draws import Draws
 from jaxadv.experiments.variables import Known, Record, known_on_boundary, known_where
 from jaxadv.grid.schema import Variable

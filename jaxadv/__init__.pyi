@@ -12,7 +12,9 @@ from .ascent.solution import Status as Status
 from .ascent.steps import ConstantStep as ConstantStep
 from .ascent.steps import InverseCurvatureStep as InverseCurvatureStep
 from .ascent.steps import NormalizedStep as NormalizedStep
+from .ascent.steps import ScheduledStep as ScheduledStep
 from .ascent.steps import StepRule as StepRule
+from .ascent.steps import ToBoundary as ToBoundary
 from .ascent.trajectory import Trajectory as Trajectory
 from .ascent.trajectory import ascend_recorded as ascend_recorded
 from .ascent.trial import ascend as ascend

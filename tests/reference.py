@@ -107,6 +107,23 @@ def random_start(rng, case, where):
     return case.radius * length * direction
 
 
+def move(case, delta, velocity, *, kind, momentum, size, box):
+    """One step of another method: (δ, v), in a box of half-width ``box`` or in the ball if None.
+
+    Steps have the length size·ε, ε the radius of the ball or of the box's corners.
+    """
+    gradient = case.derivatives(delta)[1]
+    if momentum:
+        velocity = momentum * velocity + gradient / np.abs(gradient).sum()
+        gradient = velocity
+    direction = np.where(gradient > 0, 1.0, -1.0) if kind == "sign" else gradient
+    reach = case.radius if box is None else box * math.sqrt(len(delta))
+    delta = delta + size * reach * direction / math.sqrt(direction @ direction)
+    if box is not None:
+        return np.minimum(np.maximum(delta, -box), box), velocity
+    return delta * min(1.0, case.radius / math.sqrt(delta @ delta)), velocity
+
+
 def ascend(case, start, eta, tolerances, max_steps):
     """(num_steps, reached, boundary_step, δ, residuals at every step), in float64.
 
@@ -123,6 +140,7 @@ def ascend(case, start, eta, tolerances, max_steps):
     largest_gradient = 0.0
     edge = case.radius * (1 - 8 * np.finfo(float).eps * math.sqrt(case.x.size))
     residuals = []
+    landmarks = ()
     k = 0
     while True:
         _, gradient, _ = case.derivatives(delta)
@@ -139,10 +157,13 @@ def ascend(case, start, eta, tolerances, max_steps):
         if boundary_step < 0 and np.linalg.norm(delta) >= edge:
             boundary_step = k
         following = project(delta + eta * gradient)
-        stalled = k > 0 and np.array_equal(delta, previous)
-        if num_steps[-1] is not None or stalled or k >= max_steps:
+        is_back = any(np.array_equal(delta, earlier) for earlier in landmarks)
+        if num_steps[-1] is not None or is_back or k >= max_steps:
             break
-        previous, delta = delta, following  # noqa: F841
+        if k == 0 or math.log2(k).is_integer():
+            landmark = delta
+        landmarks = (landmark, delta)
+        delta = following
         k += 1
     reached = [count is not None for count in num_steps]
     counts = [k if count is None else count for count in num_steps]

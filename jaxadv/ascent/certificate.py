@@ -208,6 +208,8 @@ def _local_rate(
 ) -> tuple[Float[Array, ""], Bool[Array, ""]]:
     """max_i |1 + ηh_i|/|1 + ηλ|, 0 where there is no tangent, and whether it is known.
 
+    It is NaN for methods without a step size η.
+
     A brief run may not know the smallest eigenvalue well. That does not matter where the largest
     would still rule if the smallest were lower by half of the spectrum's width.
     """
@@ -215,10 +217,15 @@ def _local_rate(
     by_top, by_bottom, by_lowest = (
         jnp.abs(1 + step_size * h) for h in (spectrum.top, spectrum.bottom, lowest)
     )
-    is_known = (spectrum.bottom_error <= BOTTOM_ERROR * spectrum.norm) | (by_lowest <= by_top)
+    is_known = (
+        jnp.isnan(step_size)
+        | (spectrum.bottom_error <= BOTTOM_ERROR * spectrum.norm)
+        | (by_lowest <= by_top)
+    )
     rate = jnp.maximum(by_top, by_bottom) / jnp.abs(1 + step_size * multiplier)
     has_tangent = ~jnp.isinf(spectrum.top)
-    return jnp.where(has_tangent, rate, 0), is_known | ~has_tangent
+    rate = jnp.where(has_tangent | jnp.isnan(step_size), rate, 0)
+    return rate, is_known | ~has_tangent
 
 
 def _curvature_ratio(top: Float[Array, ""], multiplier: Float[Array, ""]) -> Float[Array, ""]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Literal, TypeVar
 
 import jax
+import numpy as np
 from jax import lax
 from jax.core import Tracer
 from jaxtyping import Array, Bool, ScalarLike
@@ -14,7 +15,7 @@ from jaxadv.ascent.first_order import with_faces
 from jaxadv.ascent.precision import in_double
 from jaxadv.ascent.solution import End
 from jaxadv.batches import map_batches, map_marked
-from jaxadv.problems.checks import Floats, as_floats, check_number
+from jaxadv.problems.checks import Floats, as_floats, check_number, check_scalar
 from jaxadv.problems.problem import Problem
 from jaxadv.problems.smoothness import kinks
 
@@ -50,7 +51,7 @@ def certify(
         problem: its constraint must have faces (`CertifiableConstraint`): an `L2Ball`, an
             `L2Sphere`, or one of your own.
         delta: δ, a point of the set, of the shape of x.
-        step_size: η, for the local rate.
+        step_size: η, for the local rate; NaN if the method has none, as `Solution.step_size`.
         tolerance: the residual above which δ is `Kind.NOT_STATIONARY`; as much as rounding adds
             to norms at the precision of δ (`rounding`) is allowed on top, but not the rounding of
             the network itself: far into saturation, an ascent that converged in float32 may turn
@@ -76,10 +77,11 @@ def certify(
         >>> ja.Kind(int(ja.certify(prob, sol.perturbation, step_size=0.1).kind)).name
         'BOUNDARY_MAX'
     """
-    for name, number in (
-        ("tolerance", tolerance), ("step_size", step_size), ("gradient_scale", gradient_scale),
-    ):  # fmt: skip
+    for name, number in (("tolerance", tolerance), ("gradient_scale", gradient_scale)):
         check_number(name, number, positive=False)
+    check_scalar("step_size", step_size)
+    if isinstance(step_size, Tracer) or not np.isnan(np.asarray(step_size)):
+        check_number("step_size", step_size, positive=False)
     if eigensolver not in ("auto", "dense", "lanczos"):
         raise ValueError(f"eigensolver: {eigensolver!r} must be 'auto', 'dense' or 'lanczos'")
     check_problem(problem)

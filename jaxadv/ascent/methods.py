@@ -59,6 +59,14 @@ class Method(Protocol):
         """The point that counts as the trial's result so far: the present one, or the best one."""
         ...
 
+    def repeats(self, problem: Problem, point: Point, memory: Any) -> bool:
+        """Whether a point always leads to the same next point, however it was reached, and when.
+
+        A trial that comes back to a point then goes round for ever, and is stopped. It is asked
+        while a program is compiled.
+        """
+        ...
+
     def step_size(
         self, problem: Problem, point: Point, memory: Any, steps: Int[Array, ""]
     ) -> Float[Array, ""]:
@@ -110,6 +118,6 @@ def check_method(method: Any) -> None:
     Raises:
         TypeError: says what a method is.
     """
-    names = ("tolerances", "max_steps", "init", "move", "reported", "step_size")
+    names = ("tolerances", "max_steps", "init", "move", "reported", "repeats", "step_size")
     if isinstance(method, type) or not all(hasattr(method, name) for name in names):
         raise TypeError(f"method: {method!r} must be a method, such as ja.PGA(step=0.1)")

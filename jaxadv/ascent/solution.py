@@ -14,7 +14,8 @@ class Status(enum.IntEnum):
     - RUNNING: it has not stopped.
     - CONVERGED: the residual reached the tightest tolerance.
     - MAX_STEPS: the budget ran out; the step counts of tolerances not reached are right-censored.
-    - STALLED: δ_{k+1} = δ_k bit for bit, above the tightest tolerance: the floor of the precision.
+    - STALLED: δ_{k+1} = δ_k, bit for bit, above the tightest tolerance: the floor of the precision.
+    - CYCLING: δ came back, bit for bit, to where it was some steps before, and would go on so.
     - NONFINITE: the input, the loss or the gradient became NaN or infinite at the last step.
     """
 
@@ -23,6 +24,7 @@ class Status(enum.IntEnum):
     MAX_STEPS = 2
     STALLED = 3
     NONFINITE = 4
+    CYCLING = 5
 
 
 class End(NamedTuple):
@@ -44,7 +46,7 @@ class Solution:
         residual: r, as `residual` defines it.
         frank_wolfe_gap: max ⟨z − δ, g⟩ over the set, in units of the loss.
         gradient_scale: the largest gradient norm along the ascent.
-        step_size: η, which the step rule gives at δ.
+        step_size: η of plain gradient steps at δ; NaN for other methods.
         steps: the number of steps taken.
         num_steps: for each tolerance the first step at which r ≤ tol; if it was not reached, the
             number of steps taken (right-censored).

@@ -17,7 +17,7 @@ from jaxadv.problems.foreign import as_pytree
 from jaxadv.problems.names import resolve
 from jaxadv.problems.norms import is_zero, l2_norm, over
 from jaxadv.problems.problem import Problem
-from jaxadv.pytrees import pytree, static
+from jaxadv.pytrees import pytree, set_fields, static
 
 
 @runtime_checkable
@@ -39,7 +39,7 @@ class StepRule(Protocol):
         ...     def init(self, problem, start):
         ...         return jnp.asarray(self.first, start.dtype)
         ...
-        ...     def size(self, state, problem, gradient, steps):
+        ...     def size(self, state, problem, direction, steps):
         ...         return state / (1 + steps)
         >>> prob = ja.Problem(jnp.sum, x=[1.0, 1.0], y=0.0, constraint=ja.L2Ball(0.1))
         >>> sol = ja.ascend(prob, jnp.zeros(2), ja.PGA(step=Shrinking(0.1)))
@@ -55,10 +55,10 @@ class StepRule(Protocol):
         self,
         state: Any,
         problem: Problem,
-        gradient: Float[Array, "*shape"],
+        direction: Float[Array, "*shape"],
         steps: Int[Array, ""],
     ) -> Float[Array, ""]:
-        """η_k at a point with the gradient g_k, after k = ``steps`` steps."""
+        """η_k for a step η_k u_k in the direction u_k (the gradient), after k = ``steps`` steps."""
         ...
 
 
@@ -85,17 +85,19 @@ class ConstantStep:
         self,
         state: Float[Array, ""],
         problem: Problem,
-        gradient: Float[Array, "*shape"],
+        direction: Float[Array, "*shape"],
         steps: Int[Array, ""],
     ) -> Float[Array, ""]:
         """The same at every point."""
-        del problem, gradient, steps
+        del problem, direction, steps
         return state
 
 
 @pytree
 class NormalizedStep:
-    """η_k = step_size·ε/‖g_k‖: each step is a fraction of the set's circumradius ε long.
+    """η_k = step_size·ε/‖u_k‖: each step is a fraction of the set's circumradius ε long.
+
+    For signs, u = sign(g), in the ball of radius r in L∞ each entry moves by step_size·r.
 
     Near a maximum whose curvature outweighs the step it can end in a 2-cycle, which is no maximum.
 
@@ -117,12 +119,12 @@ class NormalizedStep:
         self,
         state: Float[Array, ""],
         problem: Problem,
-        gradient: Float[Array, "*shape"],
+        direction: Float[Array, "*shape"],
         steps: Int[Array, ""],
     ) -> Float[Array, ""]:
-        """The length over ‖g_k‖; 0 where the gradient is 0."""
+        """The length over ‖u_k‖; 0 where the direction is 0."""
         del problem, steps
-        return over(state, l2_norm(gradient))
+        return over(state, l2_norm(direction))
 
 
 @pytree
@@ -164,12 +166,83 @@ class InverseCurvatureStep:
         self,
         state: Float[Array, ""],
         problem: Problem,
-        gradient: Float[Array, "*shape"],
+        direction: Float[Array, "*shape"],
         steps: Int[Array, ""],
     ) -> Float[Array, ""]:
         """The same at every point of the trial."""
-        del problem, gradient, steps
+        del problem, direction, steps
         return state
+
+
+@pytree
+class ToBoundary:
+    """A step so long that only its direction counts: δ_{k+1} = lim P(δ_k + t u_k), t → ∞.
+
+    From 0 and with the direction "sign" it is the fast gradient method (Goodfellow et al. 2015).
+
+    Example:
+        >>> import jaxadv as ja
+        >>> prob = ja.Problem(jnp.sum, x=[1.0, 1.0], y=0.0, constraint=ja.LInfBall(0.1))
+        >>> once = ja.PGA(ToBoundary(), max_steps=1)
+        >>> ja.ascend(prob, jnp.zeros(2), once).perturbation.round(3).tolist()
+        [0.10000000149011612, 0.10000000149011612]
+    """
+
+    def init(self, problem: Problem, start: Float[Array, "*shape"]) -> Float[Array, ""]:
+        """The length of a step: so many circumradii that δ is lost in rounding."""
+        return problem.circumradius.astype(start.dtype) / jnp.finfo(start.dtype).eps
+
+    def size(
+        self,
+        state: Float[Array, ""],
+        problem: Problem,
+        direction: Float[Array, "*shape"],
+        steps: Int[Array, ""],
+    ) -> Float[Array, ""]:
+        """The length over ‖u_k‖; 0 where the direction is 0."""
+        del problem, steps
+        return over(state, l2_norm(direction))
+
+
+@pytree
+class ScheduledStep:
+    """η_k = schedule(k)·(η_k of another rule): steps that shrink, or grow first.
+
+    Attributes:
+        step: the other rule; a number is a `ConstantStep`.
+        schedule: a function of the number of steps k, such as a schedule of optax.
+
+    Example:
+        Steps that shrink from half of the circumradius to 0 in 100 steps:
+
+        >>> import jaxadv as ja
+        >>> import optax
+        >>> rule = ScheduledStep(ja.NormalizedStep(0.5), optax.linear_schedule(1.0, 0.0, 100))
+        >>> float(rule.schedule(50))
+        0.5
+    """
+
+    step: StepRule
+    schedule: Callable[[Any], Any]
+
+    def __init__(self, step: Any, schedule: Any) -> None:
+        if not callable(schedule):
+            raise TypeError(f"schedule: {schedule!r} must be a function of the number of steps")
+        set_fields(self, step=as_step_rule(step), schedule=as_pytree("schedule", schedule))
+
+    def init(self, problem: Problem, start: Float[Array, "*shape"]) -> Any:
+        """The state of the other rule."""
+        return self.step.init(problem, start)
+
+    def size(
+        self,
+        state: Any,
+        problem: Problem,
+        direction: Float[Array, "*shape"],
+        steps: Int[Array, ""],
+    ) -> Float[Array, ""]:
+        """The other rule's size times schedule(k)."""
+        return self.step.size(state, problem, direction, steps) * self.schedule(steps)
 
 
 # The step rules by name, each made from its parameter.

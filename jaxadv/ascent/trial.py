@@ -51,6 +51,8 @@ class State:
         num_steps: for each tolerance the first k with r ≤ tol, or the current k.
         reached: for each tolerance whether r ≤ tol at some k so far.
         boundary_step: the first k with δ_k on the boundary; −1 as long as there is none.
+        landmark: the δ of the last step whose number is a power of two (Brent's method to find
+            cycles); None for methods that may leave a point in another way than before.
         status: a `Status`.
     """
 
@@ -65,6 +67,7 @@ class State:
     num_steps: Int[Array, " tolerance"]
     reached: Bool[Array, " tolerance"]
     boundary_step: Int[Array, ""]
+    landmark: Float[Array, "*shape"] | None
     status: Int[Array, ""]
 
     @property
@@ -83,8 +86,9 @@ def init(problem: Problem, start: Float[Array, "*shape"], method: Method) -> Sta
     _, gradient = problem.value_and_gradient(delta)
     zero = jnp.zeros((), delta.dtype)
     num_tolerances = len(method.tolerances)
+    memory = cast_floats(method.init(problem, delta), delta.dtype)
     nowhere = State(
-        memory=cast_floats(method.init(problem, delta), delta.dtype),
+        memory=memory,
         perturbation=delta,
         loss=zero,
         loss_start=zero,
@@ -96,6 +100,7 @@ def init(problem: Problem, start: Float[Array, "*shape"], method: Method) -> Sta
         num_steps=jnp.zeros(num_tolerances, jnp.int32),
         reached=jnp.zeros(num_tolerances, bool),
         boundary_step=jnp.int32(-1),
+        landmark=delta if method.repeats(problem, Point(delta, zero, gradient), memory) else None,
         status=jnp.int32(Status.RUNNING),
     )
     state = _arrive(problem, nowhere, delta, method)
@@ -169,10 +174,14 @@ def _arrive(
     finite = jnp.isfinite(loss) & jnp.isfinite(gradient_norm)
     reached = before.reached | (finite & (r <= jnp.asarray(method.tolerances, delta.dtype)))
     on_edge = on_boundary(problem.constraint, delta, rounding(delta.size, delta.dtype))
+    landmark = before.landmark
+    has_moved = (steps > 0) & (landmark is not None)
+    is_power_of_2 = steps & (steps - 1) == 0
     # Where several reasons hold in one step, the last in this order is reported.
     reasons = {
         Status.MAX_STEPS: steps >= method.max_steps,
-        Status.STALLED: (steps > 0) & (jnp.max(jnp.abs(delta - before.perturbation)) == 0),
+        Status.CYCLING: has_moved & jnp.all(delta == landmark),
+        Status.STALLED: has_moved & jnp.all(delta == before.perturbation),
         Status.CONVERGED: reached[-1],
         Status.NONFINITE: ~finite,
     }
@@ -190,6 +199,7 @@ def _arrive(
         num_steps=jnp.where(before.reached, before.num_steps, steps),
         reached=reached,
         boundary_step=jnp.where((before.boundary_step < 0) & on_edge, steps, before.boundary_step),
+        landmark=None if landmark is None else jnp.where(is_power_of_2, delta, landmark),
         status=status,
     )
 

@@ -21,6 +21,7 @@ from jaxadv.stats.survival import step_counts, steps_quantiles
 ENDS = {
     "out_of_budget": Status.MAX_STEPS,
     "stalled": Status.STALLED,
+    "cycling": Status.CYCLING,
     "nonfinite": Status.NONFINITE,
 }
 # The kinds that are explained below the table.
@@ -32,7 +33,8 @@ def summarize(dataset: xr.Dataset) -> pd.DataFrame:
 
     Columns: the settings; the number of trials; the share whose end is certified, that is confirmed
     to be a strict local maximum; the share that meets the conditions of one, but of which Newton's
-    method confirmed none; the shares that ran out of budget, stalled, or became non-finite; the
+    method confirmed none; the shares that ran out of budget, stalled, went round in a cycle, or
+    became non-finite; the
     median and the 90% quantile of the steps to the tightest tolerance (inf: beyond the budget);
     the median of the curvature ratio and of the distance to the maximum over the certified trials.
 

@@ -11,8 +11,8 @@ PORTION = 2**24
 def step_counts(dataset: xr.Dataset) -> xr.Dataset:
     """The dataset with its counts ready for `survival` and `steps_quantiles`.
 
-    A trial that stalled or became non-finite would not have reached the tolerance in any number of
-    steps. So it counts as still running at the end, where the budget cuts off the others.
+    A trial that stalled, cycles or became non-finite would not have reached the tolerance in any
+    number of steps. So it counts as still running at the end, where the budget cuts off the others.
     """
     longest = dataset.num_steps.max()
     return dataset.assign(num_steps=dataset.num_steps.where(dataset.reached, longest))

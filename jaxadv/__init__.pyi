@@ -1,4 +1,5 @@
 from .ascent import trial as trial
+from .ascent.apgd import APGD as APGD
 from .ascent.certificate import Certificate as Certificate
 from .ascent.certifying import certify as certify
 from .ascent.kinds import Kind as Kind

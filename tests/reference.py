@@ -124,6 +124,55 @@ def move(case, delta, velocity, *, kind, momentum, size, box):
     return delta * min(1.0, case.radius / math.sqrt(delta @ delta)), velocity
 
 
+def apgd(case, start, *, kind, max_steps, box):
+    """(best δ, its loss, all iterates) of Auto-PGD, after algorithm 1 of Croce and Hein 2020.
+
+    In a box of half-width ``box``, or in the ball if None.
+    """
+    epsilon = case.radius if box is None else box * math.sqrt(len(start))
+
+    def project(v):
+        if box is not None:
+            return np.minimum(np.maximum(v, -box), box)
+        return v * min(1.0, case.radius / max(math.sqrt(v @ v), 1e-300))
+
+    def loss_and_direction(delta):
+        loss, gradient, _ = case.derivatives(delta)
+        unit = np.sign(gradient) if kind == "sign" else gradient
+        return loss, unit / math.sqrt(unit @ unit)
+
+    p = [0.0, 0.22]
+    while p[-1] < 1:
+        p.append(p[-1] + max(p[-1] - p[-2] - 0.03, 0.06))
+    w = [math.ceil(round(share * max_steps, 9)) for share in p]
+
+    iterates, losses = [start], [loss_and_direction(start)[0]]
+    best, best_loss, eta = start, losses[0], 2.0
+    etas_at, bests_at = [eta], [-math.inf]
+    before, here = start, start
+    for k in range(max_steps):
+        if k in w[1:]:
+            period = k - w[w.index(k) - 1]
+            rises = sum(losses[i + 1] > losses[i] for i in range(k - period, k))
+            unchanged = etas_at[-1] == (etas_at[-2] if len(etas_at) > 1 else eta)
+            condition_1 = rises < 0.75 * period
+            condition_2 = unchanged and bests_at[-1] >= best_loss
+            bests_at.append(best_loss)
+            if condition_1 or condition_2:
+                eta, here = eta / 2, best
+            etas_at.append(eta)
+        direction = loss_and_direction(here)[1]
+        z = project(here + eta * epsilon * direction)
+        alpha = 1.0 if k == 0 else 0.75
+        following = project(here + alpha * (z - here) + (1 - alpha) * (here - before))
+        before, here = here, following
+        iterates.append(here)
+        losses.append(loss_and_direction(here)[0])
+        if losses[-1] > best_loss:
+            best, best_loss = here, losses[-1]
+    return best, best_loss, iterates
+
+
 def ascend(case, start, eta, tolerances, max_steps):
     """(num_steps, reached, boundary_step, δ, residuals at every step), in float64.
 

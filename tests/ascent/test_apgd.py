@@ -19,7 +19,7 @@ def test_every_iterate_is_numpys(kind, constraint):
     halvings = 0
     for seed in range(6):
         rng = np.random.default_rng(seed)
-        scale = [0.1, 1.0, 3.0, 10.0, 30.0, 30.0][seed]
+        scale = [0.1, 1.0, 3.0, 3.0, 10.0, 10.0][seed]
         case = reference.random_case(rng, dim=9, width=40, scale=scale)
         box = case.radius if constraint is ja.LInfBall else None
         start = reference.random_start(rng, case, "ball")
@@ -28,10 +28,10 @@ def test_every_iterate_is_numpys(kind, constraint):
         state = ja.trial.init(problem, jnp.asarray(start), method)
         for iterate in iterates[1:]:
             state = step(problem, state, method)
-            # Differences of rounding grow along a path of long steps.
-            np.testing.assert_allclose(state.perturbation, iterate, rtol=1e-5, atol=1e-6)
+            # Along a path of long steps, differences of rounding grow.
+            np.testing.assert_allclose(state.perturbation, iterate, rtol=1e-6, atol=1e-6)
         solution = ja.trial.finish(problem, state, method)
-        np.testing.assert_allclose(solution.perturbation, best, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(solution.perturbation, best, rtol=1e-6, atol=1e-6)
         np.testing.assert_allclose(solution.loss, best_loss, rtol=1e-6)
         halvings += float(state.memory.length) < 2
     assert halvings >= 4  # cases in which the step was halved

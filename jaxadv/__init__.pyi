@@ -37,6 +37,7 @@ from .problems.faces import RoundFace as RoundFace
 from .problems.l1_ball import L1Ball as L1Ball
 from .problems.losses import Loss as Loss
 from .problems.losses import cross_entropy as cross_entropy
+from .problems.losses import log_odds as log_odds
 from .problems.losses import logistic as logistic
 from .problems.losses import margin as margin
 from .problems.losses import quadratic as quadratic

@@ -54,13 +54,33 @@ def logistic(output: Float[Array, ""], label: ScalarLike) -> Float[Array, ""]:
 def cross_entropy(output: Float[Array, " classes"], label: ScalarLike) -> Float[Array, ""]:
     """ℓ(o, y) = log Σ_j exp(o_j) − o_y, for a network with an output for each class, y its number.
 
-    The value is NaN for a label that is not the number of a class.
+    It is computed as log(1 + exp z), z the `log_odds`, so that small losses and their gradients are
+    right as well. The value is NaN for a label that is not the number of a class.
 
     Example:
         >>> float(cross_entropy(jnp.zeros(2), 1.0)) == float(jnp.log(2.0))
         True
+        >>> float(cross_entropy(jnp.array([30.0, 0.0]), 0.0)) > 0
+        True
     """
-    return -_of_class(jax.nn.log_softmax(output), label)
+    return jax.nn.softplus(log_odds(output, label))
+
+
+def log_odds(output: Float[Array, "*classes"], label: ScalarLike) -> Float[Array, ""]:
+    """Z = log Σ_{j≠y} exp(o_j) − o_y, the log odds of a wrong answer; −y·o for one output.
+
+    Cross-entropy is log(1 + exp z), and the logistic loss as well. So both have the same maxima as
+    z. But their gradients vanish where the network is confident and right, and that of z does not.
+    The value is NaN for a label that is not the number of a class.
+
+    Example:
+        >>> round(float(log_odds(jnp.array([3.0, 1.0, 1.0]), 0.0)), 4)  # log(2e) − 3
+        -1.3069
+    """
+    if jnp.ndim(output) == 0:
+        return -(output * label)
+    others = jnp.where(jnp.arange(output.size) == label, -jnp.inf, output)
+    return jax.nn.logsumexp(others) - _of_class(output, label)
 
 
 def margin(output: Float[Array, "*classes"], label: ScalarLike) -> Float[Array, ""]:
@@ -92,7 +112,7 @@ LOSSES_OF_CLASSES: dict[str, Loss] = {"cross-entropy": cross_entropy}
 EVERY_LOSS = LOSSES | LOSSES_OF_CLASSES
 
 # Losses that are not defined for every label.
-LABELLED: tuple[Any, ...] = (logistic, cross_entropy, margin)
+LABELLED: tuple[Any, ...] = (logistic, cross_entropy, log_odds, margin)
 
 
 def check_label(loss: Loss, label: Any, classes: int | None) -> None:

@@ -133,3 +133,32 @@ def test_labels_differ_from_each_other_and_from_all_names():
 def test_names_of_nothing_are_refused(name, message):
     with pytest.raises(ValueError, match=message):
         resolve("activations", name, ja.ACTIVATIONS)
+
+
+def test_cross_entropy_is_exact_where_the_network_is_confident():
+    """With NumPy in double precision; log-softmax gives 0 in single precision."""
+    outputs = np.array([30.0, 0.5, -1.0])
+    others = np.logaddexp(outputs[1], outputs[2])
+    exact = np.log1p(np.exp(others - outputs[0]))
+    value, gradient = jax.value_and_grad(ja.cross_entropy)(jnp.asarray(outputs, jnp.float32), 0)
+    np.testing.assert_allclose(value, exact, rtol=1e-5)
+    shares = exact * np.exp(outputs[1:] - others)
+    np.testing.assert_allclose(gradient, [-exact, *shares], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("loss", "output", "label"),
+    [
+        ("cross-entropy", [3.0, -1.0, 0.5], 1),
+        ("cross-entropy", [3.0, -1.0, 0.5], 0),
+        ("logistic", 1.5, -1.0),
+        ("logistic", 1.5, 1.0),
+    ],
+)
+def test_losses_of_answers_grow_with_the_log_odds(loss, output, label):
+    output = jnp.asarray(output)
+    z = ja.log_odds(output, label)
+    of_loss = ja.Problem(jnp.sum, [1.0], label, ja.L2Ball(1.0), loss).loss
+    np.testing.assert_allclose(of_loss(output, label), np.logaddexp(0, z), rtol=1e-6)
+    one, two = (jax.grad(function)(output, label) for function in (of_loss, ja.log_odds))
+    np.testing.assert_allclose(one, np.exp(z) / (1 + np.exp(z)) * two, rtol=1e-5)

@@ -3,13 +3,12 @@
 import itertools
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxadv.ascent.methods import Point, as_budget, as_ladder
+from jaxadv.ascent.methods import Point, as_budget, as_ladder, better, no_point
 from jaxadv.ascent.pga import DIRECTIONS
 from jaxadv.problems.norms import l2_norm, over
 from jaxadv.problems.problem import Problem
@@ -121,7 +120,7 @@ class APGD:
         lowest = jnp.full((), -jnp.inf, start.dtype)
         return Memory(
             previous=start,
-            best=Point(start, lowest, jnp.zeros_like(start)),
+            best=no_point(start),
             length=jnp.full((), FIRST_LENGTH, start.dtype),
             last_loss=lowest,
             rises=jnp.int32(0),
@@ -142,7 +141,7 @@ class APGD:
         is_stuck = ~memory.halved & (memory.best_at_check >= best.loss)
         halves = is_check & ((rises < ENOUGH_RISES * since) | is_stuck)
         length = jnp.where(halves, memory.length / 2, memory.length)
-        here = _where(halves, best, point)
+        here = jax.tree.map(lambda one, other: jnp.where(halves, one, other), best, point)
 
         project = problem.constraint.project
         direction = DIRECTIONS[self.direction](here.gradient)
@@ -164,7 +163,7 @@ class APGD:
 
     def reported(self, point: Point, memory: Memory) -> Point:
         """The best point so far."""
-        return _where(point.loss > memory.best.loss, point, memory.best)
+        return better(point, memory.best)
 
     def repeats(self, problem: Problem, point: Point, memory: Memory) -> bool:
         """No: the next point depends on the last move as well."""
@@ -186,7 +185,3 @@ def _shares() -> Iterator[float]:
         yield share
         period = max(period - SHORTER, SHORTEST)
         share += period
-
-
-def _where(condition: Bool[Array, ""], yes: Any, no: Any) -> Any:
-    return jax.tree.map(lambda one, other: jnp.where(condition, one, other), yes, no)

@@ -5,6 +5,7 @@ import math
 import operator
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
@@ -17,6 +18,17 @@ class Point(NamedTuple):
     delta: Float[Array, "*shape"]
     loss: Float[Array, ""]
     gradient: Float[Array, "*shape"]
+
+
+def no_point(start: Float[Array, "*shape"]) -> Point:
+    """A point that every other one is better than."""
+    return Point(start, jnp.full((), -jnp.inf, start.dtype), jnp.zeros_like(start))
+
+
+def better(point: Point, best: Point) -> Point:
+    """The point, where its loss is larger than that of the best one so far."""
+    is_better = point.loss > best.loss
+    return Point(*(jnp.where(is_better, new, old) for new, old in zip(point, best, strict=True)))
 
 
 @runtime_checkable

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxadv.ascent.methods import Point, as_budget, as_ladder
+from jaxadv.ascent.methods import Point, as_budget, as_ladder, better, no_point
 from jaxadv.ascent.steps import StepRule, as_step_rule
 from jaxadv.problems.checks import check_number
 from jaxadv.problems.norms import l2_norm, over
@@ -31,10 +31,15 @@ DIRECTIONS: Mapping[str, Callable[[Vector], Vector]] = {
 
 
 class Memory(NamedTuple):
-    """The state of the step rule, and the velocity v; None without momentum."""
+    """What projected gradient ascent remembers.
+
+    ``rule`` is the state of the step rule. ``velocity`` is v, and None without momentum. ``best``
+    is the point of the largest loss, but for the present one, and None unless it is kept.
+    """
 
     rule: Any
     velocity: Vector | None
+    best: Point | None
 
 
 @pytree
@@ -53,6 +58,8 @@ class PGA:
             entry), or "normalized" (g/‖g‖₂).
         momentum: μ, from 0 to 1. Above 0, u_k is made of the velocity v_k = μ v_{k−1} + g_k/‖g_k‖₁
             instead of g_k.
+        keep_best: whether the result, its residual and the step counts are those of the best point
+            so far, and not of the last one.
 
     Raises:
         TypeError: for a step that is neither a number nor a `StepRule`, tolerances or a momentum
@@ -73,6 +80,7 @@ class PGA:
     max_steps: int = static()
     direction: str = static()
     momentum: float = static()
+    keep_best: bool = static()
 
     def __init__(
         self,
@@ -82,6 +90,7 @@ class PGA:
         *,
         direction: str = "gradient",
         momentum: Any = 0.0,
+        keep_best: bool = False,
     ) -> None:
         if direction not in DIRECTIONS:
             raise ValueError(f"direction: {direction!r} must be one of {', '.join(DIRECTIONS)}")
@@ -95,12 +104,14 @@ class PGA:
             max_steps=as_budget(max_steps),
             direction=direction,
             momentum=float(momentum),
+            keep_best=bool(keep_best),
         )
 
     def init(self, problem: Problem, start: Vector) -> Memory:
-        """The state of the step rule, and a velocity of 0."""
+        """The state of the step rule, a velocity of 0, and no best point yet."""
         velocity = jnp.zeros_like(start) if self.momentum else None
-        return Memory(self.step.init(problem, start), velocity)
+        best = no_point(start) if self.keep_best else None
+        return Memory(self.step.init(problem, start), velocity, best)
 
     def move(
         self, problem: Problem, point: Point, memory: Memory, steps: Int[Array, ""]
@@ -113,12 +124,12 @@ class PGA:
         direction = DIRECTIONS[self.direction](point.gradient if velocity is None else velocity)
         size = self._size(problem, direction, memory, steps).astype(point.delta.dtype)
         moved = problem.constraint.project(point.delta + size * direction)
-        return moved, memory._replace(velocity=velocity)
+        best = None if memory.best is None else better(point, memory.best)
+        return moved, Memory(memory.rule, velocity, best)
 
     def reported(self, point: Point, memory: Memory) -> Point:
-        """The present point."""
-        del memory
-        return point
+        """The present point, or the best one."""
+        return point if memory.best is None else better(point, memory.best)
 
     def step_size(
         self, problem: Problem, point: Point, memory: Memory, steps: Int[Array, ""]

@@ -169,6 +169,23 @@ def test_methods_without_a_rate_have_a_certificate_without_one():
     assert np.isnan(cert.local_rate)
 
 
+def test_the_best_point_is_kept_on_request():
+    case = reference.random_case(np.random.default_rng(2), dim=8, width=40, scale=10.0)
+    problem = as_problem(case, ja.LInfBall)
+    settings = {"tolerances": 1e-9, "max_steps": 40, "direction": "sign", "momentum": 0.5}
+    last, best = (
+        ja.ascend(problem, jnp.zeros(8), ja.PGA(ja.NormalizedStep(0.5), keep_best=keep, **settings))
+        for keep in (False, True)
+    )
+    _, path = ja.ascend_recorded(
+        problem, jnp.zeros(8), ja.PGA(ja.NormalizedStep(0.5), **settings)
+    )  # fmt: skip
+    assert float(best.loss) > float(last.loss)
+    np.testing.assert_allclose(best.loss, path.loss.max(), rtol=1e-6)
+    best_row = int(path.loss.argmax())
+    np.testing.assert_allclose(best.perturbation, path.perturbation[best_row], rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [

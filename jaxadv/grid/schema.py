@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxadv.grid.store import ArraySpec
 
-CELL, REPLICATE = "cell", "network"  # the first two dimensions of every variable
+CELL = "cell"  # the first dimension of every variable; the second is that of the replicates
 TEXT: Any = np.dtypes.StringDType()
 CHUNK_CELLS = 1024  # cells in a chunk of a coordinate, which is small
 COMPLETE, CHECKSUM = "complete", "checksum"
@@ -80,6 +80,7 @@ class Schema:
         sizes: of the variables' dimensions, but for cell and replicate.
         points: the coordinates on dimensions of their own, by the name of the dimension.
         float_dtype: of variables whose type is "float".
+        replicate: the name of the dimension of replicates.
     """
 
     title: str
@@ -88,6 +89,7 @@ class Schema:
     sizes: Mapping[str, int]
     points: Mapping[str, Coordinate] = field(default_factory=dict)
     float_dtype: str = "float64"
+    replicate: str = "network"
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -113,11 +115,11 @@ class Schema:
 
         A cell's part of a block is one chunk of each array.
         """
-        lengths = {CELL: num_cells, REPLICATE: replicates, **self.sizes}
-        chunks = {**lengths, CELL: 1, REPLICATE: per_block}
+        lengths = {CELL: num_cells, self.replicate: replicates, **self.sizes}
+        chunks = {**lengths, CELL: 1, self.replicate: per_block}
 
         def array(dtype: Any, attributes: Mapping[str, Any], dims: tuple[str, ...]) -> ArraySpec:
-            dims = (CELL, REPLICATE, *dims)
+            dims = (CELL, self.replicate, *dims)
             shape = tuple(lengths[dim] for dim in dims)
             return ArraySpec(dims, shape, tuple(chunks[dim] for dim in dims), dtype, attributes)
 
@@ -127,6 +129,6 @@ class Schema:
             arrays[name] = array(dtype, variable.attributes, variable.dims)
         meaning = {"long_name": "CRC-32 of the records, variable by variable", "units": "1"}
         arrays[CHECKSUM] = array("uint32", {**meaning, "of": sorted(self.variables)}, ())
-        meaning = {"long_name": "whether this cell and network are done", "units": "1"}
+        meaning = {"long_name": f"whether this cell and {self.replicate} are done", "units": "1"}
         arrays[COMPLETE] = array("bool", meaning, ())
         return arrays

@@ -15,7 +15,7 @@ import xarray as xr
 
 from jaxadv.grid.blocks import Block, blocks_of, missing_parts
 from jaxadv.grid.places import DAMAGED, Place
-from jaxadv.grid.schema import CELL, CHECKSUM, COMPLETE, REPLICATE, Schema
+from jaxadv.grid.schema import CELL, CHECKSUM, COMPLETE, Schema
 from jaxadv.grid.states import States
 from jaxadv.grid.store import ArraySpec, Store
 from jaxadv.grid.work import Work
@@ -52,7 +52,7 @@ class StoredGrid:
         old = dict.fromkeys(_cells_in(store, schema))
         values = [work.values_of(cell) for group in work.groups for cell in group]
         new = [row for row in values if row not in old]
-        replicates = max(store.sizes(COMPLETE).get(REPLICATE, 0), work.replicates)
+        replicates = max(store.sizes(COMPLETE).get(schema.replicate, 0), work.replicates)
         per_block = _replicates_per_block(store, schema) or work.replicates_per_block
         arrays = schema.arrays(len(old) + len(new), replicates, per_block)
         _check_growth(store, arrays, new)
@@ -69,7 +69,7 @@ class StoredGrid:
     @property
     def blocks(self) -> list[Block]:
         """All blocks of the grid."""
-        return blocks_of(self.work, self.store.chunks(COMPLETE)[REPLICATE])
+        return blocks_of(self.work, self.store.chunks(COMPLETE)[self.work.schema.replicate])
 
     def unmarked(self, block: Block) -> list[Block]:
         """The parts of a block that are not marked as complete."""
@@ -118,13 +118,13 @@ class StoredGrid:
     def dataset(self) -> xr.Dataset:
         """The grid's own cells and replicates, in its order."""
         rows = _as_slice(list(self._rows.values()))
-        part = {CELL: rows, REPLICATE: slice(0, self.work.replicates)}
+        part = {CELL: rows, self.work.schema.replicate: slice(0, self.work.replicates)}
         return whole_dataset(self.store).isel(part)
 
     def _region(self, cells: Iterable[Any], replicates: range) -> dict[str, Any]:
         """Where the records of some cells and replicates are in the arrays."""
         rows = _as_slice([self._rows[cell] for cell in cells])
-        return {CELL: rows, REPLICATE: slice(replicates.start, replicates.stop)}
+        return {CELL: rows, self.work.schema.replicate: slice(replicates.start, replicates.stop)}
 
     def _marks(self, block: Block) -> np.ndarray:
         """What of a block is marked as complete, with axes (cell, replicate)."""
@@ -199,7 +199,7 @@ def _cells_in(store: Store, schema: Schema) -> list[tuple[Any, ...]]:
 def _replicates_per_block(store: Store, schema: Schema) -> int | None:
     """How many replicates a store's blocks have; None if it has no arrays yet."""
     names = (name for name in (COMPLETE, *schema.variables) if store.sizes(name))
-    return next((store.chunks(name)[REPLICATE] for name in names), None)
+    return next((store.chunks(name)[schema.replicate] for name in names), None)
 
 
 def _check_growth(store: Store, arrays: Mapping[str, ArraySpec], new: list[Any]) -> None:
@@ -232,15 +232,15 @@ def _keep_older_records(store: Store, schema: Schema) -> None:
     if "experiment" in store.attributes or not store.sizes(COMPLETE):
         return
     sizes, chunks = store.sizes(COMPLETE), store.chunks(COMPLETE)
-    spec = schema.arrays(sizes[CELL], sizes[REPLICATE], chunks[REPLICATE])[CHECKSUM]
-    lengths = chunks[CELL], chunks[REPLICATE]
+    spec = schema.arrays(sizes[CELL], sizes[schema.replicate], chunks[schema.replicate])[CHECKSUM]
+    lengths = chunks[CELL], chunks[schema.replicate]
     attributes = {**spec.attributes, "of": names}
     store.lay_out({CHECKSUM: ArraySpec(spec.dims, spec.shape, lengths, spec.dtype, attributes)})
     for cell in range(0, sizes[CELL], chunks[CELL]):
-        for first in range(0, sizes[REPLICATE], chunks[REPLICATE]):
-            last = min(first + chunks[REPLICATE], sizes[REPLICATE])
+        for first in range(0, sizes[schema.replicate], chunks[schema.replicate]):
+            last = min(first + chunks[schema.replicate], sizes[schema.replicate])
             cells = slice(cell, min(cell + chunks[CELL], sizes[CELL]))
-            region = {CELL: cells, REPLICATE: slice(first, last)}
+            region = {CELL: cells, schema.replicate: slice(first, last)}
             try:
                 sums = _checksums({name: store.read(name, region) for name in names})
             except DAMAGED:

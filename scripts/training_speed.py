@@ -17,7 +17,7 @@ import jaxadv as ja
 from jaxadv.devices import Device, use_devices
 from jaxadv.experiments.draws import draw
 from jaxadv.grid.states import States
-from jaxadv.learning.attack import robust_loss
+from jaxadv.learning.adversary import robust_loss
 from jaxadv.training.program import TrainingProgram, given_of, settings_of, shape_of
 
 GRID = ja.Training(

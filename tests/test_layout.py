@@ -13,11 +13,11 @@ PACKAGE = Path(ja.__file__).parent
 # A module may import from its own room and from rooms above it (CONTRIBUTING.md).
 ROOMS = [
     "pytrees", "batches", "lanes", "devices", "programs", "grid", "problems", "theory", "ascent",
-    "experiments", "learning", "sweeps", "landscape", "training",
+    "experiments", "learning", "sweeps", "landscape", "training", "attacks",
     "stats", "claims", "figures", "reports", "cli", "__main__",
 ]  # fmt: skip
-EXPERIMENTS = {"sweeps", "landscape", "training"}  # side by side on one ground
-SPECIFICATIONS = [f"jaxadv.{experiment}.spec" for experiment in sorted(EXPERIMENTS)]
+EXPERIMENTS = {"sweeps", "landscape", "training", "attacks"}  # side by side on one ground
+SPECIFICATIONS = [f"jaxadv.{room}.spec" for room in ("landscape", "sweeps", "training")]
 HEAVY = {"jax", "jaxtyping", "matplotlib", "optax", "xarray", "zarr"}
 KNOWS_NOTHING = {"pytrees", "batches", "lanes", "devices"}
 # What each of these may know of the others.

@@ -12,7 +12,7 @@ from jaxadv.ascent.steps import STEP_RULES
 from jaxadv.experiments.draws import Draws, Given, IntLike, Source, Tag, draw, given_of, key_of
 from jaxadv.experiments.groups import Group
 from jaxadv.landscape.spec import Cell, Landscape
-from jaxadv.learning.attack import Attack
+from jaxadv.learning.adversary import Adversary
 from jaxadv.learning.fit import fit
 from jaxadv.problems.losses import LOSSES, Loss
 from jaxadv.problems.names import resolve
@@ -46,7 +46,7 @@ class Pretraining(NamedTuple):
             labels,
             key,
             loss=self.loss,
-            attack=Attack(ratio.astype(jnp.float32)) if self.attacked else None,
+            attack=Adversary(ratio.astype(jnp.float32)) if self.attacked else None,
             num_steps=self.num_steps,
             learning_rate=self.learning_rate,
         )

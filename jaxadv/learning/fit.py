@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from jaxadv.learning.attack import Attack
+from jaxadv.learning.adversary import Adversary
 from jaxadv.learning.loop import Objective, Run, begin, step, without_replacement
 from jaxadv.problems.losses import Loss
 from jaxadv.problems.networks import Network
@@ -21,7 +21,7 @@ def fit(
     key: Key[Array, ""],
     *,
     loss: Loss,
-    attack: Attack | None,
+    attack: Adversary | None,
     num_steps: int,
     learning_rate: float,
     batch_size: int = 256,

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-from jaxadv.learning.attack import Attack, robust_loss
+from jaxadv.learning.adversary import Adversary, robust_loss
 from jaxadv.learning.optimizers import optimizer_of
 from jaxadv.problems.losses import Loss
 from jaxadv.problems.names import Function
@@ -82,7 +82,7 @@ def begin(
 
 
 def step(
-    run: R, batch: Batch, attack: Attack | None, *, optimizer: Function, objective: Objective
+    run: R, batch: Batch, attack: Adversary | None, *, optimizer: Function, objective: Objective
 ) -> tuple[R, Float[Array, ""]]:
     """One step of the optimiser on the robust loss of a batch.
 
@@ -116,7 +116,7 @@ def step(
 def advance(
     run: R,
     batch_of: Callable[[Int[Array, ""]], Batch],
-    attack: Attack | None,
+    attack: Adversary | None,
     num_steps: int | Int[Array, ""],
     *,
     optimizer: Function,

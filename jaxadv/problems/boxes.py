@@ -1,6 +1,6 @@
 """Boxes: sets with a lower and an upper bound of each entry."""
 
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,13 @@ Bound = Float[Array, "..."] | ScalarLike
 
 
 class _Bounded(Protocol):
-    """What all boxes do with their bounds."""
+    """What all boxes do with their bounds.
+
+    Attributes:
+        usual_direction: of the steps that attacks in such a set usually take.
+    """
+
+    usual_direction: ClassVar[str] = "sign"
 
     def bounds(self, delta: Vector) -> tuple[Vector, Vector]:
         """The lower and upper bounds of each entry, in the shape and precision of δ."""

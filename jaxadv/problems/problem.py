@@ -70,7 +70,7 @@ class Problem:
             network=as_network(network),
             x=as_floats("x", x),
             y=_as_label(y),
-            constraint=_as_constraint(constraint),
+            constraint=as_constraint(constraint),
             loss=_as_loss(loss),
             smooth=_as_switch("smooth", smooth),
         )
@@ -139,7 +139,12 @@ def _as_switch(field: str, value: Any) -> bool:
     return bool(value)
 
 
-def _as_constraint(constraint: Any) -> Any:
+def as_constraint(constraint: Any) -> Any:
+    """A set of perturbations as a pytree.
+
+    Raises:
+        TypeError: for what lacks a method of `Constraint`; names it.
+    """
     missing = missing_methods(constraint, Constraint)
     if missing:
         raise TypeError(

@@ -15,7 +15,7 @@ from jaxadv.ascent.trial import ascend
 from jaxadv.experiments.draws import Draws
 from jaxadv.experiments.variables import Known, Record, known_on_boundary, known_where
 from jaxadv.grid.schema import Variable
-from jaxadv.learning.attack import Attack, mean_loss
+from jaxadv.learning.adversary import Adversary, mean_loss
 from jaxadv.problems.checks import offers
 from jaxadv.problems.constraints import CertifiableConstraint
 from jaxadv.problems.losses import Loss, margin
@@ -100,7 +100,7 @@ class Worst:
 
 
 def worst(
-    attack: Attack,
+    attack: Adversary,
     network: Network,
     x: Float[Array, " dim"],
     y: Float[Array, ""],

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, Key, ScalarLike
 from jaxadv.ascent.pga import PGA
 from jaxadv.experiments.draws import Draws, IntLike
 from jaxadv.learning import loop
-from jaxadv.learning.attack import Attack
+from jaxadv.learning.adversary import Adversary
 from jaxadv.learning.sharpness import sharpness
 from jaxadv.problems.losses import Loss
 from jaxadv.problems.names import Function
@@ -39,9 +39,9 @@ class Rules(NamedTuple):
         """What is minimised, and over which weights."""
         return loop.Objective(self.loss, self.layers)
 
-    def attack(self, ratio: ScalarLike, pga: PGA) -> Attack:
+    def attack(self, ratio: ScalarLike, pga: PGA) -> Adversary:
         """An adversary with a ratio ρ and the steps of its ascent."""
-        return Attack(ratio, pga, self.constraint, self.smooth)
+        return Adversary(ratio, pga, self.constraint, self.smooth)
 
 
 @pytree

@@ -14,7 +14,7 @@ import pytest
 import jaxadv as ja
 from jaxadv.ascent.steps import ConstantStep
 from jaxadv.learning import loop
-from jaxadv.learning.attack import Attack
+from jaxadv.learning.adversary import Adversary
 from jaxadv.problems.losses import LOSSES
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -34,7 +34,7 @@ def trained(activation, scale, stretch, rate, optimizer, *, pga=TURNS, loss="qua
     objective = loop.Objective(LOSSES[loss], "hidden")
     options = {"optimizer": optimizer, "objective": objective}
     run, losses = loop.begin(net, jnp.asarray(rate), **options), []
-    step = jax.jit(functools.partial(loop.step, attack=Attack(RATIO, pga), **options))
+    step = jax.jit(functools.partial(loop.step, attack=Adversary(RATIO, pga), **options))
     for _ in range(STEPS):
         run, value = step(run, (inputs, labels))
         losses.append(float(value))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.learning.attack import Attack, robust_loss
+from jaxadv.learning.adversary import Adversary, robust_loss
 from jaxadv.learning.fit import fit
 from tests import reference
 
@@ -51,9 +51,9 @@ def test_clean_steps_are_numpys_adam():
 
 def test_the_robust_gradient_is_that_at_the_attacked_inputs():
     network, inputs, labels = small()
-    found = jax.grad(robust_loss)(network, inputs, labels, Attack(0.2), loss=ja.quadratic)
+    found = jax.grad(robust_loss)(network, inputs, labels, Adversary(0.2), loss=ja.quadratic)
     deltas = [
-        Attack(0.2)(network, x, y, loss=ja.quadratic).perturbation
+        Adversary(0.2)(network, x, y, loss=ja.quadratic).perturbation
         for x, y in zip(inputs, labels, strict=True)
     ]
     moved = np.asarray(inputs) + np.array(deltas)
@@ -67,7 +67,7 @@ def test_the_robust_gradient_is_that_at_the_attacked_inputs():
 def test_the_attack_stays_in_its_ball_and_comes_close_to_the_best():
     network, inputs, labels = small(examples=20)
     for x, y in zip(inputs, labels, strict=True):
-        delta = Attack(0.2)(network, x, y, loss=ja.quadratic).perturbation
+        delta = Adversary(0.2)(network, x, y, loss=ja.quadratic).perturbation
         radius = 0.2 * float(jnp.linalg.norm(x))
         assert jnp.linalg.norm(delta) <= radius * (1 + 1e-12)
         problem = ja.Problem(network, x, y, ja.L2Ball(radius))
@@ -83,10 +83,10 @@ def test_adversarial_training_lowers_the_robust_loss_more():
     network, inputs, labels = small(examples=40, width=32)
     fitted = [
         fit(network, inputs, labels, jax.random.key(1), attack=attack, num_steps=200, **SETTINGS)[0]
-        for attack in (None, Attack(0.3))
+        for attack in (None, Adversary(0.3))
     ]
     robust = [
-        float(robust_loss(net, inputs, labels, Attack(0.3), loss=ja.quadratic))
+        float(robust_loss(net, inputs, labels, Adversary(0.3), loss=ja.quadratic))
         for net in (network, *fitted)
     ]
     assert robust[2] < robust[0]
@@ -103,7 +103,7 @@ def test_a_step_that_is_not_finite_is_undone():
 
 def test_batches_are_drawn_by_the_key_alone():
     network, inputs, labels = small(examples=30)
-    settings = {"attack": Attack(0.1), "num_steps": 4, "batch_size": 8, **SETTINGS}
+    settings = {"attack": Adversary(0.1), "num_steps": 4, "batch_size": 8, **SETTINGS}
     one, two, other = (
         fit(network, inputs, labels, jax.random.key(seed), **settings)[1] for seed in (0, 0, 1)
     )

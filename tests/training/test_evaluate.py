@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.learning.attack import Attack
+from jaxadv.learning.adversary import Adversary
 from jaxadv.learning.fit import fit
 from jaxadv.problems.data import load_examples
 from jaxadv.problems.losses import cross_entropy
@@ -31,7 +31,7 @@ def trained(loss, classes, *, attack):
 
 def ours(network, x, y, loss):
     """The share that `worst` leaves right."""
-    attack = Attack(RATIO, ja.PGA(ja.NormalizedStep(0.1), (1e-20,), 50))
+    attack = Adversary(RATIO, ja.PGA(ja.NormalizedStep(0.1), (1e-20,), 50))
     keys = jax.random.split(jax.random.key(2), SHOWN)
     starts = jax.vmap(lambda key: uniform_in_ball(key, 64))(keys)[:, None]
     found = jax.jit(jax.vmap(lambda x, y, starts: worst(attack, network, x, y, starts, loss=loss)))(
@@ -65,7 +65,7 @@ def numpys(network, x, y, slope_of, is_wrong, *, starts=5, steps=100):
     "attack",
     [
         pytest.param(None, marks=pytest.mark.slow, id="clean"),
-        pytest.param(Attack(RATIO), id="adversarial"),
+        pytest.param(Adversary(RATIO), id="adversarial"),
     ],
 )
 def test_the_robust_accuracy_on_digits_is_that_of_another_attack(attack):
@@ -79,7 +79,7 @@ def test_the_robust_accuracy_on_digits_is_that_of_another_attack(attack):
 
 
 def test_the_robust_accuracy_on_ten_classes_is_that_of_another_attack():
-    network, x, y = trained(cross_entropy, 10, attack=Attack(RATIO))
+    network, x, y = trained(cross_entropy, 10, attack=Adversary(RATIO))
     found = ours(network, x, y, cross_entropy)
 
     def slope_of(outputs, y):

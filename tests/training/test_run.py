@@ -10,7 +10,7 @@ import pytest
 
 import jaxadv as ja
 from jaxadv.experiments.draws import Draws
-from jaxadv.learning.attack import Attack
+from jaxadv.learning.adversary import Adversary
 from jaxadv.learning.loop import with_replacement
 from jaxadv.learning.sharpness import sharpness
 from jaxadv.problems.losses import cross_entropy
@@ -209,7 +209,7 @@ def test_a_batch_is_what_its_rows_alone_would_be():
 def test_every_set_and_step_rule_attacks_within_its_circumradius(constraint, step):
     draws = draws_of()
     x, y = draws.direction[0], draws.label[0]
-    attack = Attack(0.3, ja.PGA(step, (1e-3,), 50), constraint)
+    attack = Adversary(0.3, ja.PGA(step, (1e-3,), 50), constraint)
     problem = attack.problem(draws.network, x, y, loss=ja.quadratic)
     end = attack(draws.network, x, y, loss=ja.quadratic)
     radius = 0.3 * np.linalg.norm(x)

@@ -18,7 +18,7 @@ from jaxadv.pytrees import pytree, static
 
 
 @pytree
-class Attack:
+class Adversary:
     """Projected gradient ascent on the perturbation of an input x, in a set of circumradius ρ‖x‖.
 
     Attributes:
@@ -31,7 +31,7 @@ class Attack:
     Example:
         >>> import jaxadv as ja
         >>> net = ja.init_two_layer(jax.random.key(0), dim=4, width=32)
-        >>> delta = Attack(0.5)(net, jnp.ones(4), 1.0, loss=ja.quadratic).perturbation
+        >>> delta = Adversary(0.5)(net, jnp.ones(4), 1.0, loss=ja.quadratic).perturbation
         >>> round(float(l2_norm(delta)), 5)
         1.0
     """
@@ -70,7 +70,7 @@ def robust_loss(
     network: Network,
     inputs: Float[Array, "example dim"],
     labels: Float[Array, " example"],
-    attack: Attack | None,
+    attack: Adversary | None,
     *,
     loss: Loss,
 ) -> Float[Array, ""]:
@@ -84,7 +84,7 @@ def robust_loss(
         >>> net = ja.init_two_layer(jax.random.key(0), dim=4, width=32)
         >>> clean, robust = (
         ...     robust_loss(net, jnp.eye(4), jnp.ones(4), attack, loss=ja.quadratic)
-        ...     for attack in (None, Attack(0.1))
+        ...     for attack in (None, Adversary(0.1))
         ... )
         >>> bool(robust > clean)
         True

@@ -1,0 +1,272 @@
+"""The program of an attack: ascents from many starts on some inputs, which share the network."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key
+
+from jaxadv.ascent import trial
+from jaxadv.ascent.certifying import certify_each
+from jaxadv.ascent.methods import Method
+from jaxadv.ascent.solution import Solution
+from jaxadv.attacks.records import OF_CERTIFICATES, OF_INPUTS, OF_TRIALS
+from jaxadv.devices import Device, wait_for
+from jaxadv.grid.states import States
+from jaxadv.grid.work import Finished, Tick
+from jaxadv.lanes import lane_map
+from jaxadv.problems.constraints import Constraint
+from jaxadv.problems.losses import EVERY_LOSS, Loss, log_odds, logistic
+from jaxadv.problems.networks import Network
+from jaxadv.problems.norms import l2_norm
+from jaxadv.problems.problem import Problem
+from jaxadv.problems.ranges import in_range
+from jaxadv.problems.starts import random_start
+from jaxadv.pytrees import pytree
+
+
+@pytree
+class Target:
+    """What is attacked: the parts that all inputs share, as far as they are arrays."""
+
+    network: Network
+    constraint: Constraint
+    method: Method
+    key: Key[Array, ""]
+
+
+class Rules(NamedTuple):
+    """What the program of an attack is compiled for.
+
+    Attributes:
+        loss: what is reported.
+        targeted: whether labels are answers to be reached, not the right ones.
+        bounds: the least and the largest value of an entry of x + δ; None for no bounds.
+        starts: how many ascents there are on each input.
+        certify: whether the ends are certified.
+        lanes: trials under way at a time.
+        smooth: as `Problem.smooth`.
+    """
+
+    loss: Loss
+    targeted: bool
+    bounds: tuple[float, float] | None
+    starts: int
+    certify: bool
+    lanes: int
+    smooth: bool
+
+    @property
+    def objective(self) -> Loss:
+        """What is maximised: the loss, or one with the same maxima that does not saturate."""
+        loss = log_odds if self.loss in (EVERY_LOSS["cross-entropy"], logistic) else self.loss
+        return Negated(loss) if self.targeted else loss
+
+
+class Negated(NamedTuple):
+    """−ℓ: an attack with a target makes the loss of the target small."""
+
+    loss: Loss
+
+    def __call__(self, output: Float[Array, "*classes"], label: Any) -> Float[Array, ""]:
+        """The negative loss."""
+        return -self.loss(output, label)
+
+
+class Row(NamedTuple):
+    """One trial: an input, its label, its number among the inputs, and the number of the start."""
+
+    x: Float[Array, "*shape"]
+    y: Array
+    number: Int[Array, ""]
+    start: Int[Array, ""]
+
+
+class AttackProgram:
+    """Ascents on some inputs in one set of perturbations, and their records.
+
+    Args:
+        target: network, set, method and key.
+        rules: what the program is compiled for.
+        inputs: all inputs, (input, ...).
+        labels: their labels.
+        inputs_per_call: how many inputs a call takes.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        rules: Rules,
+        inputs: np.ndarray,
+        labels: np.ndarray,
+        inputs_per_call: int,
+    ) -> None:
+        self._target, self._rules = target, rules
+        self._inputs, self._labels = inputs, labels
+        self._per_call = inputs_per_call
+
+    @property
+    def replicates_per_call(self) -> int:
+        """How many inputs a call takes."""
+        return self._per_call
+
+    @property
+    def layout(self) -> Mapping[str, Any]:
+        """The set, the lanes and the size of a call."""
+        return {
+            "constraint": repr(self._target.constraint),
+            "lanes": self._rules.lanes,
+            "inputs_per_call": self._per_call,
+        }
+
+    def start(self, replicates: Sequence[int], states: States, device: Device) -> Any:
+        """Begin the ascents on some inputs."""
+        del states
+        # Filled up to one shape with the last input, so that one program serves all calls.
+        index = np.minimum(np.arange(self._per_call), len(replicates) - 1)
+        chosen = np.asarray(replicates, np.int32)[index]
+        arrays = self._target, self._inputs[chosen], self._labels[chosen], chosen
+        target, x, y, numbers = jax.device_put(arrays, device)
+        rows, solutions, records = attack_inputs(target, x, y, numbers, self._rules)
+        if self._rules.certify:
+            with jax.enable_x64(True):
+                kinds = certify_rows(target, rows, solutions, self._rules)
+            records["kind"] = kinds.reshape(self._per_call, self._rules.starts)
+        return len(replicates), records
+
+    def finish(self, running: Any, tick: Tick) -> Finished:
+        """Wait for the ascents, and return their records."""
+        del tick
+        number, records = running
+        wait_for(records)
+        values = {name: np.asarray(value)[:number] for name, value in records.items()}
+        steps = values["steps"].sum(axis=1, dtype=np.int64)
+        trials = np.full(number, self._rules.starts)
+        return Finished(
+            {name: value[None] for name, value in values.items()},
+            {"trials_run": trials, "steps_run": steps, "gradients_run": steps + trials},
+        )
+
+
+def problem_of(target: Target, row: Row, rules: Rules) -> Problem:
+    """The problem of one trial."""
+    constraint = target.constraint
+    if rules.bounds is not None:
+        constraint = in_range(constraint, row.x, *rules.bounds)
+    return Problem(target.network, row.x, row.y, constraint, rules.objective, smooth=rules.smooth)
+
+
+def start_of(problem: Problem, target: Target, row: Row) -> Float[Array, "*shape"]:
+    """Where a trial starts: the first one of an input at x itself, the others at random."""
+    key = jax.random.fold_in(jax.random.fold_in(target.key, row.number), row.start)
+    point = random_start(problem.constraint, key, row.x.shape).astype(row.x.dtype)
+    return jnp.where(row.start == 0, jnp.zeros_like(row.x), point)
+
+
+@partial(jax.jit, static_argnames="rules")
+def attack_inputs(
+    target: Target,
+    inputs: Float[Array, "input *shape"],
+    labels: Array,
+    numbers: Int[Array, " input"],
+    rules: Rules,
+) -> tuple[Row, Solution, dict[str, Array]]:
+    """The trials on some inputs, their solutions, and the records but for the certificates."""
+    num_inputs = len(inputs)
+    of_input = jnp.repeat(jnp.arange(num_inputs), rules.starts)
+    start = jnp.tile(jnp.arange(rules.starts), num_inputs)
+    rows = Row(inputs[of_input], labels[of_input], numbers[of_input], start)
+
+    def init(row: Row) -> tuple[Row, trial.State]:
+        problem = problem_of(target, row, rules)
+        return row, trial.init(problem, start_of(problem, target, row), target.method)
+
+    def step(lane: tuple[Row, trial.State]) -> tuple[Row, trial.State]:
+        row, state = lane
+        return row, trial.step(problem_of(target, row, rules), state, target.method)
+
+    def finish(lane: tuple[Row, trial.State]) -> Solution:
+        row, state = lane
+        return trial.finish(problem_of(target, row, rules), state, target.method)
+
+    with jax.default_matmul_precision("highest"):
+        solutions = lane_map(
+            init, step, lambda lane: trial.done(lane[1]), finish, rows, num_lanes=rules.lanes
+        )
+        ends = jax.vmap(target.network)(rows.x + solutions.perturbation)
+        losses = jax.vmap(rules.loss)(ends, rows.y)
+        by_input = (num_inputs, rules.starts)
+        ended = solutions, ends, losses
+        records = _of_inputs(target, (inputs, labels), rules, ended)
+    for name in OF_TRIALS:
+        values = losses if name == "loss_end" else getattr(solutions, name)
+        records[name] = values.reshape(*by_input, *values.shape[1:])
+    return rows, solutions, records
+
+
+def _of_inputs(
+    target: Target,
+    examples: tuple[Float[Array, "input *shape"], Array],
+    rules: Rules,
+    ended: tuple[Solution, Float[Array, "trial *classes"], Float[Array, " trial"]],
+) -> dict[str, Array]:
+    """The records of each input, from how its trials ended: solutions, outputs and losses."""
+    inputs, labels = examples
+    by_input = (len(inputs), rules.starts)
+    solutions, outputs, losses = ended[0], ended[1], ended[2].reshape(by_input)
+    clean = jax.vmap(target.network)(inputs)
+    is_correct = answer(clean) == labels
+    answers = answer(outputs).reshape(by_input)
+    is_label = answers == labels[:, None]
+    succeeded = is_label if rules.targeted else ~is_label
+    # The change of the answer counts before the loss.
+    worst = jnp.lexsort((-losses if rules.targeted else losses, succeeded), axis=1)[:, -1]
+    rows, perturbations = jnp.arange(len(inputs)), solutions.perturbation.reshape(*by_input, -1)
+    return {
+        "loss": losses[rows, worst],
+        "clean_loss": jax.vmap(rules.loss)(clean, labels),
+        "correct": is_correct,
+        "robust": ~succeeded.any(axis=1) & (is_correct != rules.targeted),
+        "changed": answers[rows, worst] != answer(clean),
+        "saturated": _saturated(target.network, inputs, labels, rules.loss),
+        "perturbation": perturbations[rows, worst],
+    }
+
+
+def answer(outputs: Float[Array, "row *classes"]) -> Array:
+    """The class of the largest logit, or the sign of a single output."""
+    return jnp.sign(outputs) if outputs.ndim == 1 else jnp.argmax(outputs, axis=1)
+
+
+def _saturated(
+    network: Network, inputs: Float[Array, "input *shape"], labels: Array, loss: Loss
+) -> Bool[Array, " input"]:
+    """Whether the gradient of the loss itself is 0 by rounding."""
+
+    def norm(x: Float[Array, "*shape"], y: Array) -> Float[Array, ""]:
+        return l2_norm(jax.grad(lambda x: loss(network(x), y))(x))
+
+    return jax.vmap(norm)(inputs, labels) == 0
+
+
+@partial(jax.jit, static_argnames="rules")
+def certify_rows(
+    target: Target, rows: Row, solutions: Solution, rules: Rules
+) -> Int[Array, " trial"]:
+    """The kinds of all ends."""
+
+    def trial_of(row: tuple[Row, Solution]) -> tuple[Problem, Any]:
+        return problem_of(target, row[0], rules), row[1].end
+
+    certificates = certify_each(
+        trial_of, (rows, solutions), tolerance=target.method.tolerances[-1], lanes=rules.lanes
+    )
+    return certificates.kind
+
+
+def variables_of(rules: Rules) -> dict[str, Any]:
+    """The variables of an attack's dataset."""
+    return {**OF_INPUTS, **OF_TRIALS, **(OF_CERTIFICATES if rules.certify else {})}

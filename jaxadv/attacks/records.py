@@ -1,0 +1,52 @@
+"""What an attack records of each input and of each trial."""
+
+from collections.abc import Mapping
+
+from jaxadv.ascent.kinds import Kind
+from jaxadv.ascent.solution import Status
+from jaxadv.grid.schema import Variable
+
+LOSS = "loss"  # a unit
+# The variables of each input.
+OF_INPUTS: Mapping[str, Variable] = {
+    "loss": Variable("loss", "loss at the worst perturbation", LOSS, dims=()),
+    "clean_loss": Variable("clean_loss", "loss at the input itself", LOSS, dims=()),
+    "correct": Variable(
+        "correct", "whether the answer at the input itself is the label", dtype="bool", dims=()
+    ),
+    "robust": Variable(
+        "robust", "whether the answer is the label at the input and where all trials ended",
+        dtype="bool", dims=(),
+    ),
+    "changed": Variable(
+        "changed", "whether the answer at the worst perturbation is not that at the input",
+        dtype="bool", dims=(),
+    ),
+    "saturated": Variable(
+        "saturated", "whether the gradient of the loss at the input is 0 by rounding",
+        dtype="bool", dims=(),
+    ),
+    "perturbation": Variable("perturbation", "worst perturbation, flattened", dims=("entry",)),
+}  # fmt: skip
+# The variables of each trial.
+OF_TRIALS: Mapping[str, Variable] = {
+    "num_steps": Variable(
+        "num_steps", "first step at which the residual is within the tolerance, or steps taken",
+        "step", "int32", dims=("start", "tolerance"),
+    ),
+    "reached": Variable(
+        "reached", "whether the tolerance was reached", dtype="bool", dims=("start", "tolerance")
+    ),
+    "steps": Variable("steps", "steps taken", "step", "int32", dims=("start",)),
+    "status": Variable(
+        "status", "why the trial stopped", dtype="int8", flags=Status, dims=("start",)
+    ),
+    "residual": Variable("residual", "residual at the end", dims=("start",)),
+    "loss_end": Variable("loss_end", "loss at the end", LOSS, dims=("start",)),
+}  # fmt: skip
+OF_CERTIFICATES: Mapping[str, Variable] = {
+    "kind": Variable(
+        "kind", "what the certificate found the end to be", dtype="int8", flags=Kind,
+        dims=("start",),
+    ),
+}  # fmt: skip

@@ -1,0 +1,115 @@
+"""What an attack found."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from jaxadv.ascent.kinds import MAXIMA
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What an attack found in one set of perturbations.
+
+    Attributes:
+        dataset: all records, as `ja.open` gives them for a stored attack, of one cell.
+        shape: of an input.
+    """
+
+    dataset: xr.Dataset
+    shape: tuple[int, ...]
+
+    @property
+    def perturbation(self) -> np.ndarray:
+        """The worst perturbation of each input, of the shape of x.
+
+        It is the end of largest loss among the trials that changed the answer, or among all trials
+        if none did.
+        """
+        return self._values("perturbation").reshape(-1, *self.shape)
+
+    @property
+    def loss(self) -> np.ndarray:
+        """The loss at each input's worst perturbation."""
+        return self._values("loss")
+
+    @property
+    def changed(self) -> np.ndarray:
+        """Whether the answer at the worst perturbation is not the one at the input itself."""
+        return self._values("changed")
+
+    @property
+    def robust(self) -> np.ndarray:
+        """Whether an input is answered right, at itself and where all its trials ended."""
+        return self._values("robust")
+
+    @property
+    def accuracy(self) -> float:
+        """The share of inputs that are answered right without a perturbation."""
+        return float(self._values("correct").mean())
+
+    @property
+    def robust_accuracy(self) -> float:
+        """The share of robust inputs: an upper bound, because another attack may find more."""
+        return float(self.robust.mean())
+
+    @property
+    def saturated(self) -> np.ndarray:
+        """Whether the loss's own gradient at an input is 0 by rounding."""
+        return self._values("saturated")
+
+    @property
+    def num_steps(self) -> np.ndarray:
+        """Steps to each tolerance, (input, start, tolerance); those taken, if never reached."""
+        return self._values("num_steps")
+
+    @property
+    def status(self) -> np.ndarray:
+        """Why each trial stopped, a `Status`, (input, start)."""
+        return self._values("status")
+
+    @property
+    def residual(self) -> np.ndarray:
+        """The residual at the end of each trial, (input, start)."""
+        return self._values("residual")
+
+    @property
+    def kind(self) -> np.ndarray | None:
+        """What certificates found the ends to be, a `Kind`, (input, start); None without them."""
+        return self._values("kind") if "kind" in self.dataset else None
+
+    @property
+    def gradient_evaluations(self) -> int:
+        """The number of gradients that all trials took together."""
+        steps = self._values("steps")
+        return int(steps.sum(dtype=np.int64)) + steps.size
+
+    def to_dataset(self) -> xr.Dataset:
+        """All records, with the perturbation in the shape of x."""
+        axes = tuple(f"axis_{number}" for number in range(len(self.shape)))
+        shaped = xr.Variable(("input", *axes), self.perturbation, self.dataset.perturbation.attrs)
+        return self.dataset.drop_vars("perturbation").assign(perturbation=shaped)
+
+    def __str__(self) -> str:
+        """A few lines for a terminal."""
+        clean_loss = self._values("clean_loss").mean()
+        number, starts = self.status.shape
+        lines = [
+            f"{self.dataset.constraint.item()}: {number} inputs, {starts} starts each",
+            f"accuracy {self.accuracy:.1%}, under attack at most {self.robust_accuracy:.1%}",
+            f"mean loss {clean_loss:.4g}, at the worst perturbations {self.loss.mean():.4g}",
+            f"{self.gradient_evaluations:,} gradients",
+        ]
+        if self.kind is not None:
+            share = np.isin(self.kind, MAXIMA).mean()
+            lines.append(f"{share:.1%} of the ends are certified maxima")
+        if self.saturated.any():
+            lines.append(
+                f"at {self.saturated.sum()} inputs the gradient of the loss is 0 by rounding; the "
+                "attack used the log odds, which have the same maxima and do not saturate"
+            )
+        return "\n".join(lines)
+
+    def _values(self, name: str) -> np.ndarray:
+        return self.dataset[name].values

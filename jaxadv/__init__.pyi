@@ -35,6 +35,7 @@ from .problems.boxes import LInfBall as LInfBall
 from .problems.constraints import CertifiableConstraint as CertifiableConstraint
 from .problems.constraints import Constraint as Constraint
 from .problems.faces import Face as Face
+from .problems.faces import FlatFace as FlatFace
 from .problems.faces import RoundFace as RoundFace
 from .problems.l1_ball import L1Ball as L1Ball
 from .problems.losses import Loss as Loss

@@ -263,9 +263,9 @@ REFUSALS = {
         "y: 10 must be",
     ),
     "0 and 1 as signs": (lambda: ascend(loss="logistic", y=0), "y: 0 must be -1 or 1"),
-    "a certificate in a box": (
-        lambda: ja.certify(problem(constraint=ja.LInfBall(0.1)), np.zeros(4), step_size=0.1),
-        "constraint: LInfBall",
+    "a certificate in an L1 ball": (
+        lambda: ja.certify(problem(constraint=ja.L1Ball(0.1)), np.zeros(4), step_size=0.1),
+        "constraint: L1Ball",
         "no method 'face'",
     ),
     "several tolerances of a certificate": (

@@ -107,6 +107,29 @@ def random_start(rng, case, where):
     return case.radius * length * direction
 
 
+def box_certificate(case, delta, lower, upper, eta):
+    """(kind, num_free, curvature ratio, rate, margin) of a stationary point of a box.
+
+    From docs/theory.md, section 4.6 alone; entries at a bound equal it.
+    """
+    _, gradient, hessian = case.derivatives(delta)
+    fixed = lower == upper
+    at_upper, at_lower = (delta == upper) & ~fixed, (delta == lower) & ~fixed
+    active, free = at_upper | at_lower, ~(at_upper | at_lower | fixed)
+    outward = np.where(at_upper, gradient, -gradient)[active]
+    spectrum = np.linalg.eigvalsh(hessian[np.ix_(free, free)]) if free.any() else np.array([])
+    radius = 0.5 * math.sqrt(((upper - lower) ** 2).sum())
+    holds = (outward > 0).all() and (spectrum < 0).all()
+    kind = "NOT_MAX"
+    if holds:
+        kind = ("VERTEX_MAX" if not free.any() else "FACE_MAX") if active.any() else "INTERIOR_MAX"
+    force = np.abs(outward).mean() / radius if active.any() else 0.0
+    ratio = spectrum.max() / force if len(spectrum) and force else -math.inf
+    rate = np.abs(1 + eta * spectrum).max() if len(spectrum) else 0.0
+    margin = outward.min() / np.abs(gradient).mean() if active.any() else math.inf
+    return kind, int(free.sum()), ratio, rate, margin
+
+
 def move(case, delta, velocity, *, kind, momentum, size, box):
     """One step of another method: (δ, v), in a box of half-width ``box`` or in the ball if None.
 

@@ -96,13 +96,15 @@ def test_every_room_is_in_the_list():
 
 def test_the_public_names_are_these():
     expected = {
-        "ACTIVATIONS", "CertifiableConstraint", "Certificate", "ConstantStep", "Constraint", "Face",
-        "InverseCurvatureStep", "Kind", "L2Ball", "L2Sphere", "LInfBall", "Landscape", "Loss",
-        "Network", "Normalized", "NormalizedStep", "PGA", "Polished", "Problem", "RoundFace",
-        "Solution", "Status", "StepRule", "Sweep", "Training", "Trajectory", "TwoLayer", "ascend",
-        "ascend_recorded", "certify", "cross_entropy", "init_two_layer", "kinks", "lane_map",
-        "logistic", "margin", "open", "open_landscape", "open_sweep", "open_training", "pga",
-        "polish", "quadratic", "run_critical", "run_landscape", "run_sweep", "run_training",
+        "ACTIVATIONS", "APGD", "Attack", "Box", "CertifiableConstraint", "Certificate",
+        "ConstantStep", "Constraint", "Face", "FlatFace", "InverseCurvatureStep", "Kind", "L1Ball",
+        "L2Ball", "L2BallInBox", "L2Sphere", "LInfBall", "Landscape", "Loss", "Method", "Network",
+        "Normalized", "NormalizedStep", "PGA", "Point", "Polished", "Problem", "RoundFace",
+        "ScheduledStep", "Solution", "Status", "StepRule", "Sweep", "ToBoundary", "Training",
+        "Trajectory", "TwoLayer", "ascend", "ascend_recorded", "attack", "certify",
+        "cross_entropy", "in_range", "init_two_layer", "kinks", "lane_map", "log_odds", "logistic",
+        "margin", "open", "open_landscape", "open_sweep", "open_training", "polish", "quadratic",
+        "random_start", "run_critical", "run_landscape", "run_sweep", "run_training", "trial",
         "use_devices",
     }  # fmt: skip
     assert set(ja.__all__) == expected

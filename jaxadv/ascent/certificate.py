@@ -3,7 +3,7 @@
 Source: docs/theory.md, section 4.
 """
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,7 @@ from jaxadv.ascent.kinds import MAXIMA, Kind, classify
 from jaxadv.ascent.polish import MAX_ITERS, View, newton
 from jaxadv.ascent.precision import as_double
 from jaxadv.ascent.solution import End
+from jaxadv.problems.faces import is_flat, num_free, pressure
 from jaxadv.problems.norms import is_zero, l2_norm, over, rounding
 from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import cast_floats, pytree
@@ -47,11 +48,17 @@ class Certificate:
     Attributes:
         kind: a `Kind`.
         residual: r of `residual`, with G the largest of the gradient scale, ‖g(δ)‖ and ‖g(0)‖.
-        multiplier: λ, loss per δ²: ⟨g, δ⟩/ε² on the boundary of an L2 set; 0 inside.
-        curvature_ratio: κ = h₁/λ, h₁ the largest eigenvalue of the Hessian on the tangent space.
-            Where λ > 0 it is below 1 at a strict maximum. Inside, where λ = 0, it is −inf at a
-            strict maximum, 1 where h₁ = 0 as well, and inf elsewhere. On the boundary in dimension
-            1, where there is no tangent, it is −inf.
+        multiplier: λ, loss per δ²: ⟨g, δ⟩/ε² on the boundary of an L2 set, the mean of |g_i|/ε
+            over the active entries in a box; 0 inside.
+        curvature_ratio: κ = h₁/λ, h₁ the largest eigenvalue of the Hessian on the tangent space,
+            in a box on the free entries. At a strict maximum on the boundary it is below 1, in a
+            box below 0. Inside, where λ = 0, it is −inf at a strict maximum, 1 where h₁ = 0 as
+            well, and inf elsewhere. Where there is no tangent, as at a vertex, it is −inf.
+        num_free: the number of directions in which δ can move on its face: in a box, the number of
+            free entries.
+        complementarity: how strongly the gradient holds δ on its face: in a box, the least outward
+            entry of g at an active bound over the mean of |g_i|; on the boundary of an L2 set the
+            cosine ⟨g, δ⟩/(ε‖g‖); inf inside. It is positive at a strict maximum.
         curvature_error: 0 for the dense eigensolver and 0 inside; for Lanczos the Ritz residual and
             the rounding of H, over |λ|.
         condition_number: (λ − h_min)/(λ − h₁), which is 1 or more at a strict maximum, h_min the
@@ -75,6 +82,8 @@ class Certificate:
     residual: Float[Array, ""]
     multiplier: Float[Array, ""]
     curvature_ratio: Float[Array, ""]
+    num_free: Int[Array, ""]
+    complementarity: Float[Array, ""]
     curvature_error: Float[Array, ""]
     condition_number: Float[Array, ""]
     single: Bool[Array, ""]
@@ -93,11 +102,13 @@ class Rule(NamedTuple):
         tolerance: the residual above which a point is not stationary.
         kinked: whether the loss may have kinks.
         network_kinked: whether the network may.
+        loss_kinked: whether the loss may, as a function of the network's output.
     """
 
     tolerance: float
     kinked: bool
     network_kinked: bool
+    loss_kinked: bool
 
 
 def examine(
@@ -121,8 +132,11 @@ def examine(
         spectrum = curvature.spectrum(here)
         kind = classify(here.face, first.active, first.gradient, spectrum)
         kind = jnp.where(is_zero(problem.circumradius), Kind.DEGENERATE, kind)
+        kink_distance = _kink_distance(problem, delta, rule.network_kinked)
         if rule.kinked and not problem.smooth:
-            kind = jnp.full_like(kind, Kind.NOT_SMOOTH)
+            # Close to a vertex the network is smooth up to its next kink, and needs no Hessian.
+            is_vertex = (kind == Kind.VERTEX_MAX) & (kink_distance > 0) & (not rule.loss_kinked)
+            kind = jnp.where(is_vertex, kind, Kind.NOT_SMOOTH)
         kind = jnp.where(first.residual <= rule.tolerance + slack, kind, Kind.NOT_STATIONARY)
         is_candidate = spectrum.is_enough & jnp.isin(kind, jnp.array(MAXIMA))
         newton_end = newton(
@@ -148,22 +162,25 @@ def examine(
         rate, is_rate_known = _local_rate(spectrum, here.multiplier, step_size)
         is_decided = spectrum.is_enough & is_rate_known & (confirmed | ~is_candidate)
         radius = problem.circumradius
+        force = pressure(here.face, first.gradient)
         slope = l2_norm(here.face.tangent(first.gradient))
         estimate = over(slope, (here.multiplier - spectrum.top) * radius)
         distance = over(l2_norm(star.point - delta), radius)
         certificate = Certificate(
             kind=jnp.where(is_candidate & ~confirmed, Kind.UNCONFIRMED, kind).astype(jnp.int32),
             residual=first.residual,
-            multiplier=here.multiplier,
-            curvature_ratio=_curvature_ratio(spectrum.top, here.multiplier),
-            curvature_error=over(spectrum.error, jnp.abs(here.multiplier)),
+            multiplier=force,
+            curvature_ratio=_curvature_ratio(spectrum.top, force),
+            num_free=num_free(here.face, delta),
+            complementarity=_complementarity(here.face, first.gradient, radius),
+            curvature_error=over(spectrum.error, jnp.abs(force)),
             condition_number=_condition_number(spectrum, here.multiplier),
             single=jnp.asarray(curvature.dtype == jnp.float32),
             local_rate=rate,
             distance_estimate=jnp.where(is_candidate, estimate, jnp.inf),
             distance=jnp.where(confirmed, distance, jnp.inf),
             maximum=jnp.where(confirmed, star.point, delta),
-            kink_distance=_kink_distance(problem, delta, rule.network_kinked),
+            kink_distance=kink_distance,
             declared_smooth=jnp.asarray(rule.kinked and problem.smooth),
         )
         return certificate, is_decided
@@ -244,6 +261,14 @@ def _condition_number(spectrum: Spectrum, multiplier: Float[Array, ""]) -> Float
     number = jnp.where(gap > 0, over(multiplier - bottom, gap), jnp.inf)
     number = jnp.where(jnp.isnan(gap), gap, number)
     return jnp.where(has_tangent, number, 1)
+
+
+def _complementarity(
+    face: Any, gradient: Float[Array, "*shape"], radius: Float[Array, ""]
+) -> Float[Array, ""]:
+    """The face's complementarity, over what it could be at most, or is on average."""
+    scale = jnp.mean(jnp.abs(gradient)) if is_flat(face) else l2_norm(gradient)
+    return over(radius * face.complementarity(gradient), scale)
 
 
 def _kink_distance(

@@ -40,7 +40,8 @@ def certify(
 
     A maximum is claimed only where Newton's method, started at δ, converged to a strict maximum of
     the same kind, and where the computation of the loss shows that it is analytic (`kinks`) or
-    `Problem.smooth` declares it.
+    `Problem.smooth` declares it. A vertex of a box needs no second derivatives: there, a network
+    with kinks is certified as well, if it tells how far its next kink is (`kink_distance`).
 
     Computes in float64 and returns the precision of δ; only products with the Hessian are in the
     precision of δ, where that is enough to decide. Inside a transformation (`jax.jit`, `jax.vmap`)
@@ -49,7 +50,7 @@ def certify(
 
     Args:
         problem: its constraint must have faces (`CertifiableConstraint`): an `L2Ball`, an
-            `L2Sphere`, or one of your own.
+            `L2Sphere`, an `LInfBall`, a `Box`, or one of your own.
         delta: δ, a point of the set, of the shape of x.
         step_size: η, for the local rate; NaN if the method has none, as `Solution.step_size`.
         tolerance: the residual above which δ is `Kind.NOT_STATIONARY`; as much as rounding adds
@@ -142,4 +143,12 @@ def _rule(problem: Problem, point: Array, tolerance: float) -> Rule:
     check_trial(problem, point, name="delta")
     # Outside the compiled program, because the network may have changed since it was compiled.
     kinked = bool(kinks(problem.objective, point))
-    return Rule(tolerance, kinked, kinked and bool(kinks(problem.network, point)))
+    if not kinked:
+        return Rule(tolerance, kinked=False, network_kinked=False, loss_kinked=False)
+    output = jax.eval_shape(problem.network, point)
+    return Rule(
+        tolerance,
+        kinked=True,
+        network_kinked=bool(kinks(problem.network, point)),
+        loss_kinked=bool(kinks(lambda output: problem.loss(output, problem.y), output)),
+    )

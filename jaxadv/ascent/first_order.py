@@ -61,6 +61,6 @@ def with_faces(constraint: Constraint) -> CertifiableConstraint:
     if not offers(constraint, CertifiableConstraint):
         raise TypeError(
             f"constraint: {constraint!r} has no method 'face', which second order needs; "
-            "ja.L2Ball and ja.L2Sphere have one, and a set of your own can have one"
+            "ja.L2Ball, ja.L2Sphere, ja.LInfBall and ja.Box have one, and a set of your own can"
         )
     return cast(CertifiableConstraint, constraint)

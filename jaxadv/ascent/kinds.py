@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxadv.ascent.curvature import UNCONVERGED, Spectrum
-from jaxadv.problems.faces import Face
+from jaxadv.problems.faces import Face, is_flat, pressure
 from jaxadv.problems.norms import rounding
 
 
@@ -20,6 +20,8 @@ class Kind(enum.IntEnum):
     NOT_MAX = 4
     NOT_SMOOTH = 5
     UNCONFIRMED = 6
+    VERTEX_MAX = 7
+    FACE_MAX = 8
 
     @property
     def meaning(self) -> str:
@@ -46,10 +48,15 @@ MEANINGS = {
     Kind.NOT_SMOOTH: "the network or the loss may have kinks, which second derivatives do not see; "
     "ja.kinks(problem.objective, delta) names the operations, and smooth=True (--smooth) declares "
     "that there are none",
+    Kind.VERTEX_MAX: "a strict local maximum at a vertex of a box: the gradient presses all "
+    "entries against their bounds",
+    Kind.FACE_MAX: "a strict local maximum on a face of a box, which Newton's method confirmed "
+    "close by: the gradient presses some entries against their bounds, and H ≺ 0 on the others",
     Kind.UNCONFIRMED: "the conditions of a strict local maximum hold, but Newton's method found "
     "none close by; a tighter tolerance may decide",
 }
-MAXIMA = (Kind.BOUNDARY_MAX, Kind.INTERIOR_MAX)  # the kinds that are certified maxima
+# The kinds that are certified maxima.
+MAXIMA = (Kind.BOUNDARY_MAX, Kind.INTERIOR_MAX, Kind.VERTEX_MAX, Kind.FACE_MAX)
 
 
 def classify(
@@ -61,7 +68,7 @@ def classify(
     """The `Kind` of a stationary point of a smooth loss, from its first and second order."""
     multiplier, complementarity = face.multiplier(gradient), face.complementarity(gradient)
     margin = multiplier - spectrum.top
-    values = jnp.stack([spectrum.top, spectrum.bottom, multiplier])
+    values = jnp.stack([spectrum.top, spectrum.bottom, pressure(face, gradient)])
     largest = jnp.max(jnp.where(jnp.isfinite(values), jnp.abs(values), 0))
     error = rounding(gradient.size, largest.dtype) * largest
     # A Ritz value that has not converged says little about how much larger h₁ is.
@@ -70,9 +77,11 @@ def classify(
     # 0 leaves that direction undecided.
     maximum = is_strict & (complementarity > error)
     on_boundary = jnp.any(active)
+    is_vertex = is_flat(face) & jnp.isinf(spectrum.top)
     kinds = {
         Kind.NOT_MAX: (margin < -error) | (complementarity < -error),
-        Kind.BOUNDARY_MAX: on_boundary & maximum,
         Kind.INTERIOR_MAX: ~on_boundary & maximum,
+        Kind.VERTEX_MAX: is_vertex & maximum,
+        Kind.FACE_MAX if is_flat(face) else Kind.BOUNDARY_MAX: maximum,
     }
     return jnp.select(list(kinds.values()), list(kinds), Kind.DEGENERATE).astype(jnp.int32)

@@ -9,6 +9,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Key, ScalarLike
 
 from jaxadv.problems.checks import as_floats, check_number
+from jaxadv.problems.faces import FlatFace
 from jaxadv.problems.norms import l2_norm
 from jaxadv.pytrees import pytree, set_fields
 
@@ -51,6 +52,10 @@ class _Bounded(Protocol):
         lower, upper = self.bounds(delta)
         room = jnp.minimum(upper - delta, delta - lower)
         return (room <= slack * 0.5 * (upper - lower)) & (lower < upper)
+
+    def face(self, delta: Vector, active: Bool[Array, "*shape"]) -> FlatFace:
+        """The face on which the active entries stay at their bounds."""
+        return FlatFace(delta, active, *self.bounds(delta))
 
     def random_point(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Vector:
         """A point uniform in the box, in single precision."""

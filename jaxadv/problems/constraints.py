@@ -86,10 +86,8 @@ class Constraint(Protocol):
 class CertifiableConstraint(Constraint, Protocol):
     """A `Constraint` that says what its faces are, so that `certify` and `polish` can use it.
 
-    A face is an object with the methods of `Face`. On a flat face, such as a box's, ``multiplier``
-    is 0, ``tangent`` drops the entries that are active, ``retract`` puts them on their bounds, and
-    ``complementarity`` is the least outward part of g among them over the circumradius, inf where
-    none is active. `RoundFace` serves all sets whose boundary is a sphere about 0.
+    A face is an object with the methods of `Face`. `RoundFace` serves all sets whose boundary is a
+    sphere about 0, and `FlatFace` all sets that bound each entry by itself.
     """
 
     def face(self, delta: Float[Array, "*shape"], active: Bool[Array, "..."]) -> Face:

@@ -1,9 +1,10 @@
 """Faces of a constraint set: the surfaces on which its active constraints stay active."""
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, ScalarLike
+from jax import lax
+from jaxtyping import Array, Bool, Float, Int, ScalarLike
 
 from jaxadv.problems.norms import inner, l2_norm, over
 from jaxadv.pytrees import pytree, static
@@ -15,6 +16,8 @@ class Face(Protocol):
 
     The second-order condition of a maximum on it reads ⟨v, H v⟩ < λ‖v‖² for all tangent v ≠ 0
     (docs/theory.md, section 4.1), with λ = 0 on flat faces and in the interior.
+
+    The face of a set of your own that is a box in some coordinates can be a `FlatFace`.
     """
 
     def tangent(self, vector: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
@@ -69,7 +72,93 @@ class RoundFace:
         is_free = ~self.active | self.is_surface
         return jnp.where(is_free, jnp.inf, self.multiplier(gradient))
 
+    @property
+    def num_free(self) -> Int[Array, ""]:
+        """The dimension of the sphere, or of all of space."""
+        return self.delta.size - self.active.astype(jnp.int32)
+
     def retract(self, point: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """radius·δ/‖δ‖ on the sphere; the point itself elsewhere."""
         on_sphere = jnp.asarray(self.radius) * over(point, l2_norm(point))
         return jnp.where(self.active, on_sphere, point)
+
+
+@pytree
+class FlatFace:
+    """The face of a box through δ on which its active entries stay at their bounds.
+
+    Attributes:
+        delta: δ.
+        active: which entries are at a bound; entries whose bounds are equal are not among them.
+        lower: the lower bounds, in the shape of δ.
+        upper: the upper bounds, likewise.
+    """
+
+    delta: Float[Array, "*shape"]
+    active: Bool[Array, "*shape"]
+    lower: Float[Array, "*shape"]
+    upper: Float[Array, "*shape"]
+
+    @property
+    def _free(self) -> Bool[Array, "*shape"]:
+        return ~self.active & (self.lower < self.upper)
+
+    @property
+    def _outward(self) -> Float[Array, "*shape"]:
+        """1 where δ is at its upper bound or close to it, −1 elsewhere."""
+        return jnp.where(self.upper - self.delta < self.delta - self.lower, 1.0, -1.0)
+
+    @property
+    def _circumradius(self) -> Float[Array, ""]:
+        return 0.5 * l2_norm(self.upper - self.lower)
+
+    def tangent(self, vector: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """V without the entries that are active or fixed."""
+        return jnp.where(self._free, vector, 0)
+
+    @property
+    def num_free(self) -> Int[Array, ""]:
+        """The number of entries that are neither active nor fixed."""
+        return jnp.sum(self._free, dtype=jnp.int32)
+
+    def multiplier(self, gradient: Float[Array, "*shape"]) -> Float[Array, ""]:
+        """0: the face does not curve."""
+        return jnp.zeros((), gradient.dtype)
+
+    def complementarity(self, gradient: Float[Array, "*shape"]) -> Float[Array, ""]:
+        """The least outward entry of g among the active ones, over ε; inf where none is active."""
+        least = jnp.min(jnp.where(self.active, self._outward * gradient, jnp.inf))
+        return least / self._circumradius
+
+    def pressure(self, gradient: Float[Array, "*shape"]) -> Float[Array, ""]:
+        """The mean of |g_i| over the active entries, over ε; 0 where none is active."""
+        total = jnp.sum(jnp.where(self.active, jnp.abs(gradient), 0))
+        return over(over(total, jnp.sum(self.active)), self._circumradius)
+
+    def retract(self, point: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """The point with its active entries at their bounds, and its fixed ones as well."""
+        bound = jnp.where(self._outward > 0, self.upper, self.lower)
+        return jnp.where(self.active | (self.lower >= self.upper), bound, point)
+
+
+def is_flat(face: Face) -> bool:
+    """Whether a face is that of a box."""
+    return hasattr(face, "pressure")
+
+
+def pressure(face: Any, gradient: Float[Array, "*shape"]) -> Float[Array, ""]:
+    """How strongly g presses δ on a face: λ on a sphere, the mean of |g_i|/ε in a box."""
+    return face.pressure(gradient) if is_flat(face) else face.multiplier(gradient)
+
+
+def num_free(face: Any, delta: Float[Array, "*shape"]) -> Int[Array, ""]:
+    """The dimension of a face: the trace of the projection on its tangent space."""
+    if hasattr(face, "num_free"):
+        return face.num_free
+
+    def entry(index: Int[Array, ""]) -> Float[Array, ""]:
+        vector = jnp.zeros(delta.size, delta.dtype).at[index].set(1).reshape(delta.shape)
+        return face.tangent(vector).ravel()[index]
+
+    trace = jnp.sum(lax.map(entry, jnp.arange(delta.size)))
+    return jnp.round(trace).astype(jnp.int32)

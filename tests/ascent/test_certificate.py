@@ -304,7 +304,7 @@ def test_the_distance_is_that_to_the_polished_maximum_and_near_its_estimate():
 @pytest.mark.parametrize("function", ["certify", "polish"])
 def test_sets_without_a_certificate_are_refused(function):
     net = ja.init_two_layer(jax.random.key(0), dim=3, width=8)
-    problem = ja.Problem(net, jnp.ones(3), jnp.float32(0), ja.LInfBall(0.1))
+    problem = ja.Problem(net, jnp.ones(3), jnp.float32(0), ja.L1Ball(0.1))
     options = {"step_size": 0.1} if function == "certify" else {}
     with pytest.raises(TypeError, match="no method 'face'"):
         getattr(ja, function)(problem, jnp.zeros(3), **options)

@@ -135,7 +135,11 @@ REFUSALS = {
     "tolerances that ascend": (lambda: ja.PGA(tolerances=(1e-4, 1e-2)), "tolerances:", "descend"),
     "a tolerance that is a word": (lambda: ja.PGA(tolerances="tight"), "tolerances: 'tight'"),
     "half a step": (lambda: ja.PGA(max_steps=0.5), "max_steps: 0.5 must be a whole number"),
-    "a number as settings": (lambda: ascend(pga=0.1), "pga: 0.1 must be settings", "ja.PGA"),
+    "a number as settings": (
+        lambda: ascend(pga=0.1),
+        "method: 0.1 must be a method, such as ja.PGA",
+        "ja.PGA",
+    ),
     "a size for each entry": (
         lambda: ascend(pga=ja.PGA(step=Vectorial())),
         "step: size must give one number, and gives shape (4,)",

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.ascent import certifying, pga
+from jaxadv.ascent import certifying, trial
 from tests import reference
 from tests.ascent.test_pga import as_problem
 
@@ -157,7 +157,7 @@ def test_bad_input_is_refused_in_one_line_in_the_users_words():
 
 def num_compiled():
     """How many programs there are of ascents and of certificates."""
-    return pga._ascend._cache_size(), certifying._examine._cache_size()
+    return trial._ascend._cache_size(), certifying._examine._cache_size()
 
 
 def test_a_second_network_of_the_same_structure_compiles_nothing():

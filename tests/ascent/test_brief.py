@@ -65,7 +65,7 @@ class Grid:
         @jax.jit
         def dense(rows):
             kinked = self.activation == "relu"
-            rule = Rule(TOLERANCE, kinked, kinked)
+            rule = Rule(TOLERANCE, kinked, kinked, loss_kinked=False)
             return map_batches(lambda row: examine(*trial(row), rule, "dense")[0], rows, 8)
 
         @jax.jit

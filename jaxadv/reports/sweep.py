@@ -83,7 +83,9 @@ def notes(dataset: xr.Dataset) -> list[str]:
 
 
 def as_text(table: pd.DataFrame, max_steps: int) -> str:
-    """The table for a terminal: settings that do not vary left out, censored quantiles as "> n".
+    """The table for a terminal: censored quantiles as "> n", and no columns that tell nothing.
+
+    These are settings that do not vary, and ways to end in which no trial ended.
 
     Example:
         >>> print(as_text(pd.DataFrame({"scale": [1.0, 10.0], "steps_50%": [7, np.inf]}), 100))
@@ -93,7 +95,8 @@ def as_text(table: pd.DataFrame, max_steps: int) -> str:
     """
     shared = [name for name in SETTINGS if name in table and name != "scale"]
     constant = [name for name in shared if len(set(table[name])) == 1]
-    shown = table.drop(columns=constant)
+    unseen = [name for name in ("unconfirmed", *ENDS) if name in table and not table[name].any()]
+    shown = table.drop(columns=[*constant, *unseen])
 
     def show(name: str, value: object) -> str:
         if not isinstance(value, float):

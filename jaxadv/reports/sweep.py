@@ -95,7 +95,7 @@ def as_text(table: pd.DataFrame, max_steps: int) -> str:
     """
     shared = [name for name in SETTINGS if name in table and name != "scale"]
     constant = [name for name in shared if len(set(table[name])) == 1]
-    unseen = [name for name in ("unconfirmed", *ENDS) if name in table and not table[name].any()]
+    unseen = [name for name in ("unconfirmed", *ENDS) if name in table and not np.any(table[name])]
     shown = table.drop(columns=[*constant, *unseen])
 
     def show(name: str, value: object) -> str:

@@ -16,6 +16,8 @@ class Status(enum.IntEnum):
     - MAX_STEPS: the budget ran out; the step counts of tolerances not reached are right-censored.
     - STALLED: δ_{k+1} = δ_k, bit for bit, above the tightest tolerance: the floor of the precision.
     - CYCLING: δ came back, bit for bit, to where it was some steps before, and would go on so.
+      Methods with a memory can leave a point that they come back to. So they neither stall nor
+      cycle, but run to the budget.
     - NONFINITE: the input, the loss or the gradient became NaN or infinite at the last step.
     """
 
@@ -40,7 +42,8 @@ class Solution:
     """Where a trial ended, and how it got there.
 
     Attributes:
-        perturbation: δ at the end.
+        perturbation: δ at the end, or the best δ, as the method reports it; likewise the loss and
+            the residual.
         loss: L(δ).
         loss_start: L(δ_0).
         residual: r, as `residual` defines it.

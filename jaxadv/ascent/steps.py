@@ -93,8 +93,23 @@ class ConstantStep:
         return state
 
 
+class _OfLength:
+    """A rule whose state is the length of a step."""
+
+    def size(
+        self,
+        state: Float[Array, ""],
+        problem: Problem,
+        direction: Float[Array, "*shape"],
+        steps: Int[Array, ""],
+    ) -> Float[Array, ""]:
+        """The length over ‖u_k‖; 0 where the direction is 0."""
+        del problem, steps
+        return over(state, l2_norm(direction))
+
+
 @pytree
-class NormalizedStep:
+class NormalizedStep(_OfLength):
     """η_k = step_size·ε/‖u_k‖: each step is a fraction of the set's circumradius ε long.
 
     For signs, u = sign(g), in the ball of radius r in L∞ each entry moves by step_size·r.
@@ -114,17 +129,6 @@ class NormalizedStep:
     def init(self, problem: Problem, start: Float[Array, "*shape"]) -> Float[Array, ""]:
         """step_size·ε, the length of every step."""
         return jnp.asarray(self.step_size * problem.circumradius, start.dtype)
-
-    def size(
-        self,
-        state: Float[Array, ""],
-        problem: Problem,
-        direction: Float[Array, "*shape"],
-        steps: Int[Array, ""],
-    ) -> Float[Array, ""]:
-        """The length over ‖u_k‖; 0 where the direction is 0."""
-        del problem, steps
-        return over(state, l2_norm(direction))
 
 
 @pytree
@@ -175,7 +179,7 @@ class InverseCurvatureStep:
 
 
 @pytree
-class ToBoundary:
+class ToBoundary(_OfLength):
     """A step so long that only its direction counts: δ_{k+1} = lim P(δ_k + t u_k), t → ∞.
 
     From 0 and with the direction "sign" it is the fast gradient method (Goodfellow et al. 2015).
@@ -191,17 +195,6 @@ class ToBoundary:
     def init(self, problem: Problem, start: Float[Array, "*shape"]) -> Float[Array, ""]:
         """The length of a step: so many circumradii that δ is lost in rounding."""
         return problem.circumradius.astype(start.dtype) / jnp.finfo(start.dtype).eps
-
-    def size(
-        self,
-        state: Float[Array, ""],
-        problem: Problem,
-        direction: Float[Array, "*shape"],
-        steps: Int[Array, ""],
-    ) -> Float[Array, ""]:
-        """The length over ‖u_k‖; 0 where the direction is 0."""
-        del problem, steps
-        return over(state, l2_norm(direction))
 
 
 @pytree

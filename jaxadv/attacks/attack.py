@@ -16,11 +16,11 @@ from jaxadv.ascent.trial import as_method
 from jaxadv.attacks.program import Row, Rules, Target, problem_of
 from jaxadv.attacks.result import Attack
 from jaxadv.attacks.work import AttackWork, lanes_for
-from jaxadv.experiments.fields import count
+from jaxadv.experiments.fields import count, whole
 from jaxadv.grid.run import Options, run_grid
 from jaxadv.problems.checks import as_floats, offers
 from jaxadv.problems.constraints import CertifiableConstraint
-from jaxadv.problems.losses import check_label
+from jaxadv.problems.losses import check_label, log_odds, logistic
 from jaxadv.problems.networks import as_network
 from jaxadv.problems.problem import Problem, as_constraint
 
@@ -115,8 +115,7 @@ def attack(
         smooth=settled.smooth,
     )
     chosen = as_method(usual_method(sets[0]) if method is None else method)
-    key = key if isinstance(key, jax.Array) else jax.random.key(key)
-    target = Target(network, sets[0], chosen, key)
+    target = Target(network, sets[0], chosen, _key(key))
     _check(target, rules, inputs, labels)
     row = Row(jnp.asarray(inputs[0]), jnp.asarray(labels[0]), jnp.int32(0), jnp.int32(0))
     problems = [problem_of(dataclasses.replace(target, constraint=one), row, rules) for one in sets]
@@ -126,7 +125,10 @@ def attack(
     have_faces = all(offers(problem.constraint, CertifiableConstraint) for problem in problems)
     rules = rules._replace(certify=bool(certify) and have_faces)
     dataset = run_grid(AttackWork(target, sets, rules, inputs, labels), store, **options)
-    attacks = [Attack(dataset.isel(cell=cell), inputs.shape[1:]) for cell in range(len(sets))]
+    attacks = [
+        Attack(dataset.isel(cell=cell), inputs.shape[1:], rules.targeted)
+        for cell in range(len(sets))
+    ]
     return attacks if many else attacks[0]
 
 
@@ -134,6 +136,15 @@ def usual_method(constraint: Any) -> APGD:
     """Auto-PGD: by the signs of the gradient in boxes, along the gradient in other sets."""
     direction = getattr(constraint, "usual_direction", "normalized")
     return APGD(STEPS, direction=direction, tolerances=TOLERANCE)
+
+
+def _key(key: Any) -> jax.Array:
+    """A key as it is, or of a seed."""
+    if not isinstance(key, jax.Array):
+        return jax.random.key(whole("key", key, least=0))
+    if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        raise TypeError("key: must be made by jax.random.key, or be a whole number")
+    return key
 
 
 def _labels(y: Any, number: int) -> np.ndarray:
@@ -169,5 +180,6 @@ def _check(target: Target, rules: Rules, inputs: np.ndarray, labels: np.ndarray)
             )
     output = jax.eval_shape(target.network, jax.ShapeDtypeStruct(inputs.shape[1:], inputs.dtype))
     classes = output.shape[0] if getattr(output, "ndim", 0) == 1 else None
+    # An attack asks whether answers change, whatever the loss is.
     for label in np.unique(labels):
-        check_label(rules.loss, label, classes)
+        check_label(logistic if classes is None else log_odds, label, classes)

@@ -12,10 +12,11 @@ OF_INPUTS: Mapping[str, Variable] = {
     "loss": Variable("loss", "loss at the worst perturbation", LOSS, dims=()),
     "clean_loss": Variable("clean_loss", "loss at the input itself", LOSS, dims=()),
     "correct": Variable(
-        "correct", "whether the answer at the input itself is the label", dtype="bool", dims=()
+        "correct", "whether the answer at the input itself is its label (or target)", dtype="bool",
+        dims=(),
     ),
     "robust": Variable(
-        "robust", "whether the answer is the label at the input and where all trials ended",
+        "robust", "whether neither the input itself nor any trial is a success of the attack",
         dtype="bool", dims=(),
     ),
     "changed": Variable(

@@ -15,17 +15,20 @@ class Attack:
     Attributes:
         dataset: all records, as `ja.open` gives them for a stored attack, of one cell.
         shape: of an input.
+        targeted: whether labels are answers to be reached. A trial succeeds where it reaches the
+            target, otherwise where the answer is not the label.
     """
 
     dataset: xr.Dataset
     shape: tuple[int, ...]
+    targeted: bool = False
 
     @property
     def perturbation(self) -> np.ndarray:
         """The worst perturbation of each input, of the shape of x.
 
-        It is the end of largest loss among the trials that changed the answer, or among all trials
-        if none did.
+        It is the end of largest loss (of smallest, with targets) among the trials that succeeded,
+        or among all trials if none did.
         """
         return self._values("perturbation").reshape(-1, *self.shape)
 
@@ -41,12 +44,15 @@ class Attack:
 
     @property
     def robust(self) -> np.ndarray:
-        """Whether an input is answered right, at itself and where all its trials ended."""
+        """Whether no trial on an input succeeded, and the answer at the input is no success itself.
+
+        Without targets: whether it is answered right, at itself and where all its trials ended.
+        """
         return self._values("robust")
 
     @property
     def accuracy(self) -> float:
-        """The share of inputs that are answered right without a perturbation."""
+        """The share of inputs whose answer without a perturbation is the label, or the target."""
         return float(self._values("correct").mean())
 
     @property
@@ -97,7 +103,9 @@ class Attack:
         number, starts = self.status.shape
         lines = [
             f"{self.dataset.constraint.item()}: {number} inputs, {starts} starts each",
-            f"accuracy {self.accuracy:.1%}, under attack at most {self.robust_accuracy:.1%}",
+            f"accuracy {self.accuracy:.1%}, under attack at most {self.robust_accuracy:.1%}"
+            if not self.targeted
+            else f"targets reached at {1 - self.robust_accuracy:.1%} of the inputs",
             f"mean loss {clean_loss:.4g}, at the worst perturbations {self.loss.mean():.4g}",
             f"{self.gradient_evaluations:,} gradients",
         ]

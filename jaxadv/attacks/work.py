@@ -1,7 +1,9 @@
 """The grid of an attack: sets of perturbations times inputs."""
 
+import dataclasses
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,12 +65,13 @@ class AttackWork:
 
     @property
     def identity(self) -> Identity:
-        """Network, inputs, labels, method, loss, bounds, starts and key."""
+        """Network and loss, inputs, labels, method, bounds, starts and key."""
         rules = self.rules
         return Identity(
             "attack",
             {
                 "network": _digest(*jax.tree.leaves(self.target.network)),
+                "computation": _digest_of_code(self._objective, self.inputs[0], self.labels[0]),
                 "inputs": _digest(self.inputs),
                 "labels": _digest(self.labels),
                 "method": repr(self.target.method),
@@ -81,6 +84,10 @@ class AttackWork:
                 "key": _digest(jax.random.key_data(self.target.key)),
             },
         )
+
+    def _objective(self, x: Any, y: Any) -> Any:
+        """The loss at an input, whose computation tells networks of equal weights apart."""
+        return self.rules.objective(self.target.network(x), y)
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -142,15 +149,17 @@ class AttackWork:
     def values_of(self, cell: int) -> tuple[Any, ...]:
         """The set in words, and its circumradius."""
         constraint = self.constraints[cell]
+        text, leaves = " ".join(repr(constraint).split()), jax.tree.leaves(constraint)
+        if any(np.size(leaf) > 1 for leaf in leaves):
+            # What is printed of an array does not tell it from others.
+            text = f"{type(constraint).__name__} of arrays {_digest(*leaves)}"
         size = int(np.prod(self.inputs.shape[1:]))
-        return " ".join(repr(constraint).split()), float(jnp.asarray(constraint.circumradius(size)))
+        return text, float(jnp.asarray(constraint.circumradius(size)))
 
     def program(self, cells: tuple[int, ...], devices: Sequence[Device]) -> AttackProgram:
         """The program for one set."""
         (cell,) = cells
-        target = Target(
-            self.target.network, self.constraints[cell], self.target.method, self.target.key
-        )
+        target = dataclasses.replace(self.target, constraint=self.constraints[cell])
         trials = self.rules.lanes * TRIALS_PER_LANE
         enough = -(-trials // self.rules.starts)
         share = -(-len(self.inputs) // len(devices))
@@ -175,6 +184,12 @@ def lanes_for(network: Any, shape: tuple[int, ...], dtype: Any, trials: int) -> 
     units = max([1, *sizes])
     lanes = min(max(HIDDEN_UNITS // units, FEWEST_LANES), MOST_LANES)
     return min(lanes, trials)
+
+
+def _digest_of_code(function: Any, *args: Any) -> str:
+    """A hash of a function's computation, without the addresses of Python's functions in it."""
+    text = re.sub(r" at 0x[0-9a-f]+", "", str(jax.make_jaxpr(function)(*args)))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _digest(*arrays: Any) -> str:

@@ -20,9 +20,8 @@ Vector = Float[Array, "*shape"]
 class L2BallInBox:
     """{δ : ‖δ‖₂ ≤ radius, lower_i ≤ δ_i ≤ upper_i}; 0 must be one of its points.
 
-    (It has no ``random_point``. A uniform one takes a Markov chain, and in hundreds of dimensions a
-    Gibbs sampler is far from uniform after 30 passes over all entries. `random_start` projects a
-    point that is uniform in the ball.)
+    It has no ``random_point``, because a uniform one would take a long Markov chain. `random_start`
+    projects a point that is uniform in the ball.
 
     Attributes:
         radius: of the ball.

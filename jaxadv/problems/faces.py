@@ -113,7 +113,7 @@ class FlatFace:
         return 0.5 * l2_norm(self.upper - self.lower)
 
     def tangent(self, vector: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """V without the entries that are active or fixed."""
+        """All of v but for the entries that are active or fixed."""
         return jnp.where(self._free, vector, 0)
 
     @property

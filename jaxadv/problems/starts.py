@@ -13,7 +13,7 @@ from jaxadv.problems.uniform import uniform_in_ball
 
 @runtime_checkable
 class Sampled(Protocol):
-    """A `Constraint` that can draw a random point, as all sets of jaxadv can."""
+    """A `Constraint` that can draw a random point; all sets of jaxadv can but `L2BallInBox`."""
 
     def random_point(self, key: Key[Array, ""], shape: tuple[int, ...]) -> Float[Array, "*shape"]:
         """A point that is uniform in the set, in single precision."""

@@ -65,7 +65,7 @@ SCALES = (0.1, 1.0, 3.0, 10.0)
 @pytest.mark.parametrize(("dim", "trials"), SHAPES)
 def test_kinds_and_free_entries_equal_numpys(dim, trials):
     """Of 1,040 ends in all."""
-    kinds = set()
+    kinds, num_skipped = set(), 0
     for scale in SCALES:
         cases, boxes, solutions, found = ends_of(dim, scale, trials)
         reached = solutions.reached[:, -1]
@@ -80,13 +80,15 @@ def test_kinds_and_free_entries_equal_numpys(dim, trials):
                 assert name == "DEGENERATE"  # the box is one point
                 continue
             if abs(margin) < 1e-6 or (name, kind) == ("UNCONFIRMED", "NOT_MAX"):
-                continue  # an active entry that is hardly held
+                num_skipped += 1  # an active entry is hardly held
+                continue
             assert name == kind, (scale, i, margin)
             kinds.add(kind)
             assert found.num_free[i] == num_free
             np.testing.assert_allclose(found.curvature_ratio[i], ratio, rtol=1e-3)
             np.testing.assert_allclose(found.local_rate[i], rate, rtol=1e-3)
             np.testing.assert_allclose(found.complementarity[i], margin, rtol=1e-4, atol=1e-6)
+    assert num_skipped <= 0.02 * len(SCALES) * trials
     assert "VERTEX_MAX" in kinds
     assert dim == 1 or "FACE_MAX" in kinds
 

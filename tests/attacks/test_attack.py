@@ -144,6 +144,7 @@ def test_a_target_is_reached(trained):
     assert reached.mean() > 0.8
     assert not attacked.robust[np.asarray(reached)].any()
     assert (attacked.loss < attacked.dataset.clean_loss.values).mean() > 0.9
+    assert f"targets reached at {1 - attacked.robust_accuracy:.1%} of the inputs" in str(attacked)
 
 
 def test_single_outputs_have_signs_for_answers():
@@ -179,8 +180,25 @@ def test_a_stored_attack_is_resumed_and_opened(trained, tmp_path):
     opened = ja.open(tmp_path / "attack")
     assert dict(opened.sizes) == {"cell": 2, "input": 20, "entry": 16, "start": 2, "tolerance": 1}
     np.testing.assert_array_equal(opened.loss.isel(cell=0), one.loss)
+    other = lambda image: jnp.tanh(network(image))  # noqa: E731  the same weights
+    with pytest.raises(ValueError, match="was made with computation"):
+        ja.attack(other, x, y, constraint=ja.LInfBall(0.1), **settings)
     with pytest.raises(ValueError, match="was made with labels"):
         ja.attack(network, x, (y + 1) % 3, constraint=ja.LInfBall(0.1), **settings)
+
+
+def test_sets_of_arrays_are_told_apart_in_a_store(trained, tmp_path):
+    """Python prints a long array in part."""
+    network, x, y = trained
+    settings = {"bounds": BOUNDS, "starts": 1, "store": tmp_path / "attack", **QUIET}
+    bounds = [np.full((4, 4), 0.1), np.full((4, 4), 0.1)]
+    bounds[0][1, 1], bounds[1][2, 2] = 0, 0
+    one, other = (ja.Box(-bound, bound) for bound in bounds)
+    first = ja.attack(network, x, y, constraint=one, **settings)
+    second = ja.attack(network, x, y, constraint=other, **settings)
+    assert (first.perturbation[:, 1, 1] == 0).all()
+    assert (second.perturbation[:, 2, 2] == 0).all()
+    assert (second.perturbation[:, 1, 1] != 0).any()
 
 
 def test_the_dataset_has_the_shape_of_x(attacked):
@@ -207,6 +225,9 @@ def test_the_number_of_gradients_is_counted(attacked):
         ({"constraint": ja.L1Ball(0.1)}, TypeError, "L1Ball.* has no method 'within'"),
         ({"bounds": (1, 0)}, ValueError, "bounds: 1 must lie below 0"),
         ({"bounds": 1}, TypeError, "bounds: 1 must be two numbers"),
+        ({"key": 0.5}, ValueError, "key: 0.5 must be a whole number"),
+        ({"key": jnp.uint32(0)}, TypeError, "key: must be made by jax.random.key"),
+        ({"network": jnp.sum, "loss": "quadratic"}, ValueError, "y: 0 must be -1 or 1"),
         ({"starts": 0}, ValueError, "starts: 0 must be a whole number from 1"),
         ({"loss": "cross"}, ValueError, "loss: unknown 'cross'"),
         ({"network": 3.0}, TypeError, "network: "),

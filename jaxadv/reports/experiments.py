@@ -29,6 +29,8 @@ def open_experiments(folder: Path) -> tuple[dict[str, xr.Dataset], list[str]]:
         dataset = opening.open(path)
         if "landscape" in dataset.attrs and "maximum" not in dataset:
             left_out.append(f"{name}, critical points, on which there are no claims")
+        elif "attack" in dataset.attrs:
+            left_out.append(f"{name}, an attack, on which there are no claims")
         else:
             datasets[name] = dataset
     if not datasets:

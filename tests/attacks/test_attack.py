@@ -10,6 +10,7 @@ import pytest
 
 import jaxadv as ja
 from jaxadv.attacks.attack import usual_method
+from jaxadv.reports.experiments import open_experiments
 
 BOUNDS = (0.0, 1.0)
 QUIET = {"progress": False, "certify": False}
@@ -180,6 +181,8 @@ def test_a_stored_attack_is_resumed_and_opened(trained, tmp_path):
     opened = ja.open(tmp_path / "attack")
     assert dict(opened.sizes) == {"cell": 2, "input": 20, "entry": 16, "start": 2, "tolerance": 1}
     np.testing.assert_array_equal(opened.loss.isel(cell=0), one.loss)
+    with pytest.raises(ValueError, match="attack, an attack, on which there are no claims"):
+        open_experiments(tmp_path)
     other = lambda image: jnp.tanh(network(image))  # noqa: E731  the same weights
     with pytest.raises(ValueError, match="was made with computation"):
         ja.attack(other, x, y, constraint=ja.LInfBall(0.1), **settings)

@@ -135,7 +135,7 @@ def plain(spec: ja.Training) -> tuple[Callable[..., Any], Callable[..., Any]]:
     group = spec.groups[0]
     rules = shape_of(spec, group, spec.optimizers, jax.devices()[0]).rules
     settings = settings_of(spec, spec.cells, "adam")
-    attack = rules.attack(settings.ratio[0], rules.pga)
+    attack = rules.attack(settings.ratio[0], rules.method)
 
     def begin(network: Any, rate: Array) -> Any:
         return optax.adam(rate).init(network.hidden)

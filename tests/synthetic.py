@@ -7,7 +7,8 @@ import jaxadv as ja
 
 USUAL = {
     "dim": 64, "width": 1024, "activation": "tanh", "loss": "quadratic",
-    "step_rule": "constant", "step_size": 0.1, "ratio": 0.1, "scale": 1.0,
+    "constraint": "l2-ball", "method": "gradient", "step_rule": "constant",
+    "step_size": 0.1, "ratio": 0.1, "scale": 1.0,
 }  # fmt: skip
 SHARE_OF_ALL = 0.3
 """Standard deviations of ln T between networks, and between the trials on one."""

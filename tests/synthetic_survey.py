@@ -60,6 +60,8 @@ def survey(scales=SCALES, trainings=("none",), seed=0):
             "width": ("cell", [64] * len(cells)),
             "activation": ("cell", ["tanh"] * len(cells)),
             "loss": ("cell", ["quadratic"] * len(cells)),
+            "constraint": ("cell", ["l2-ball"] * len(cells)),
+            "method": ("cell", ["gradient"] * len(cells)),
         },
         attrs={"landscape": TOML, "seconds": 60.0, "identity": json.dumps({"ascents": 100})},
     )

@@ -5,7 +5,10 @@ import itertools
 import numpy as np
 import xarray as xr
 
-GROUP = {"dim": 8, "width": 16, "activation": "tanh", "loss": "quadratic"}
+GROUP = {
+    "dim": 8, "width": 16, "activation": "tanh", "loss": "quadratic", "constraint": "l2-ball",
+    "method": "gradient",
+}  # fmt: skip
 STEPS = [*range(11), 24, 56, 100, 200]
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxadv.ascent.methods import Point, as_budget, as_ladder, better, no_point
-from jaxadv.ascent.pga import DIRECTIONS
+from jaxadv.ascent.pga import STEEPEST, direction_of
 from jaxadv.problems.norms import l2_norm, over
 from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import pytree, set_fields, static
@@ -64,8 +64,8 @@ class APGD:
 
     Attributes:
         max_steps: the budget, which sets the checkpoints.
-        direction: what u is made of the gradient: "sign", as usual in L∞ balls, or "normalized",
-            as usual in L2 balls.
+        direction: what u is made of the gradient: "sign", "normalized" (g/‖g‖₂), or "steepest" (the
+            signs in boxes, g/‖g‖₂ in other sets).
         tolerances: residuals at which steps are counted, descending; the last one stops the trial.
 
     Raises:
@@ -77,7 +77,7 @@ class APGD:
         >>> import jaxadv as ja
         >>> net = ja.init_two_layer(jax.random.key(0), dim=4, width=32)
         >>> prob = ja.Problem(net, x=jnp.ones(4), y=0.0, constraint=ja.LInfBall(0.2))
-        >>> sol = ja.ascend(prob, jnp.zeros(4), APGD(100, direction="sign"))
+        >>> sol = ja.ascend(prob, jnp.zeros(4), APGD(100))
         >>> ja.Status(int(sol.status)).name
         'CONVERGED'
     """
@@ -90,11 +90,11 @@ class APGD:
         self,
         max_steps: int = 100,
         *,
-        direction: str = "normalized",
+        direction: str = STEEPEST,
         tolerances: float | Iterable[float] = (1e-2, 1e-3, 1e-4),
     ) -> None:
-        if direction not in ("sign", "normalized"):
-            raise ValueError(f"direction: {direction!r} must be sign or normalized")
+        if direction not in ("sign", "normalized", STEEPEST):
+            raise ValueError(f"direction: {direction!r} must be sign, normalized or steepest")
         set_fields(
             self,
             max_steps=as_budget(max_steps),
@@ -144,7 +144,7 @@ class APGD:
         here = jax.tree.map(lambda one, other: jnp.where(halves, one, other), best, point)
 
         project = problem.constraint.project
-        direction = DIRECTIONS[self.direction](here.gradient)
+        direction = direction_of(self.direction, problem.constraint, here.gradient)
         step = over(length * problem.circumradius, l2_norm(direction)) * direction
         ahead = project(here.delta + step)
         along = jnp.where(is_first, 1, ALONG).astype(length.dtype)

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float, Int
 from jaxadv.ascent.methods import Point, as_budget, as_ladder, better, no_point
 from jaxadv.ascent.steps import StepRule, as_step_rule
 from jaxadv.problems.checks import check_number
+from jaxadv.problems.constraints import Constraint
 from jaxadv.problems.norms import l2_norm, over
 from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import pytree, set_fields, static
@@ -28,6 +29,26 @@ DIRECTIONS: Mapping[str, Callable[[Vector], Vector]] = {
     "sign": jnp.sign,
     "normalized": _unit,
 }
+STEEPEST = "steepest"
+
+
+def direction_of(kind: str, constraint: Constraint, vector: Vector) -> Vector:
+    """The direction u of a step.
+
+    Args:
+        kind: one of `DIRECTIONS`, or "steepest", the direction of steepest ascent in the norm of a
+            box or a ball: the signs in boxes, the unit vector in other sets.
+        constraint: the set.
+        vector: the gradient or the velocity.
+
+    Example:
+        >>> from jaxadv import LInfBall
+        >>> direction_of("steepest", LInfBall(0.1), jnp.array([3.0, -4.0])).tolist()
+        [1.0, -1.0]
+    """
+    if kind == STEEPEST:
+        kind = getattr(constraint, "steepest_direction", "normalized")
+    return DIRECTIONS[kind](vector)
 
 
 class Memory(NamedTuple):
@@ -55,7 +76,7 @@ class PGA:
             A single number may stand for a tuple of one.
         max_steps: the budget of steps.
         direction: what u_k is made of the gradient: "gradient" (g), "sign" (the sign of each
-            entry), or "normalized" (g/‖g‖₂).
+            entry), "normalized" (g/‖g‖₂), or "steepest" (the signs in boxes, g/‖g‖₂ in other sets).
         momentum: μ, from 0 to 1. Above 0, u_k is made of the velocity v_k = μ v_{k−1} + g_k/‖g_k‖₁
             instead of g_k.
         keep_best: whether the result, its residual and the step counts are those of the best point
@@ -92,8 +113,9 @@ class PGA:
         momentum: Any = 0.0,
         keep_best: bool = False,
     ) -> None:
-        if direction not in DIRECTIONS:
-            raise ValueError(f"direction: {direction!r} must be one of {', '.join(DIRECTIONS)}")
+        allowed = (*DIRECTIONS, STEEPEST)
+        if direction not in allowed:
+            raise ValueError(f"direction: {direction!r} must be one of {', '.join(allowed)}")
         check_number("momentum", momentum, positive=False)
         if momentum > 1:
             raise ValueError(f"momentum: {momentum} must be from 0 to 1")
@@ -121,7 +143,8 @@ class PGA:
         if velocity is not None:
             absolute = jnp.sum(jnp.abs(point.gradient))
             velocity = self.momentum * velocity + over(point.gradient, absolute)
-        direction = DIRECTIONS[self.direction](point.gradient if velocity is None else velocity)
+        vector = point.gradient if velocity is None else velocity
+        direction = direction_of(self.direction, problem.constraint, vector)
         size = self._size(problem, direction, memory, steps).astype(point.delta.dtype)
         moved = problem.constraint.project(point.delta + size * direction)
         best = None if memory.best is None else better(point, memory.best)

@@ -1,5 +1,7 @@
 """The whole path of a trial, for the few trials that are drawn."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -16,7 +18,7 @@ from jaxadv.pytrees import pytree
 
 @pytree
 class Trajectory:
-    """The points of an ascent at each step k = 0, 1, …, max_steps.
+    """The points of an ascent at each step k = 0, 1, …, length.
 
     After the trial stopped, its last point is repeated: `Solution.steps` is the last k that counts.
 
@@ -34,13 +36,18 @@ class Trajectory:
 
 
 def ascend_recorded(
-    problem: Problem, start: Floats, method: Method | None = None
+    problem: Problem, start: Floats, method: Method | None = None, *, length: int | None = None
 ) -> tuple[Solution, Trajectory]:
-    """`ascend` with the trajectory; steps, arguments and errors are the same.
+    """`ascend` with the trajectory; steps, other arguments and errors are the same.
 
     It is a separate loop, so that `ascend` pays nothing for the trajectory. It always takes
-    ``method.max_steps`` turns, which do nothing after the trial has stopped, and holds as many
-    values. Choose the budget accordingly.
+    ``length`` turns, which do nothing after the trial has stopped, and holds as many values.
+
+    Args:
+        problem: what is maximised.
+        start: δ_0.
+        method: as in `ascend`.
+        length: after how many steps the ascent is cut off; by default its whole budget.
 
     Example:
         >>> import jaxadv as ja
@@ -53,12 +60,14 @@ def ascend_recorded(
     check_problem(problem)
     delta: Array = as_floats("start", start)
     check_values(problem, delta)
-    return _ascend_recorded(problem, delta, as_method(method))
+    given = as_method(method)
+    turns = given.max_steps if length is None else length
+    return _ascend_recorded(problem, delta, given, length=turns)
 
 
-@jax.jit
+@partial(jax.jit, static_argnames="length")
 def _ascend_recorded(
-    problem: Problem, start: Float[Array, "*shape"], method: Method
+    problem: Problem, start: Float[Array, "*shape"], method: Method, *, length: int
 ) -> tuple[Solution, Trajectory]:
     check_trial(problem, start)
     check_moves(problem, start, method)
@@ -79,7 +88,7 @@ def _ascend_recorded(
             )
 
         first = init(problem, start, method)
-        last, later = jax.lax.scan(turn, first, length=method.max_steps)
+        last, later = jax.lax.scan(turn, first, length=length)
         path = jax.tree.map(
             lambda one, rest: jnp.concatenate([one[None], rest]), look(first), later
         )

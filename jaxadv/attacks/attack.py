@@ -114,7 +114,7 @@ def attack(
         lanes=min(count("num_lanes", num_lanes), trials),
         smooth=settled.smooth,
     )
-    chosen = as_method(usual_method(sets[0]) if method is None else method)
+    chosen = as_method(APGD(STEPS, tolerances=TOLERANCE) if method is None else method)
     target = Target(network, sets[0], chosen, _key(key))
     _check(target, rules, inputs, labels)
     row = Row(jnp.asarray(inputs[0]), jnp.asarray(labels[0]), jnp.int32(0), jnp.int32(0))
@@ -130,12 +130,6 @@ def attack(
         for cell in range(len(sets))
     ]
     return attacks if many else attacks[0]
-
-
-def usual_method(constraint: Any) -> APGD:
-    """Auto-PGD: by the signs of the gradient in boxes, along the gradient in other sets."""
-    direction = getattr(constraint, "usual_direction", "normalized")
-    return APGD(STEPS, direction=direction, tolerances=TOLERANCE)
 
 
 def _key(key: Any) -> jax.Array:

@@ -115,6 +115,15 @@ class Judgement:
         return Verdict.NOT_SUPPORTED if fails else Verdict.INCONCLUSIVE
 
 
+# The sets and the method that the claims are about.
+SETTING = {"constraint": "l2-ball", "method": "gradient"}
+
+
+def _within_the_theory(dataset: xr.Dataset) -> xr.Dataset:
+    """The cells of a sweep or a landscape with L2 balls and steps along the gradient."""
+    return dataset if "training" in dataset.attrs else cells_where(dataset, SETTING)
+
+
 def judge(claim: Claim, datasets: Mapping[str, xr.Dataset]) -> Judgement:
     """All findings on a claim.
 
@@ -130,7 +139,7 @@ def judge(claim: Claim, datasets: Mapping[str, xr.Dataset]) -> Judgement:
         'inconclusive'
     """
     parts = {
-        name: cells_where(finished_networks(dataset), claim.where)
+        name: cells_where(_within_the_theory(finished_networks(dataset)), claim.where)
         for name, dataset in datasets.items()
         if claim.experiment in dataset.attrs
     }

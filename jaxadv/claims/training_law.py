@@ -27,7 +27,6 @@ LEAST_EXCESS = 0.05
 # The fields of a training experiment that the law is for.
 ASSUMED: dict[str, Any] = {
     "data": "teacher", "network": "two-layer", "layers": "hidden", "batch": 0, "output_scale": 1.0,
-    "constraint": "l2-ball",
 }  # fmt: skip
 
 
@@ -48,6 +47,7 @@ def law_of(cell: xr.Dataset, steps: int, scale: float | None = None) -> RobustLo
         all(spec.get(name, value) == value for name, value in ASSUMED.items())
         and (cell.optimizer.item(), cell.unit.item()) == ("sgd", "sharpness")
         and cell.loss.item() == "quadratic"
+        and (cell.constraint.item(), cell.method.item()) == ("l2-ball", "gradient")
         and cell.ratio.item() > 0
     )
     if not is_covered:

@@ -68,8 +68,8 @@ class Document:
         }
 
     def label(self, field: str, function: Function) -> str:
-        """What a function of a field is called in datasets."""
-        return self._labels[field][function]
+        """What a function of a field is called in datasets; a name is its own label."""
+        return function if isinstance(function, str) else self._labels[field][function]
 
     def check_names(self) -> None:
         """Refuse functions that a store or a file could not name.

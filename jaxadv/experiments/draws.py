@@ -21,10 +21,11 @@ from jaxtyping import Array, Float, Int, Key
 from jaxadv.experiments.groups import Group
 from jaxadv.experiments.specification import Specification
 from jaxadv.problems.activations import ACTIVATIONS, Activation
-from jaxadv.problems.names import resolve
+from jaxadv.problems.constraints import CONSTRAINTS, constraint_of
+from jaxadv.problems.names import Function, resolve
 from jaxadv.problems.networks import NETWORKS, Network, as_network, init_two_layer
 from jaxadv.problems.norms import l2_norm
-from jaxadv.problems.uniform import uniform_in_ball
+from jaxadv.problems.starts import random_start
 from jaxadv.pytrees import cast_floats, pytree
 
 AnyArray = Array | np.ndarray
@@ -55,7 +56,7 @@ class Draws:
         network: the network.
         direction: x/s, of norm √dim (on average, for Gaussian inputs).
         label: y.
-        start: δ_0/ε.
+        start: δ_0/ε, random points of the set whose circumradius is 1.
     """
 
     network: Network
@@ -76,6 +77,7 @@ class Source(NamedTuple):
     examples: int
     starts: int
     dtype: str
+    constraint: Function
     classes: int | None = None
     smooth: bool = False
 
@@ -99,6 +101,7 @@ class Source(NamedTuple):
             examples=examples,
             starts=starts,
             dtype=spec.dtype,
+            constraint=resolve("constraints", group.constraint, CONSTRAINTS),
             classes=spec.classes_of(group.loss),
             smooth=spec.smooth,
         )
@@ -133,8 +136,9 @@ class Source(NamedTuple):
             rows = shuffled[: self.examples]
             directions, labels = every[rows], labels[rows]
         start_keys = _keys(self.key_for(key, Tag.START, index), self.examples)
+        unit_set = constraint_of(self.constraint, 1.0, self.dim)
         starts = jax.vmap(
-            lambda key: jax.vmap(lambda key: uniform_in_ball(key, self.dim))(
+            lambda key: jax.vmap(lambda key: random_start(unit_set, key, (self.dim,)))(
                 _keys(key, self.starts)
             )
         )(start_keys)

@@ -7,7 +7,13 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 # Fields of `Landscape` and `Training` in version 0.1, which are axes of their grids now.
-SINGULAR = {"dim": "dims", "width": "widths", "activation": "activations", "loss": "losses"}
+SINGULAR = {
+    "dim": "dims",
+    "width": "widths",
+    "activation": "activations",
+    "loss": "losses",
+    "constraint": "constraints",
+}
 
 
 def takes_former_names(names: Mapping[str, str]) -> Callable[[type[T]], type[T]]:

@@ -14,14 +14,23 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
+from jaxadv.ascent.methods import Method
+from jaxadv.ascent.methods import check_method as check_method_object
+from jaxadv.ascent.methods_by_name import METHODS
 from jaxadv.ascent.pga import PGA
-from jaxadv.ascent.steps import STEP_RULES, StepRule
+from jaxadv.ascent.steps import STEP_RULES, ConstantStep, StepRule
 from jaxadv.ascent.trial import ascend
 from jaxadv.experiments.draws import make_network
 from jaxadv.experiments.recipes import Recipe
+from jaxadv.experiments.specification import Specification
 from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.checks import offers
-from jaxadv.problems.constraints import CONSTRAINTS, Constraint, constraint_of
+from jaxadv.problems.constraints import (
+    CONSTRAINTS,
+    CertifiableConstraint,
+    Constraint,
+    constraint_of,
+)
 from jaxadv.problems.losses import EVERY_LOSS
 from jaxadv.problems.names import Function, first_line, label_of, resolve
 from jaxadv.problems.networks import NETWORKS, Network
@@ -95,7 +104,7 @@ def check_step(
 
     what = "map a step size to a StepRule, an object with the methods init and size"
     trial = _Trial(field, step, what, recipe.text, dtype)
-    trial.ascend(recipe, loss, L2Ball, rule_of)
+    trial.ascend(recipe, loss, L2Ball, lambda size: PGA(rule_of(size)))
 
 
 def check_constraint(
@@ -104,13 +113,19 @@ def check_constraint(
     recipe: Recipe,
     *,
     loss: Function,
-    step: Function,
-    step_size: float,
+    certified: bool,
     dtype: str,
 ) -> None:
-    """Refuse a user's set of perturbations that ascent cannot work with."""
-    if constraint in CONSTRAINTS:
-        return
+    """Refuse a set of perturbations that ascents, or their certificates, cannot work with.
+
+    Args:
+        field: of the specification.
+        constraint: the set.
+        recipe: how networks are made.
+        loss: the loss.
+        certified: whether all ends are certified.
+        dtype: of the ascents.
+    """
 
     def set_of(size: Array) -> Constraint:
         limits = constraint_of(constraint, size, recipe.dim)
@@ -118,10 +133,60 @@ def check_constraint(
             raise TypeError(f"it gives {_in_words(limits)}, which is none")
         return limits
 
-    what = "map (circumradius, dim) to a Constraint"
-    trial = _Trial(field, constraint, what, recipe.text, dtype)
-    rule = resolve("step", step, STEP_RULES)(step_size)
-    trial.ascend(recipe, loss, set_of, lambda _: rule)
+    if constraint not in CONSTRAINTS:
+        what = "map (circumradius, dim) to a Constraint"
+        trial = _Trial(field, constraint, what, recipe.text, dtype)
+        trial.ascend(recipe, loss, set_of, lambda _: PGA())
+    if certified and not offers(constraint_of(constraint, 1.0, recipe.dim), CertifiableConstraint):
+        raise ValueError(
+            f"{field}: the ends of ascents are certified, and {label_of(constraint)!r} has no "
+            "certificates, because it does not say what its faces are; give l2-ball, l2-sphere or "
+            "linf-ball"
+        )
+
+
+def check_method(
+    field: str,
+    method: Function,
+    recipe: Recipe,
+    *,
+    loss: Function,
+    constraint: Function,
+    dtype: str,
+) -> None:
+    """Refuse a user's method that ascent cannot work with."""
+    if method in METHODS:
+        return
+    make = resolve(field, method, METHODS)
+
+    def method_of(size: Array) -> Method:
+        made = make(ConstantStep(size), (1e-3,), 10)
+        check_method_object(made)
+        return made
+
+    what = "map (step rule, tolerances, max_steps) to a Method, such as ja.PGA"
+    trial = _Trial(field, method, what, recipe.text, dtype)
+    trial.ascend(recipe, loss, lambda size: constraint_of(constraint, size, recipe.dim), method_of)
+
+
+def check_moves(
+    spec: Specification, field: str, step: Function, *, step_size: float | None, certified: bool
+) -> None:
+    """Refuse sets, step rules and methods that ascents of an experiment cannot work with.
+
+    Args:
+        spec: the experiment.
+        field: of the step rule.
+        step: the step rule.
+        step_size: its parameter, if all trials have the same.
+        certified: whether all ends are certified.
+    """
+    shapes = ((spec.recipe_of(group), group) for group in spec.groups)
+    for recipe, group in shapes:
+        common = {"loss": group.loss, "dtype": spec.dtype}
+        check_constraint("constraints", group.constraint, recipe, certified=certified, **common)
+        check_step(field, step, recipe, step_size=step_size, **common)
+        check_method("methods", group.method, recipe, constraint=group.constraint, **common)
 
 
 def check_optimizer(field: str, optimizer: Function, table: Mapping[str, Any]) -> None:
@@ -220,15 +285,15 @@ class _Trial:
         recipe: Recipe,
         loss: Function,
         set_of: Callable[[Array], Constraint],
-        rule_of: Callable[[Array], StepRule],
+        method_of: Callable[[Array], Method],
     ) -> None:
-        """Trace an ascent; its set and its step rule are made for a size."""
+        """Trace an ascent; its set and its method are made for a size."""
         loss_function = resolve("loss", loss, EVERY_LOSS)
 
         def end(x: Array, key: Array, size: Array) -> Array:
             network = cast_floats(network_of(recipe, key), self.dtype)
             problem = Problem(network, x, size, set_of(size), loss_function)
-            return ascend(problem, x, PGA(rule_of(size))).perturbation
+            return ascend(problem, x, method_of(size)).perturbation
 
         args = (self.array(recipe.dim), self.key(), self.array())
         self.shape_of(end, *args, shape=(recipe.dim,))

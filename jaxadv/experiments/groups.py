@@ -65,12 +65,16 @@ class Group:
         width: of the networks.
         activation: a name, a reference, or a function.
         loss: a name, a reference, or a function.
+        constraint: the set of perturbations: a name, a reference, or a function.
+        method: of ascent: a name, a reference, or a function.
     """
 
     dim: int
     width: int
     activation: Function
     loss: Function
+    constraint: Function
+    method: Function
 
 
 class Grouped(Protocol):

@@ -24,13 +24,15 @@ C = TypeVar("C", bound=Grouped)
 # A reference to the table of losses of networks with an output for each class.
 LOSSES_OF_CLASSES = "jaxadv.problems.losses:LOSSES_OF_CLASSES"
 # The fields of functions that all specifications have, with what is built in for each.
-OF_NETWORKS = {
+OF_GROUPS = {
     "network": "jaxadv.problems.networks:NETWORKS",
     "activations": "jaxadv.problems.activations:ACTIVATIONS",
+    "constraints": "jaxadv.problems.constraints:CONSTRAINTS",
+    "methods": "jaxadv.ascent.methods_by_name:METHODS",
 }
 # Those of experiments that certify ascents.
 OF_ASCENTS = {
-    **OF_NETWORKS,
+    **OF_GROUPS,
     "losses": "jaxadv.problems.losses:LOSSES",
     "step": "jaxadv.ascent.steps:STEP_RULES",
 }
@@ -43,8 +45,8 @@ class Specification(Document, Generic[C]):
     needs JAX is imported where values are checked.
 
     A subclass checks and converts its fields in ``__post_init__``, and has at least those below.
-    Its grid is the product of dims, widths, activations and losses, which make a `Group`, and of
-    axes of its own.
+    Its grid is the product of dims, widths, activations, losses, constraints and methods, which
+    make a `Group`, and of axes of its own.
 
     Attributes:
         scales: input scales.
@@ -52,6 +54,8 @@ class Specification(Document, Generic[C]):
         widths: numbers of hidden neurons, or powers of the dimension.
         activations: of the networks.
         losses: of their outputs.
+        constraints: sets of perturbations.
+        methods: of ascent.
         networks: how many networks each cell has.
         network: a name of `NETWORKS`, a reference, or a function.
         examples: inputs per network.
@@ -70,6 +74,8 @@ class Specification(Document, Generic[C]):
     widths: tuple[Width, ...]
     activations: tuple[Function, ...]
     losses: tuple[Function, ...]
+    constraints: tuple[Function, ...]
+    methods: tuple[Function, ...]
     networks: int
     network: Function
     examples: int
@@ -86,10 +92,12 @@ class Specification(Document, Generic[C]):
     @functools.cached_property
     def groups(self) -> tuple[Group, ...]:
         """The groups of the grid, in the order of the cells."""
-        axes = (self.dims, self.widths, self.activations, self.losses)
+        axes = (
+            self.dims, self.widths, self.activations, self.losses, self.constraints, self.methods,
+        )  # fmt: skip
         groups = (
-            Group(dim, width_at(width, dim), activation, loss)
-            for dim, width, activation, loss in itertools.product(*axes)
+            Group(dim, width_at(width, dim), *functions)
+            for dim, width, *functions in itertools.product(*axes)
         )
         # Two widths may be the same number in some dimension.
         return tuple(dict.fromkeys(groups))
@@ -122,6 +130,8 @@ class Specification(Document, Generic[C]):
             "width": group.width,
             "activation": self.label("activations", group.activation),
             "loss": self.label("losses", group.loss),
+            "constraint": self.label("constraints", group.constraint),
+            "method": self.label("methods", group.method),
         }
 
     def by_group(self) -> Iterator[tuple[dict[str, Any], Self]]:
@@ -141,6 +151,8 @@ class Specification(Document, Generic[C]):
                 widths=(group.width,),
                 activations=(group.activation,),
                 losses=(group.loss,),
+                constraints=(group.constraint,),
+                methods=(group.method,),
             )
             yield {name: labels[name] for name in varying}, alone
 

@@ -17,6 +17,8 @@ OF_GROUPS: Mapping[str, Coordinate] = {
     "width": Coordinate("hidden width", "int64"),
     "activation": Coordinate("activation", TEXT),
     "loss": Coordinate("loss", TEXT),
+    "constraint": Coordinate("set of perturbations", TEXT),
+    "method": Coordinate("method of ascent", TEXT),
 }
 
 S = TypeVar("S", bound=Specification)
@@ -35,9 +37,14 @@ class SpecifiedWork(Generic[S]):
     """
 
     columns: ClassVar[Mapping[str, Coordinate]]
-    labels: ClassVar[Mapping[str, str]] = {"activation": "activations", "loss": "losses"}
+    labels: ClassVar[Mapping[str, str]] = {
+        "activation": "activations",
+        "loss": "losses",
+        "constraint": "constraints",
+        "method": "methods",
+    }
     of_cells: ClassVar[frozenset[str]] = frozenset(
-        {"scales", "ratios", *SINGULAR, *SINGULAR.values()}
+        {"scales", "ratios", *SINGULAR, *SINGULAR.values(), "methods"}
     )
     before: ClassVar[Mapping[str, Any]] = {}
     spec: S

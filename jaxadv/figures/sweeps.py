@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from jaxadv.ascent.kinds import Kind
 from jaxadv.figures.style import SIMULATED, caption, colour, empty
-from jaxadv.stats.cells import by_network, cells, finished_networks, kappa_0_of
+from jaxadv.stats.cells import by_network, cells, finished_networks, is_maximum, kappa_0_of
 from jaxadv.stats.intervals import LEVEL, median, quantiles, replicates
 from jaxadv.stats.survival import step_counts, survival
 from jaxadv.theory import CRITICAL, curvature_ratio, kappa_0
@@ -65,13 +65,7 @@ def plot_curvature(axes: Axes, dataset: xr.Dataset) -> Axes:
     known = dataset.curvature_ratio.where(dataset.kind == Kind.BOUNDARY_MAX)
     if not (known > 0).any():
         return empty(axes, "no certified boundary maximum has a positive curvature ratio")
-    values = [by_network(cell) for cell in known]
-    low, high, middle = np.array([(e.low, e.high, e.value) for e in map(median, values)]).T
-    once = np.ones((1, known.sizes["network"]), int)
-    tenth, ninetieth = ([quantiles(v, p, once).item() for v in values] for p in (0.1, 0.9))
-    axes.vlines(scales, tenth, ninetieth, color="0.6", lw=1.5, label="middle 80% of trials")
-    axes.vlines(scales, low, high, color=SIMULATED, lw=5, label="95% interval over networks")
-    axes.plot(scales, middle, "o", color=SIMULATED, ms=6, label="median, simulated")
+    _draw_medians(axes, scales, known)
     fine, predicted = mean_field_curve(dataset)
     if predicted.size:
         axes.plot(fine, predicted, color=colour(1, 2), lw=2, label="mean field")
@@ -85,6 +79,42 @@ def plot_curvature(axes: Axes, dataset: xr.Dataset) -> Axes:
     axes.legend(loc="lower right")
     caption(axes, _caption(dataset))
     return axes
+
+
+def plot_free(axes: Axes, dataset: xr.Dataset) -> Axes:
+    """The free coordinates at certified maxima in a box against the scale.
+
+    Medians with 95% intervals over networks (thick), and the middle 80% of the trials (thin). The
+    axis is linear below 1, because a vertex has no free coordinate.
+    """
+    scales, dim = dataset.scale.values, dataset.dim.values[0]
+    dataset = finished_networks(dataset)
+    known = dataset.num_free.where(is_maximum(dataset))
+    if not known.notnull().any():
+        return empty(axes, "no trial ended in a certified maximum")
+    _draw_medians(axes, scales, known)
+    axes.axhline(dim, color="0.6", lw=1, ls=":")
+    axes.annotate(
+        "all of them", (scales.min(), dim), (2, -4), textcoords="offset points", va="top",
+        fontsize=9, color="0.35",
+    )  # fmt: skip
+    axes.set(xscale="log", xlabel="input scale", ylim=(-0.1, 1.5 * dim))
+    axes.set_yscale("symlog", linthresh=1)
+    axes.set_ylabel("coordinates at no bound")
+    axes.legend(loc="center right")
+    caption(axes, _caption(dataset))
+    return axes
+
+
+def _draw_medians(axes: Axes, scales: np.ndarray, known: xr.DataArray) -> None:
+    """Medians with intervals over networks, and the middle 80% of the trials, at each scale."""
+    values = [by_network(cell) for cell in known]
+    low, high, middle = np.array([(e.low, e.high, e.value) for e in map(median, values)]).T
+    once = np.ones((1, known.sizes["network"]), int)
+    tenth, ninetieth = ([quantiles(v, p, once).item() for v in values] for p in (0.1, 0.9))
+    axes.vlines(scales, tenth, ninetieth, color="0.6", lw=1.5, label="middle 80% of trials")
+    axes.vlines(scales, low, high, color=SIMULATED, lw=5, label="95% interval over networks")
+    axes.plot(scales, middle, "o", color=SIMULATED, ms=6, label="median, simulated")
 
 
 def plot_residuals(axes: Axes, dataset: xr.Dataset) -> Axes:
@@ -131,5 +161,6 @@ def _caption(dataset: xr.Dataset) -> str:
     return (
         f"n = {sizes['network']} networks × {sizes['example']} inputs × {sizes['start']} starts "
         f"at each scale; {dataset.activation.values[0]}, d = {dataset.dim.values[0]}, "
-        f"m = {dataset.width.values[0]}, ratio {dataset.ratio.values[0]:g}"
+        f"m = {dataset.width.values[0]}, ratio {dataset.ratio.values[0]:g}, "
+        f"{dataset.constraint.values[0]}, {dataset.method.values[0]}"
     )

@@ -9,6 +9,10 @@ from typing import Any
 # store with none of these entries is a sweep's.
 EXPERIMENT_OF_ENTRY = {"survey": "landscape", "training": "training"}
 
+# The coordinates of cells that older stores lack, with the values that their cells have.
+FORMER_COORDINATES: Mapping[str, Any] = {"constraint": "l2-ball", "method": "gradient"}
+HAVE_THEM = ("sweep", "landscape", "training")
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -79,3 +83,21 @@ def experiment_of(attributes: Mapping[str, Any]) -> str:
         return attributes["experiment"]
     names = (EXPERIMENT_OF_ENTRY[n] for n in attributes["identity"] if n in EXPERIMENT_OF_ENTRY)
     return next(names, "sweep")
+
+
+def former_coordinates(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The coordinates that the cells of a store may lack, with the value that all of them have.
+
+    Where an entry of the store's identity has the name of a coordinate, the value is that entry.
+
+    Args:
+        attributes: the store's.
+
+    Example:
+        >>> former_coordinates({"experiment": "training", "identity": {"constraint": "l1-ball"}})
+        {'constraint': 'l1-ball', 'method': 'gradient'}
+    """
+    if experiment_of(attributes) not in HAVE_THEM:
+        return {}
+    identity = attributes["identity"]
+    return {name: identity.get(name, value) for name, value in FORMER_COORDINATES.items()}

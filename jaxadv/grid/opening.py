@@ -5,8 +5,9 @@ from pathlib import Path
 import xarray as xr
 
 from jaxadv.grid import places
-from jaxadv.grid.identity import experiment_of
+from jaxadv.grid.identity import experiment_of, former_coordinates
 from jaxadv.grid.manifest import as_attributes, manifest_of
+from jaxadv.grid.schema import CELL
 from jaxadv.grid.store import Store
 from jaxadv.grid.stored import whole_dataset
 
@@ -34,5 +35,8 @@ def open(store: str | Path, experiment: str | None = None) -> xr.Dataset:  # noq
     if experiment not in (None, stored):
         raise ValueError(f"store: {str(store)!r} holds a {stored}, not a {experiment}")
     dataset = whole_dataset(opened)
+    for name, value in former_coordinates(opened.attributes).items():
+        if name not in dataset.coords:
+            dataset.coords[name] = (CELL, [value] * dataset.sizes[CELL])
     dataset.attrs = as_attributes(manifest_of(opened))
     return dataset

@@ -23,14 +23,12 @@ class Coordinate:
         long_name: what it is, in words.
         dtype: of its values.
         units: of its values.
-        default: its value on cells of stores that were made before it was introduced.
         values: along its own dimension; empty on ``cell``.
     """
 
     long_name: str
     dtype: Any = "float64"
     units: str = "1"
-    default: Any = None
     values: Sequence[Any] = ()
 
     @property
@@ -96,12 +94,17 @@ class Schema:
         """The attributes of the dataset."""
         return {"title": self.title, "coordinates": " ".join([*self.columns, *self.points])}
 
-    def coordinates(self, num_cells: int) -> dict[str, ArraySpec]:
-        """The arrays of the coordinates."""
+    def coordinates(self, num_cells: int, former: Mapping[str, Any]) -> dict[str, ArraySpec]:
+        """The arrays of the coordinates.
+
+        Args:
+            num_cells: how many cells there are.
+            former: the values of coordinates that the store may lack, for its older cells.
+        """
         arrays = {
             name: ArraySpec(
                 (CELL,), (num_cells,), (CHUNK_CELLS,), column.dtype, column.attributes,
-                fill_value=column.default,
+                fill_value=former.get(name),
             )
             for name, column in self.columns.items()
         }  # fmt: skip

@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from jaxadv.grid.blocks import Block, blocks_of, missing_parts
+from jaxadv.grid.identity import former_coordinates
 from jaxadv.grid.places import DAMAGED, Place
 from jaxadv.grid.schema import CELL, CHECKSUM, COMPLETE, Schema
 from jaxadv.grid.states import States
@@ -57,7 +58,8 @@ class StoredGrid:
         arrays = schema.arrays(len(old) + len(new), replicates, per_block)
         _check_growth(store, arrays, new)
         _keep_older_records(store, schema)
-        store.lay_out(schema.coordinates(len(old) + len(new)))
+        former = former_coordinates(store.attributes)
+        store.lay_out(schema.coordinates(len(old) + len(new), former))
         if new:
             columns = zip(schema.columns.items(), zip(*old, *new, strict=True), strict=True)
             store.write({name: np.array(v, column.dtype) for (name, column), v in columns}, {})
@@ -184,9 +186,10 @@ def _cells_in(store: Store, schema: Schema) -> list[tuple[Any, ...]]:
     if not num_cells:
         return []
     try:
+        former = former_coordinates(store.attributes)
         columns = [
-            store.read(name).tolist() if store.sizes(name) else [column.default] * num_cells
-            for name, column in schema.columns.items()
+            store.read(name).tolist() if store.sizes(name) else [former.get(name)] * num_cells
+            for name in schema.columns
         ]
     except DAMAGED as error:
         raise ValueError(f"store: the settings of its cells cannot be read: {error}") from error

@@ -7,19 +7,20 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from jaxadv.ascent.pga import PGA
-from jaxadv.ascent.steps import STEP_RULES
+from jaxadv.ascent.methods import Method
+from jaxadv.ascent.methods_by_name import maker_of
 from jaxadv.experiments.draws import Draws, Given, IntLike, Source, Tag, draw, given_of, key_of
 from jaxadv.experiments.groups import Group
+from jaxadv.experiments.moves import step_of
 from jaxadv.landscape.spec import Cell, Landscape
 from jaxadv.learning.adversary import Adversary
 from jaxadv.learning.fit import fit
+from jaxadv.problems.constraints import constraint_of, is_round
 from jaxadv.problems.losses import LOSSES, Loss
-from jaxadv.problems.names import resolve
+from jaxadv.problems.names import Function, resolve
 from jaxadv.problems.networks import Network
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
-from jaxadv.problems.round_sets import L2Ball
 from jaxadv.programs import remembered
 
 N = TypeVar("N", bound=Network)
@@ -60,16 +61,18 @@ class Drawn(NamedTuple):
     draws: Draws
     scale: Float[Array, ""]
     ratio: Float[Array, ""]
+    constraint: Function
     smooth: bool
 
     def problem(self, example: IntLike, loss: Loss) -> Problem:
         """The problem of one input."""
         x = self.scale * self.draws.direction[example]
-        ball, label = L2Ball(self.ratio * l2_norm(x)), self.draws.label[example]
-        return Problem(self.network, x, label, ball, loss, smooth=self.smooth)
+        limits = constraint_of(self.constraint, self.ratio * l2_norm(x), x.size)
+        label = self.draws.label[example]
+        return Problem(self.network, x, label, limits, loss, smooth=self.smooth)
 
     def starts(self, example: IntLike) -> Float[Array, "start dim"]:
-        """The starts at one input, in its ball."""
+        """The starts at one input, in its set."""
         x = self.scale * self.draws.direction[example]
         return self.ratio * l2_norm(x) * self.draws.start[example]
 
@@ -84,10 +87,23 @@ def loss_of(group: Group) -> Loss:
     return resolve("losses", group.loss, LOSSES)
 
 
-def pga_of(spec: Landscape) -> PGA:
-    """The settings of all ascents."""
-    rule = resolve("step", spec.step, STEP_RULES)(spec.step_size)
-    return PGA(rule, (spec.tolerance,), spec.max_steps)
+def method_of(spec: Landscape, group: Group) -> Method:
+    """The method of a group's ascents."""
+    step_rule, step_size = step_of(group.method, spec.step, spec.step_size)
+    maker = maker_of(
+        group.method, step_rule, tolerances=(spec.tolerance,), max_steps=spec.max_steps
+    )
+    return maker(step_size)
+
+
+def has_circles(group: Group) -> bool:
+    """Whether great circles lie on the boundary of a group's sets, along which they are measured.
+
+    Example:
+        >>> has_circles(Landscape().groups[0])
+        True
+    """
+    return is_round(constraint_of(group.constraint, 1.0, group.dim), group.dim)
 
 
 def training_of(spec: Landscape, cell: Cell) -> Pretraining | None:
@@ -113,14 +129,15 @@ def draw_trained(  # noqa: PLR0917  arguments of a compiled program are position
     if training is not None:
         batches = source.key_for(key, Tag.BATCH, index)
         network = training(network, given, batches, scale, ratio)
-    return Drawn(network, draws, scale, ratio, source.smooth)
+    return Drawn(network, draws, scale, ratio, source.constraint, source.smooth)
 
 
 class Scene(NamedTuple):
-    """The first problem on a cell's first network, its starts, and a key for further starts."""
+    """The first problem on a cell's first network, its starts and method, and a key for more."""
 
     problem: Problem
     starts: Float[Array, "start dim"]
+    method: Method
     key: Key[Array, ""]
 
 
@@ -130,13 +147,14 @@ def scene_of(spec: Landscape, cell: Cell) -> Scene:
         settings = (jnp.asarray(cell.scale), jnp.asarray(cell.ratio))
         source, loss = source_of(spec, cell.group), loss_of(cell.group)
         program = remembered(_scene, source, training_of(spec, cell), loss)
-        return program(0, key_of(spec), given_of(spec), *settings)
+        problem, starts, key = program(0, key_of(spec), given_of(spec), *settings)
+        return Scene(problem, starts, method_of(spec, cell.group), key)
 
 
-def _scene(source: Source, training: Pretraining | None, loss: Loss) -> Callable[..., Scene]:
-    def program(index: IntLike, key: Key[Array, ""], *shared: Any) -> Scene:
+def _scene(source: Source, training: Pretraining | None, loss: Loss) -> Callable[..., Any]:
+    def program(index: IntLike, key: Key[Array, ""], *shared: Any) -> Any:
         drawn = draw_trained(source, training, index, key, *shared)
         starts_key = source.key_for(key, Tag.SPHERE, index)
-        return Scene(drawn.problem(0, loss), drawn.starts(0), starts_key)
+        return drawn.problem(0, loss), drawn.starts(0), starts_key
 
     return jax.jit(program)

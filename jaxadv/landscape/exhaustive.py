@@ -8,13 +8,13 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
-from jaxadv.ascent.pga import PGA
+from jaxadv.ascent.methods import Method
 from jaxadv.devices import Device
 from jaxadv.experiments.draws import Given, Source, Tag, draw
 from jaxadv.experiments.layout import usual_lanes
 from jaxadv.grid.schema import Variable
 from jaxadv.landscape.critical import Critical, find_critical_points
-from jaxadv.landscape.drawn import Drawn, loss_of, pga_of, source_of
+from jaxadv.landscape.drawn import Drawn, loss_of, method_of, source_of
 from jaxadv.landscape.maxima import SAME, climb
 from jaxadv.landscape.meshes import EULER
 from jaxadv.landscape.program import CellSurvey
@@ -71,7 +71,9 @@ class CriticalSurvey(CellSurvey):
     def __init__(self, spec: Landscape, cell: Cell, devices: Sequence[Device], starts: int) -> None:
         group = cell.group
         lanes = usual_lanes(devices[0], group.width, starts)
-        survey = SphereSurvey(source_of(spec, group), loss_of(group), pga_of(spec), starts, lanes)
+        survey = SphereSurvey(
+            source_of(spec, group), loss_of(group), method_of(spec, group), starts, lanes
+        )
         super().__init__(spec, cell, devices, survey)
 
     def records(self, surveyed: tuple[Problem, Array, Array]) -> dict[str, np.ndarray]:
@@ -92,7 +94,7 @@ class SphereSurvey:
 
     source: Source
     loss: Loss
-    pga: PGA
+    method: Method
     starts: int
     lanes: int
 
@@ -103,7 +105,7 @@ class SphereSurvey:
         source = self.source
         draws = draw(source, index, key, given)
         scale, ratio = settings
-        drawn = Drawn(draws.network, draws, scale, ratio, source.smooth)
+        drawn = Drawn(draws.network, draws, scale, ratio, source.constraint, source.smooth)
         problem = on_sphere(drawn.problem(0, self.loss))
         # These starts are not those of `RegularitySurvey`, and there can be any number of them.
         normal = jax.random.normal(
@@ -113,7 +115,7 @@ class SphereSurvey:
         ends = climb(
             lambda start: (problem, start),
             problem.circumradius * directions,
-            self.pga,
+            self.method,
             num_lanes=self.lanes,
         )
         return problem, ends.maximum, ends.certified

@@ -10,11 +10,12 @@ from jaxtyping import Array, Bool, Float, Int, ScalarLike
 from jaxadv.ascent import trial
 from jaxadv.ascent.certifying import certify_each
 from jaxadv.ascent.kinds import MAXIMA
-from jaxadv.ascent.pga import PGA
+from jaxadv.ascent.methods import Method
 from jaxadv.ascent.trial import State
 from jaxadv.batches import map_batches
-from jaxadv.experiments.variables import Known, known_on_boundary
+from jaxadv.experiments.variables import Known, known_on_boundary, known_where
 from jaxadv.lanes import lane_map
+from jaxadv.problems.constraints import is_box
 from jaxadv.problems.norms import is_zero, l2_norm, over
 from jaxadv.problems.problem import Problem
 from jaxadv.pytrees import pytree
@@ -53,6 +54,7 @@ class Ends:
         loss: L(δ) at the end.
         kind: the `Kind` of the end.
         curvature_ratio: κ at the end; it exists on the boundary only.
+        num_free: the coordinates at no bound; it exists in boxes only.
         certified: whether a certified maximum is close to the end.
         maximum: δ*, that maximum, polished; the end itself where there is none.
         loss_maximum: L(δ*).
@@ -66,6 +68,7 @@ class Ends:
     loss: Float[Array, "*start"]
     kind: Int[Array, "*start"]
     curvature_ratio: Known
+    num_free: Known
     certified: Bool[Array, "*start"]
     maximum: Float[Array, "*start dim"]
     loss_maximum: Float[Array, "*start"]
@@ -76,7 +79,7 @@ class Ends:
 def climb(
     problem_of: Callable[[X], tuple[Problem, Float[Array, " dim"]]],
     rows: X,
-    pga: PGA,
+    method: Method,
     *,
     num_lanes: int,
     certify_lanes: int = 64,
@@ -90,7 +93,7 @@ def climb(
         problem_of: from a row to its problem and start. All rows share what it closes over, such as
             the network.
         rows: any pytree of arrays with a common leading axis, a row for each start.
-        pga: the ascents' settings.
+        method: of the ascents.
         num_lanes: ascents under way at a time.
         certify_lanes: ends certified at a time.
 
@@ -106,13 +109,13 @@ def climb(
 
     def init(row: X) -> tuple[X, Walk]:
         problem, start = problem_of(row)
-        state = trial.init(problem, start, pga)
+        state = trial.init(problem, start, method)
         zero = jnp.zeros_like(state.loss)
         return row, Walk(state, state.perturbation, zero, jnp.zeros_like(state.steps))
 
     def step(lane: tuple[X, Walk]) -> tuple[X, Walk]:
         row, walk = lane
-        state = trial.step(problem_of(row)[0], walk.state, pga)
+        state = trial.step(problem_of(row)[0], walk.state, method)
         moved = l2_norm(state.perturbation - walk.state.perturbation)
         fell = state.loss < walk.state.loss
         return row, Walk(state, walk.start, walk.length + moved, walk.falls + fell)
@@ -122,7 +125,7 @@ def climb(
         chord = l2_norm(walk.state.perturbation - walk.start)
         return {
             "row": row,
-            "solution": trial.finish(problem_of(row)[0], walk.state, pga),
+            "solution": trial.finish(problem_of(row)[0], walk.state, method),
             "path_ratio": path_ratio(walk.length, chord),
             "falls": over(walk.falls.astype(chord.dtype), walk.state.steps),
         }
@@ -137,6 +140,10 @@ def climb(
             loss=solution.loss,
             kind=certificate.kind,
             curvature_ratio=known_on_boundary(certificate.curvature_ratio, certificate.multiplier),
+            num_free=known_where(
+                jnp.bool_(is_box(problem.constraint, problem.x.size)),
+                certificate.num_free.astype(solution.loss.dtype),
+            ),
             certified=jnp.isin(certificate.kind, jnp.array(MAXIMA)),
             maximum=certificate.maximum,
             loss_maximum=problem.objective(certificate.maximum),
@@ -151,7 +158,7 @@ def climb(
         ended["certificate"] = certify_each(
             lambda ended: (problem_of(ended["row"])[0], ended["solution"].end),
             ended,
-            tolerance=pga.tolerances[-1],
+            tolerance=method.tolerances[-1],
             lanes=certify_lanes,
         )
         return map_batches(judge, ended, certify_lanes)

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxadv.ascent.pga import STEEPEST, direction_of
 from jaxadv.problems.norms import l2_norm, over
 from jaxadv.problems.problem import Problem
 
@@ -12,14 +13,16 @@ Scalar = Float[Array, ""]
 
 
 def one_step(problem: Problem, best: Vector) -> tuple[Scalar, Scalar]:
-    """How good a single step is from the centre along the gradient to the boundary.
+    """How good a single step is from the centre to the boundary, in the steepest direction.
+
+    The step is δ = ε g/‖g‖ in an L2 set, and sign(g) times the radius in an L∞ ball.
 
     Returns:
-        The cosine between the gradient at δ = 0 and δ*; and the share of the best gain in loss
-        that the step reaches, (L(ε g/‖g‖) − L(0))/(L(δ*) − L(0)).
+        The cosine between δ and δ*; and the share of the best gain in loss that the step reaches,
+        (L(δ) − L(0))/(L(δ*) − L(0)).
 
     Args:
-        problem: with an L2 set.
+        problem: the problem.
         best: δ*, the best maximum.
 
     Example:
@@ -30,11 +33,10 @@ def one_step(problem: Problem, best: Vector) -> tuple[Scalar, Scalar]:
     """
     centre = jnp.zeros_like(best)
     loss, gradient = problem.value_and_gradient(centre)
-    norm = l2_norm(gradient)
-    radius = problem.circumradius
-    reached = problem.objective(radius * over(gradient, norm))
-    cosine = over(gradient @ best, norm * l2_norm(best))
-    return cosine, over(reached - loss, problem.objective(best) - loss)
+    direction = direction_of(STEEPEST, problem.constraint, gradient)
+    step = problem.constraint.project(problem.circumradius * direction)
+    cosine = over(step @ best, l2_norm(step) * l2_norm(best))
+    return cosine, over(problem.objective(step) - loss, problem.objective(best) - loss)
 
 
 def great_circle(

@@ -29,32 +29,41 @@ class Cell:
 class Landscape(Specification[Cell]):
     """The landscape around inputs of many networks, at several input scales, from many starts each.
 
-    The grid is the product of dims, widths, activations, losses, trainings, ratios and scales.
-    Networks, inputs, labels and relative starts are the same in every cell of one dim and width,
-    and the same as those of a `Sweep` with the same seed and shape. All of it is computed in double
+    The grid is the product of dims, widths, activations, losses, constraints, methods, trainings,
+    ratios and scales. Networks, inputs and labels are the same in every cell of one dim and width,
+    and so are the starts of one constraint, relative to the radius. They are the same as those of a
+    `Sweep` with the same seed and shape. All of it is computed in double
     precision, in which falls of the loss and distances of maxima are more than noise. A single
     value may stand for a tuple of one.
 
     Attributes:
         scales: input scales s; the inputs have norm s·√dim.
-        ratios: perturbation ratios ρ; the perturbation's radius is ρ times the input's norm.
+        ratios: perturbation ratios ρ; the set's circumradius is ρ times the input's norm. That is
+            the radius of an L2 ball; an L∞ ball has the radius ρ‖x‖/√dim.
         trainings: none (random networks as they are drawn), clean or adversarial: the same networks
             trained on all of the data at the cell's scale, which must be real.
         dims: input dimensions d; empty for that of the data, or 32 where the data is simulated.
         widths: numbers m of hidden neurons; d, d^1.5 and the like are powers of the dimension.
         networks: random networks, the independent units of every statistic.
         examples: inputs per network.
-        starts: random starts per input, uniform in the ball.
+        starts: random starts per input, uniform in the set.
         network: two-layer, or a user's module:function(key, dim, width, activation). In Python,
             here and below, the function itself may stand for its name.
         activations: identity, tanh, erf, sigmoid, softplus, gelu, silu, sin, relu, or a user's
             module:function.
         losses: quadratic, logistic, or a user's module:function(output, label).
-        step: the step rule: constant (step size), normalized (fraction of the radius),
-            inverse-curvature (multiple of 1/|curvature| at the start), or a user's
+        constraints: sets of perturbations: l2-ball, l2-sphere, linf-ball, or a user's
+            module:function(circumradius, dim). What is measured along great circles (valleys,
+            changes of the gradient, the spectrum) is measured in L2 sets alone.
+        methods: gradient (steps along the gradient, of the step rule), sign (signs of the gradient,
+            each entry moves by a fraction of the radius), momentum (a fraction of the radius, along
+            a moving average: its signs in L∞; counts the best point), apgd (Auto-PGD, whose steps
+            shrink over the budget), or a user's module:function(step, tolerances, max_steps).
+        step: the step rule of the method gradient: constant (step size), normalized (fraction of
+            the radius), inverse-curvature (multiple of 1/|curvature| at the start), or a user's
             module:function(step_size).
-        step_size: the step rule's parameter; small, or ascent jumps over maxima where the
-            landscape is rough.
+        step_size: the step rule's parameter, for sign and momentum the fraction of the radius;
+            small, or ascent jumps over maxima where the landscape is rough.
         tolerance: residual at which an ascent ends.
         max_steps: budget of steps per ascent.
         training_steps: steps of Adam that a network is trained for.
@@ -94,6 +103,8 @@ class Landscape(Specification[Cell]):
     network: Function = "two-layer"
     activations: tuple[Function, ...] = ("tanh",)
     losses: tuple[Function, ...] = ("quadratic",)
+    constraints: tuple[Function, ...] = ("l2-ball",)
+    methods: tuple[Function, ...] = ("gradient",)
     step: Function = "inverse-curvature"
     step_size: float = 0.1
     tolerance: float = 1e-4
@@ -122,14 +133,10 @@ class Landscape(Specification[Cell]):
         self._check_functions()
 
     def _check_functions(self) -> None:
-        from jaxadv.experiments.functions import check_step  # noqa: PLC0415  needs JAX
+        from jaxadv.experiments.functions import check_moves  # noqa: PLC0415  needs JAX
 
         super()._check_functions()
-        for group in self.groups:
-            check_step(
-                "step", self.step, self.recipe_of(group), loss=group.loss,
-                step_size=self.step_size, dtype=self.dtype,
-            )  # fmt: skip
+        check_moves(self, "step", self.step, step_size=self.step_size, certified=True)
 
     def cells_of(self, group: Group) -> tuple[Cell, ...]:
         """The cells of one group; cells of one training are neighbours."""

@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Array, Bool, Float
 
-from jaxadv.ascent.pga import PGA
+from jaxadv.ascent.methods import Method
 from jaxadv.experiments.variables import Known
 from jaxadv.landscape.critical import Critical, CriticalPoints, find_critical_points
-from jaxadv.landscape.drawn import Scene, pga_of
+from jaxadv.landscape.drawn import Scene
 from jaxadv.landscape.exhaustive import on_sphere
 from jaxadv.landscape.maxima import climb
 from jaxadv.landscape.spec import Landscape
@@ -47,7 +47,7 @@ def view_circle(spec: Landscape, num_angles: int = 1024) -> xr.Dataset:
         angles = np.linspace(0, 2 * np.pi, num_angles, endpoint=False)
         ring = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
         points = find_critical_points(problem)
-        tops, certified = map(np.asarray, _tops(problem, ring, pga_of(spec)))
+        tops, certified = map(np.asarray, _tops(problem, ring, scene.method))
         return {
             "loss": (("angle",), jax.vmap(problem.objective)(ring)),
             "angle": (("angle",), angles),
@@ -87,7 +87,7 @@ def view_sphere(spec: Landscape, num_latitudes: int = 181) -> xr.Dataset:
             [np.cos(up) * np.cos(around), np.cos(up) * np.sin(around), np.sin(up)], axis=-1
         )
         points = find_critical_points(problem)
-        _, paths = record_paths(scene._replace(problem=problem), pga_of(spec), NUM_STARTS)
+        _, paths = record_paths(scene._replace(problem=problem), NUM_STARTS)
         paths = _filled_in(thinned(paths))
         return {
             "loss": (("latitude", "longitude"), jax.lax.map(jax.vmap(problem.objective), globe)),
@@ -114,10 +114,10 @@ def _critical(points: CriticalPoints) -> dict[str, Any]:
 
 @jax.jit
 def _tops(
-    problem: Problem, starts: Float[Array, "start dim"], pga: PGA
+    problem: Problem, starts: Float[Array, "start dim"], method: Method
 ) -> tuple[Float[Array, "start dim"], Bool[Array, " start"]]:
     """The polished maxima in which ascents end, and whether they are certified."""
-    ends = climb(lambda start: (problem, start), starts, pga, num_lanes=64)
+    ends = climb(lambda start: (problem, start), starts, method, num_lanes=64)
     return ends.maximum, ends.certified
 
 

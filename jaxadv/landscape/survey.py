@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaxadv.ascent.kinds import Kind
-from jaxadv.ascent.pga import PGA
+from jaxadv.ascent.methods import Method
 from jaxadv.ascent.solution import Status
 from jaxadv.devices import Device
 from jaxadv.experiments.draws import Source
@@ -25,7 +25,7 @@ from jaxadv.landscape.drawn import (
     Pretraining,
     draw_trained,
     loss_of,
-    pga_of,
+    method_of,
     source_of,
     training_of,
 )
@@ -33,6 +33,7 @@ from jaxadv.landscape.maxima import Ends, climb, representatives, same_maxima
 from jaxadv.landscape.program import CellSurvey
 from jaxadv.landscape.regularity import barrier, gradient_change, one_step, tangent_eigenvalues
 from jaxadv.landscape.spec import Cell, Landscape
+from jaxadv.problems.constraints import is_round
 from jaxadv.problems.losses import Loss
 from jaxadv.problems.norms import is_zero, over
 from jaxadv.problems.problem import Problem
@@ -55,15 +56,18 @@ VARIABLES: Mapping[str, Variable] = {
         "maximum", "first start that found the same certified maximum, -1 if none", dtype="int32"
     ),
     "loss_maximum": Variable("loss_maximum", "loss at the polished maximum", units=LOSS),
+    "num_free": Variable(
+        "num_free", "coordinates of the end that are at no bound; NaN where the set is no box"
+    ),
     "path_ratio": Variable("path_ratio", "length of the path over its chord"),
     "falls": Variable("falls", "share of steps that lowered the loss"),
     "loss_centre": Variable("loss_centre", "loss without a perturbation", LOSS, dims=("example",)),
     "step_cosine": Variable(
-        "step_cosine", "cosine of the first gradient, at 0, with the best maximum",
+        "step_cosine", "cosine of the first step, from 0 to the boundary, with the best maximum",
         dims=("example",),
     ),
     "step_gain": Variable(
-        "step_gain", "share of the best gain in loss that one step from 0 reaches",
+        "step_gain", "share of the best gain in loss that the first step reaches",
         dims=("example",),
     ),
     "gradient_change": Variable(
@@ -85,7 +89,7 @@ class Rules(NamedTuple):
     """What all problems of a group have in common, and what a program is compiled for."""
 
     loss: Loss
-    pga: PGA
+    method: Method
     num_lanes: int
     certify_lanes: int
 
@@ -123,7 +127,7 @@ def rules_of(spec: Landscape, group: Group, device: Device) -> Rules:
     trials = spec.examples * spec.starts
     return Rules(
         loss_of(group),
-        pga_of(spec),
+        method_of(spec, group),
         usual_lanes(device, group.width, trials),
         usual_certify_lanes(group.dim, group.width, trials),
     )
@@ -151,7 +155,7 @@ class NetworkSurvey:
         ends = climb(
             problem_of,
             rows,
-            rules.pga,
+            rules.method,
             num_lanes=rules.num_lanes,
             certify_lanes=rules.certify_lanes,
         )
@@ -174,7 +178,7 @@ def _one_example(
     problem: Problem, starts: Float[Array, "start dim"], ends: Ends
 ) -> dict[str, Record]:
     """The records of one input as a whole, beside those of its ascents."""
-    radius = problem.circumradius
+    radius, on_circles = problem.circumradius, is_round(problem.constraint, problem.x.size)
     firsts = same_maxima(ends.maximum, ends.certified, radius)
     best = jnp.argmax(jnp.where(firsts >= 0, ends.loss_maximum, -jnp.inf))
     any_maximum = firsts[best] >= 0
@@ -194,7 +198,7 @@ def _one_example(
         "loss_centre": loss_centre,
         "step_cosine": known_where(any_maximum, step_cosine),
         "step_gain": known_where(any_maximum, step_gain),
-        "gradient_change": known_where(~is_zero(radius), change),
+        "gradient_change": known_where(on_circles & ~is_zero(radius), change),
         "barrier": known_where(are_apart, over(depths, ends.loss_maximum[best] - loss_centre)),
         "spectrum": known_where(on_edge[best], eigenvalues / multiplier),
     }

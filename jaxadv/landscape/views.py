@@ -20,17 +20,17 @@ import xarray as xr
 from jaxtyping import Array, Float, Key
 from tqdm.auto import tqdm
 
-from jaxadv.ascent.pga import PGA
+from jaxadv.ascent.methods import Method
 from jaxadv.ascent.trajectory import ascend_recorded
 from jaxadv.devices import Device, use_devices
 from jaxadv.experiments.layout import usual_lanes
 from jaxadv.experiments.variables import Known, filled, known_where
-from jaxadv.landscape.drawn import Scene, pga_of, scene_of
+from jaxadv.landscape.drawn import Scene, scene_of
 from jaxadv.landscape.maxima import climb, representatives, same_maxima
 from jaxadv.landscape.regularity import angle_between, great_circle
 from jaxadv.landscape.spec import Landscape
 from jaxadv.problems.problem import Problem
-from jaxadv.problems.uniform import uniform_in_ball
+from jaxadv.problems.starts import random_start
 from jaxadv.programs import remembered
 
 Directions = Literal["pca", "gradient"]
@@ -40,18 +40,18 @@ POINTS_PER_PATH = 64
 ASCENTS_PER_CALL = 5_000
 
 
-def record_paths(scene: Scene, pga: PGA, number: int) -> tuple[np.ndarray, np.ndarray]:
+def record_paths(scene: Scene, number: int) -> tuple[np.ndarray, np.ndarray]:
     """The losses and points at every step of the first ascents; NaN after their ends."""
-    losses, points = _record_paths(scene, pga, number)
+    losses, points = _record_paths(scene, number)
     return filled(losses), filled(points)
 
 
 @functools.partial(jax.jit, static_argnames="number")
-def _record_paths(scene: Scene, pga: PGA, number: int) -> tuple[Known, Known]:
+def _record_paths(scene: Scene, number: int) -> tuple[Known, Known]:
     """The program behind `record_paths`."""
-    ascents = jax.vmap(lambda start: ascend_recorded(scene.problem, start, pga))
+    ascents = jax.vmap(lambda start: ascend_recorded(scene.problem, start, scene.method))
     solutions, paths = ascents(scene.starts[:number])
-    was_taken = jnp.arange(pga.max_steps + 1)[None] <= solutions.steps[:, None]
+    was_taken = jnp.arange(scene.method.max_steps + 1)[None] <= solutions.steps[:, None]
     return (
         known_where(was_taken, paths.loss),
         known_where(was_taken[..., None], paths.perturbation),
@@ -59,10 +59,10 @@ def _record_paths(scene: Scene, pga: PGA, number: int) -> tuple[Known, Known]:
 
 
 @jax.jit
-def find_maxima(scene: Scene, pga: PGA) -> tuple[Array, Array, Array]:
+def find_maxima(scene: Scene) -> tuple[Array, Array, Array]:
     """From all starts: polished maxima, their losses, and which are the same, as `same_maxima`."""
     lanes = usual_lanes(jax.local_devices()[0], scene.problem.x.size * 8, len(scene.starts))
-    ends = climb(lambda start: (scene.problem, start), scene.starts, pga, num_lanes=lanes)
+    ends = climb(lambda start: (scene.problem, start), scene.starts, scene.method, num_lanes=lanes)
     radius = scene.problem.circumradius
     return ends.maximum, ends.loss_maximum, same_maxima(ends.maximum, ends.certified, radius)
 
@@ -77,7 +77,7 @@ def view_ascents(spec: Landscape) -> xr.Dataset:
     """
 
     def view(scene: Scene) -> dict[str, Any]:
-        losses, _ = record_paths(scene, pga_of(spec), NUM_PATHS)
+        losses, _ = record_paths(scene, NUM_PATHS)
         centre = scene.problem.objective(jnp.zeros_like(scene.problem.x))
         return {"loss_path": (("start", "step"), losses), "loss_centre": ((), centre)}
 
@@ -97,7 +97,7 @@ def view_arcs(spec: Landscape, num_points: int = 256) -> xr.Dataset:
     """
 
     def view(scene: Scene) -> dict[str, Any]:
-        maxima, losses, firsts = find_maxima(scene, pga_of(spec))
+        maxima, losses, firsts = find_maxima(scene)
         best = jnp.argmax(jnp.where(firsts >= 0, losses, -jnp.inf))
         rows, exist = representatives(jnp.where(firsts == firsts[best], -1, firsts), NUM_ARCS)
         angles, values = _arcs(scene.problem, maxima[best], maxima[rows], num_points)
@@ -154,8 +154,8 @@ def view_plane(
     def view(scene: Scene) -> dict[str, Any]:
         problem = scene.problem
         radius = float(problem.circumradius)
-        maxima, tops, firsts = map(np.asarray, find_maxima(scene, pga_of(spec)))
-        losses, points = record_paths(scene, pga_of(spec), NUM_PATHS)
+        maxima, tops, firsts = map(np.asarray, find_maxima(scene))
+        losses, points = record_paths(scene, NUM_PATHS)
         if (firsts >= 0).any():
             best = np.where(firsts >= 0, tops, -np.inf).argmax()
             top, loss_best = maxima[best] / radius, tops[best]
@@ -220,14 +220,13 @@ def view_losses(spec: Landscape, starts: int = 100_000) -> xr.Dataset:
     devices = use_devices()
     per_call = min(starts, ASCENTS_PER_CALL)
     lanes = usual_lanes(devices[0], max(group.width for group in spec.groups), per_call)
-    ascend, pga = remembered(_final_losses, per_call, lanes), pga_of(spec)
+    ascend = remembered(_final_losses, per_call, lanes)
 
     def view(scene: Scene) -> dict[str, Any]:
         def call(key: Key[Array, ""], device: Device) -> list[np.ndarray]:
             with jax.enable_x64(True):
-                return [
-                    *map(np.asarray, ascend(*jax.device_put((key, scene.problem, pga), device)))
-                ]
+                here = jax.device_put((key, scene.problem, scene.method), device)
+                return [*map(np.asarray, ascend(*here))]
 
         keys = jax.random.split(scene.key, -(-starts // per_call))
         # The first call compiles.
@@ -248,13 +247,11 @@ def view_losses(spec: Landscape, starts: int = 100_000) -> xr.Dataset:
 def _final_losses(number: int, lanes: int) -> Callable[..., tuple[Array, Array]]:
     """The program behind `view_losses`."""
 
-    def ascend(key: Key[Array, ""], problem: Problem, pga: PGA) -> tuple[Array, Array]:
-        radius, dim = problem.circumradius, problem.x.size
+    def ascend(key: Key[Array, ""], problem: Problem, method: Method) -> tuple[Array, Array]:
         keys = jax.random.split(key, number)
-        starts = radius * jax.vmap(lambda key: uniform_in_ball(key, dim))(keys)
-        ends = climb(
-            lambda start: (problem, start), starts.astype(problem.x.dtype), pga, num_lanes=lanes
-        )
+        shape, dtype = problem.x.shape, problem.x.dtype
+        starts = jax.vmap(lambda key: random_start(problem.constraint, key, shape))(keys)
+        ends = climb(lambda start: (problem, start), starts.astype(dtype), method, num_lanes=lanes)
         return ends.loss, ends.certified
 
     return jax.jit(ascend)

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
+from jaxadv.ascent.methods import Method
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.solution import Solution
 from jaxadv.ascent.steps import NormalizedStep
@@ -19,12 +20,12 @@ from jaxadv.pytrees import pytree, static
 
 @pytree
 class Adversary:
-    """Projected gradient ascent on the perturbation of an input x, in a set of circumradius ρ‖x‖.
+    """Ascent on the perturbation of an input x, in a set of circumradius ρ‖x‖.
 
     Attributes:
         ratio: ρ.
-        pga: its steps; by default ten, each a quarter of the circumradius long: across an L2 ball
-            and back.
+        method: how it moves; by default ten steps along the gradient, each a quarter of the
+            circumradius long: across an L2 ball and back.
         constraint: the kind of the set, as `constraint_of` takes it.
         smooth: as `Problem.smooth`.
 
@@ -37,7 +38,7 @@ class Adversary:
     """
 
     ratio: ScalarLike
-    pga: PGA = PGA(NormalizedStep(0.25), tolerances=(1e-3,), max_steps=10)
+    method: Method = PGA(NormalizedStep(0.25), tolerances=(1e-3,), max_steps=10)
     constraint: Function = static(default="l2-ball")
     smooth: bool = static(default=False)
 
@@ -52,7 +53,7 @@ class Adversary:
         self, network: Network, x: Float[Array, " dim"], y: ScalarLike, *, loss: Loss
     ) -> Solution:
         """The ascent from δ = 0."""
-        return ascend(self.problem(network, x, y, loss=loss), jnp.zeros_like(x), self.pga)
+        return ascend(self.problem(network, x, y, loss=loss), jnp.zeros_like(x), self.method)
 
 
 def mean_loss(

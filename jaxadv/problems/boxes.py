@@ -21,10 +21,10 @@ class _Bounded(Protocol):
     """What all boxes do with their bounds.
 
     Attributes:
-        usual_direction: of the steps that attacks in such a set usually take.
+        steepest_direction: the direction of steepest ascent in the norm of the set.
     """
 
-    usual_direction: ClassVar[str] = "sign"
+    steepest_direction: ClassVar[str] = "sign"
 
     def bounds(self, delta: Vector) -> tuple[Vector, Vector]:
         """The lower and upper bounds of each entry, in the shape and precision of δ."""

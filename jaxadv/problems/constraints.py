@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, ScalarLike
 
 from jaxadv.problems.boxes import LInfBall
-from jaxadv.problems.faces import Face
+from jaxadv.problems.checks import offers
+from jaxadv.problems.faces import Face, FlatFace, RoundFace
 from jaxadv.problems.l1_ball import L1Ball
 from jaxadv.problems.names import Function, resolve
 from jaxadv.problems.round_sets import L2Ball, L2Sphere
@@ -122,6 +123,33 @@ def constraint_of(kind: Function, circumradius: ScalarLike, dim: int) -> Constra
     """
     make = resolve("constraint", kind, CONSTRAINTS)
     return getattr(make, "of_circumradius", make)(circumradius, dim)
+
+
+def is_round(constraint: Constraint, dim: int) -> bool:
+    """Whether the boundary of a set is a sphere about 0.
+
+    Example:
+        >>> is_round(L2Ball(1.0), 4), is_round(LInfBall(1.0), 4), is_round(L1Ball(1.0), 4)
+        (True, False, False)
+    """
+    return isinstance(_face_at_0(constraint, dim), RoundFace)
+
+
+def is_box(constraint: Constraint, dim: int) -> bool:
+    """Whether a set bounds each entry by itself.
+
+    Example:
+        >>> is_box(L2Ball(1.0), 4), is_box(LInfBall(1.0), 4), is_box(L1Ball(1.0), 4)
+        (False, True, False)
+    """
+    return isinstance(_face_at_0(constraint, dim), FlatFace)
+
+
+def _face_at_0(constraint: Any, dim: int) -> Any:
+    if not offers(constraint, CertifiableConstraint):
+        return None
+    centre = jnp.zeros(dim)
+    return constraint.face(centre, constraint.active(centre, 0.0))
 
 
 def on_boundary(

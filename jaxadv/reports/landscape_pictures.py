@@ -12,6 +12,7 @@ from jaxadv.figures.panels import panels
 from jaxadv.figures.spheres import draw_circle, draw_sphere
 from jaxadv.grid.places import Place
 from jaxadv.landscape import spheres, views
+from jaxadv.landscape.drawn import has_circles
 from jaxadv.landscape.spec import Landscape
 from jaxadv.landscape.work import run_critical
 from jaxadv.reports.landscape import caption_of
@@ -52,7 +53,8 @@ def landscape_pictures(
     if is_random(spec):
         # Groups that differ in the dimension alone have the same spheres.
         for settings, alone in dataclasses.replace(spec, dims=3).by_group():
-            yield from (picture.of_group(settings) for picture in _whole_spheres(alone))
+            if has_circles(alone.groups[0]):
+                yield from (picture.of_group(settings) for picture in _whole_spheres(alone))
     for settings, alone in spec.by_group():
         group = cells_where(dataset, settings)
         views_of_group = _views(alone, group, plane, num_ascents)
@@ -77,6 +79,9 @@ def _views(
     spec: Landscape, dataset: xr.Dataset, plane: views.Directions, num_ascents: int
 ) -> Iterator[Picture]:
     """The views of one group."""
+    if not has_circles(spec.groups[0]):
+        yield from _lines(spec, num_ascents)
+        return
     view = views.view_plane(spec, plane)
     line = f"{views.NUM_PATHS} ascents; ☆ the best maximum; black: the ball's edge"
     yield Picture(
@@ -142,13 +147,14 @@ def _lines(spec: Landscape, num_ascents: int) -> Iterator[Picture]:
         "The loss along ascents from random starts at one input.",
         partial(panels, view, plots.draw_ascents, line, **look),
     )
-    view = views.view_arcs(spec)
-    line = caption_of(view, f"from the best maximum to the first {views.NUM_ARCS} others found")
-    yield Picture(
-        "arcs.png",
-        "The loss along great circles between maxima.",
-        partial(panels, view, plots.draw_arcs, line, **look),
-    )
+    if has_circles(spec.groups[0]):
+        view = views.view_arcs(spec)
+        line = caption_of(view, f"from the best maximum to the first {views.NUM_ARCS} others found")
+        yield Picture(
+            "arcs.png",
+            "The loss along great circles between maxima.",
+            partial(panels, view, plots.draw_arcs, line, **look),
+        )
     view = views.view_losses(spec, num_ascents)
     line = caption_of(view, f"{num_ascents:,} ascents at one input; hollow: not certified")
     yield Picture(

@@ -14,7 +14,8 @@ from jaxadv.stats.intervals import Estimate
 
 # Settings in the heads of tables.
 HEADS = {
-    "dim": "d", "width": "m", "activation": "activation", "loss": "loss", "step_rule": "steps",
+    "dim": "d", "width": "m", "activation": "activation", "loss": "loss", "constraint": "set",
+    "method": "method", "step_rule": "steps",
     "step_size": "step size", "ratio": "ρ", "scale": "s", "optimizer": "optimiser", "rate": "rate",
     "tolerance": "tolerance",
 }  # fmt: skip

@@ -13,6 +13,7 @@ from jaxadv.reports.markdown import show_values
 # The coordinates of cells that are listed, and how.
 SHOWN = {
     "dim": "d", "width": "m", "scale": "s", "ratio": "ρ", "activation": "", "loss": "",
+    "constraint": "", "method": "",
     "step_rule": "steps", "optimizer": "", "unit": "rates", "rate": "rates",
 }  # fmt: skip
 AGAINST = " against "  # between the two scales of a pair

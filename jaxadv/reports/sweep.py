@@ -14,6 +14,7 @@ from jaxadv.stats.cells import (
     finished_networks,
     is_maximum,
     settings_of,
+    telling_settings,
 )
 from jaxadv.stats.survival import step_counts, steps_quantiles
 
@@ -24,19 +25,33 @@ ENDS = {
     "cycling": Status.CYCLING,
     "nonfinite": Status.NONFINITE,
 }
+# Its columns that are left out where no trial counts in them.
+SHARES = ("vertex", "unconfirmed", *ENDS)
+# Its columns of medians over the certified trials.
+MEDIANS = ("num_free", "curvature_ratio", "distance")
+LEGEND = {
+    "certified": "trials whose end was confirmed to be a strict local maximum",
+    "vertex": "trials whose end is such a maximum, at a corner of the box",
+    "unconfirmed": "trials that meet the conditions of a maximum, but none was found close by",
+    "out_of_budget": "trials that took all steps they were allowed",
+    "stalled": "trials whose step did not change the perturbation any more",
+    "cycling": "trials that came back to a point, and would have gone round for ever",
+    "nonfinite": "trials whose loss became infinite or NaN",
+    "steps_50%": "half of the trials needed at most so many steps",
+    "steps_90%": "90% of them did",
+    "num_free": "median number of coordinates at no bound of the box",
+    "curvature_ratio": "median of the largest tangent curvature over the multiplier; above 1 it "
+    "would be no maximum",
+    "distance": "median distance to the maximum, in radii",
+}
 # The kinds that are explained below the table.
 EXPLAINED = (Kind.NOT_SMOOTH, Kind.UNCONFIRMED, Kind.DEGENERATE, Kind.NOT_MAX)
 
 
 def summarize(dataset: xr.Dataset) -> pd.DataFrame:
-    """What became of the trials of each cell.
+    """What became of the trials of each cell, a row each; `LEGEND` says what the columns are.
 
-    Columns: the settings; the number of trials; the share whose end is certified, that is confirmed
-    to be a strict local maximum; the share that meets the conditions of one, but of which Newton's
-    method confirmed none; the shares that ran out of budget, stalled, went round in a cycle, or
-    became non-finite; the
-    median and the 90% quantile of the steps to the tightest tolerance (inf: beyond the budget);
-    the median of the curvature ratio and of the distance to the maximum over the certified trials.
+    Steps beyond the budget are inf, and what does not exist is NaN.
 
     Raises:
         ValueError: as `cells.finished_networks`.
@@ -47,14 +62,16 @@ def summarize(dataset: xr.Dataset) -> pd.DataFrame:
         steps, reached = by_network(cell.num_steps), by_network(cell.reached)
         certified, once = is_maximum(cell), np.ones((1, len(steps)), int)
         row = settings_of(cell) | {"trials": steps.size, "certified": float(certified.mean())}
+        row["vertex"] = float((cell.kind == Kind.VERTEX_MAX).mean())
         row["unconfirmed"] = float((cell.kind == Kind.UNCONFIRMED).mean())
         row |= {name: float((cell.status == status).mean()) for name, status in ENDS.items()}
         row |= {
             f"steps_{100 * p:.0f}%": steps_quantiles(steps, reached, p, once).item()
             for p in (0.5, 0.9)
         }
-        for name in ("curvature_ratio", "distance"):
-            values = cell[name].where(certified).values
+        for name in MEDIANS:
+            # A store of version 0.1 has no free coordinates.
+            values = cell[name].where(certified).values if name in cell else np.array([])
             known = values[~np.isnan(values)]
             row[name] = float(np.median(known)) if known.size else np.nan
         rows.append(row)
@@ -83,27 +100,35 @@ def notes(dataset: xr.Dataset) -> list[str]:
 
 
 def as_text(table: pd.DataFrame, max_steps: int) -> str:
-    """The table for a terminal: censored quantiles as "> n", and no columns that tell nothing.
+    """The table for a terminal, with a line on each column that needs one.
 
-    These are settings that do not vary, and ways to end in which no trial ended.
+    Quantiles beyond the budget are "> n", and what does not exist is "-". Columns that tell nothing
+    are left out: settings that do not vary or follow from the method, ways to end in which no trial
+    ended, and medians that do not exist.
 
     Example:
         >>> print(as_text(pd.DataFrame({"scale": [1.0, 10.0], "steps_50%": [7, np.inf]}), 100))
         scale steps_50%
             1         7
            10     > 100
+        steps_50%: half of the trials needed at most so many steps
     """
-    shared = [name for name in SETTINGS if name in table and name != "scale"]
-    constant = [name for name in shared if len(set(table[name])) == 1]
-    unseen = [name for name in ("unconfirmed", *ENDS) if name in table and not np.any(table[name])]
-    shown = table.drop(columns=[*constant, *unseen])
+    settings = {name: table[name].tolist() for name in SETTINGS if name in table}
+    kept = {"scale", *telling_settings(settings)}
+    silent = [name for name in settings if name not in kept]
+    silent += [name for name in SHARES if name in table and not np.any(table[name])]
+    silent += [name for name in MEDIANS if name in table and np.isnan(table[name]).all()]
+    shown = table.drop(columns=silent)
 
     def show(name: str, value: object) -> str:
         if not isinstance(value, float):
             return str(value)
+        if np.isnan(value):
+            return "-"
         if name.startswith("steps_"):
             return f"> {max_steps}" if np.isinf(value) else f"{value:.0f}"
-        return f"{value:.1%}" if name in ("certified", "unconfirmed", *ENDS) else f"{value:.3g}"
+        return f"{value:.1%}" if name in ("certified", *SHARES) else f"{value:.3g}"
 
     text = shown.apply(lambda column: [show(str(column.name), value) for value in column])
-    return text.to_string(index=False)
+    lines = [f"{name}: {LEGEND[name]}" for name in shown if name in LEGEND]
+    return "\n".join([text.to_string(index=False), *lines])

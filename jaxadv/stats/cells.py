@@ -21,12 +21,23 @@ from jaxadv.theory import kappa_0
 
 # The coordinates of a sweep's cell; the scale, which the claims are about, comes last.
 SETTINGS = (
-    "dim", "width", "activation", "loss", "step_rule", "step_size", "ratio", "scale",
+    "dim", "width", "activation", "loss", "constraint", "method", "step_rule", "step_size", "ratio",
+    "scale",
 )  # fmt: skip
 # The coordinates that the cells of a group have in common: those of their networks and the loss.
-OF_GROUP = ("dim", "width", "activation", "loss")
+OF_GROUP = ("dim", "width", "activation", "loss", "constraint", "method")
 # The values that are shown where there is room for one, if the sweep has them.
-TYPICAL = {"dim": 64, "activation": "tanh", "loss": "quadratic", "ratio": 0.1, "scale": 1.0}
+TYPICAL = {
+    "dim": 64,
+    "activation": "tanh",
+    "loss": "quadratic",
+    "constraint": "l2-ball",
+    "method": "gradient",
+    "ratio": 0.1,
+    "scale": 1.0,
+}
+# The sets that the predictions are about.
+ROUND = ("l2-ball", "l2-sphere")
 TRIAL_DIMS = ("network", "example", "start")
 
 
@@ -80,7 +91,7 @@ def groups(dataset: xr.Dataset) -> Iterator[tuple[dict[str, Any], xr.Dataset]]:
         >>> [settings for settings, _ in groups(xr.Dataset(coords=coords))]
         [{'width': 4}, {'width': 16}]
     """
-    return _alike(dataset, OF_GROUP)
+    return _alike(dataset, [name for name in OF_GROUP if name in dataset.coords])
 
 
 def in_words(settings: Mapping[str, Any]) -> str:
@@ -119,10 +130,33 @@ def _alike(
 ) -> Iterator[tuple[dict[str, Any], xr.Dataset]]:
     """The cells that have some coordinates in common, and those of them that others have not."""
     every = list(zip(*(dataset[name].values.tolist() for name in names), strict=True))
-    varying = [k for k in range(len(names)) if len({values[k] for values in every}) > 1]
+    telling = telling_settings({name: dataset[name].values.tolist() for name in names})
+    varying = [k for k, name in enumerate(names) if name in telling]
     for values in dict.fromkeys(every):
         indices = [index for index, other in enumerate(every) if other == values]
         yield {names[k]: values[k] for k in varying}, dataset.isel(cell=indices)
+
+
+def telling_settings(columns: Mapping[str, Sequence[Any]]) -> list[str]:
+    """The settings that vary, without a step rule or a step size that follows from the method.
+
+    Args:
+        columns: the values of each setting in all cells.
+
+    Example:
+        >>> telling_settings({"method": ["sign", "apgd"], "step_size": [0.1, 2], "loss": "aa"})
+        ['method']
+    """
+    methods = columns.get("method", ())
+
+    def follows(values: Sequence[Any]) -> bool:
+        return len(set(zip(methods, values, strict=False))) == len(set(methods))
+
+    return [
+        name
+        for name, values in columns.items()
+        if len(set(values)) > 1 and not (name in {"step_rule", "step_size"} and follows(values))
+    ]
 
 
 def typical(dataset: xr.Dataset, free: Collection[str]) -> xr.Dataset:
@@ -147,15 +181,21 @@ def is_maximum(dataset: xr.Dataset) -> xr.DataArray:
     return dataset.kind.isin(MAXIMA)
 
 
+def in_boxes(dataset: xr.Dataset) -> bool:
+    """Whether the perturbations of a sweep are bounded entry by entry."""
+    # A store of version 0.1 has no such variable.
+    return "num_free" in dataset and bool(dataset.num_free.notnull().any())
+
+
 def kappa_0_of(cell: xr.Dataset) -> float:
     """κ₀ of a cell of a sweep or a landscape; NaN where the theory has no prediction.
 
-    It has one for two-layer networks with a built-in activation without kinks. In landscapes κ₀ is
-    that of the networks as they are drawn, before any training.
+    It has one for two-layer networks with a built-in activation without kinks, and for sets whose
+    radius is ρ‖x‖. In landscapes κ₀ is that of the networks as they are drawn, before any training.
     """
     spec = _specification(cell)
     activation = cell.activation.item()
-    if spec["network"] != "two-layer":
+    if spec["network"] != "two-layer" or cell.constraint.item() not in ROUND:
         return math.nan
     try:
         return kappa_0(activation, cell.scale.item(), cell.ratio.item())
@@ -181,7 +221,7 @@ def own_functions(dataset: xr.Dataset) -> list[str]:
         for name in np.atleast_1d(spec.get(field, [])).tolist()
     ]
     # Those of cells that an earlier run added are coordinates alone.
-    for coordinate in ("activation", "loss", "step_rule"):
+    for coordinate in ("activation", "loss", "constraint", "method", "step_rule"):
         if coordinate in dataset.coords:
             named += np.atleast_1d(dataset[coordinate].values).tolist()
     return [name for name in dict.fromkeys(named) if name not in built_in]

@@ -24,6 +24,7 @@ from jaxadv.experiments.draws import Draws, Given, Source, draw, given_of, key_o
 from jaxadv.grid.states import States
 from jaxadv.grid.work import Finished, Tick
 from jaxadv.lanes import Loops, run_lanes
+from jaxadv.problems.constraints import constraint_of, is_box
 from jaxadv.problems.problem import Problem
 from jaxadv.programs import lower_for, remembered
 from jaxadv.sweeps.plan import Plan
@@ -71,16 +72,15 @@ class SweepProgram:
         self._double = sweep.precision == "double"
         self._plan = plan
         self._layout = {
-            "dim": group.dim,
-            "width": group.width,
-            "activation": sweep.label("activations", group.activation),
-            "loss": sweep.label("losses", group.loss),
+            **sweep.labels_of(group),
             "cells": len(cells),
             "lanes": plan.num_lanes,
             "check_every": plan.check_every,
             "networks_at_once": plan.networks_at_once,
             "networks_per_call": plan.networks_per_call,
         }
+        limits = constraint_of(group.constraint, 1.0, group.dim)
+        self._in_box = is_box(limits, group.dim)
         self._settings = settings_of(sweep, cells)
         self._shape = (len(self._settings.scale), sweep.examples, sweep.starts)
         self._numbers = longest_first(self._settings, sweep.examples, sweep.starts)
@@ -150,7 +150,7 @@ class SweepProgram:
             values = values.reshape(running.num_networks, *self._shape, *values.shape[2:])
             return np.moveaxis(values, 0, 1)
 
-        records = record(running.solutions, running.certificates)
+        records = record(running.solutions, running.certificates, in_box=self._in_box)
         steps = np.asarray(running.solutions.steps)[: running.num_networks]
         return Finished(
             {name: arrange(values) for name, values in records.items()},
@@ -226,19 +226,19 @@ def ascend_all(
         # The network is closed over without a batch axis: W z of all lanes is one matrix product.
         def init(number: Int[Array, " 3"]) -> tuple[Trial, State]:
             trial = trial_of(draws, settings, *number)
-            problem, pga = rules.problem(draws.network, trial)
-            return trial, ascent.init(problem, trial.start, pga)
+            problem, method = rules.problem(draws.network, trial)
+            return trial, ascent.init(problem, trial.start, method)
 
         def step(lane: tuple[Trial, State]) -> tuple[Trial, State]:
-            problem, pga = rules.problem(draws.network, lane[0])
-            return lane[0], ascent.step(problem, lane[1], pga)
+            problem, method = rules.problem(draws.network, lane[0])
+            return lane[0], ascent.step(problem, lane[1], method)
 
         def done(lane: tuple[Trial, State]) -> Bool[Array, ""]:
             return ascent.done(lane[1])
 
         def finish(lane: tuple[Trial, State]) -> Solution:
-            problem, pga = rules.problem(draws.network, lane[0])
-            return ascent.finish(problem, lane[1], pga)
+            problem, method = rules.problem(draws.network, lane[0])
+            return ascent.finish(problem, lane[1], method)
 
         return run_lanes(
             Loops(init, step, done, finish),
@@ -271,7 +271,7 @@ def certify_all(
         return certify_each(
             trial,
             (numbers, solutions),
-            tolerance=rules.tolerances[-1],
+            tolerance=rules.method.tolerances[-1],
             lanes=plan.certify_lanes,
         )
 

@@ -39,7 +39,8 @@ CERTIFICATE = {
         "multiplier", "multiplier of the constraint", units="loss per squared input unit"
     ),
     "curvature_ratio": Variable(
-        "curvature_ratio", "largest tangent curvature over multiplier; NaN in the interior"
+        "curvature_ratio",
+        "largest tangent curvature over multiplier; NaN in the interior and at vertices",
     ),
     "curvature_error": Variable(
         "curvature_error", "how far the curvature ratio may lie above its value"
@@ -59,6 +60,14 @@ CERTIFICATE = {
     "distance": Variable(
         "distance", "distance to the confirmed maximum, over the radius; NaN if there is none"
     ),
+    "num_free": Variable(
+        "num_free", "coordinates of the end that are at no bound; NaN where the set is no box"
+    ),
+    "complementarity": Variable(
+        "complementarity",
+        "least outward entry of the gradient at a bound, over the mean size of its entries; NaN "
+        "where the set is no box, and inside",
+    ),
     "kink_distance": Variable(
         "kink_distance", "distance of a pre-activation from the nearest kink; 0 if unknown"
     ),
@@ -67,8 +76,14 @@ CERTIFICATE = {
 VARIABLES: Mapping[str, Variable] = {**SOLUTION, **CERTIFICATE}
 
 
-def record(solution: Solution, certificate: Certificate) -> dict[str, np.ndarray]:
-    """The values of all variables for a batch of trials; NaN where a value does not exist."""
+def record(solution: Solution, certificate: Certificate, *, in_box: bool) -> dict[str, np.ndarray]:
+    """The values of all variables for a batch of trials; NaN where a value does not exist.
+
+    Args:
+        solution: of all trials.
+        certificate: of all trials.
+        in_box: whether the set of perturbations is a box.
+    """
     sources = ((SOLUTION, solution), (CERTIFICATE, certificate))
     records = {
         name: np.asarray(getattr(source, variable.field))
@@ -77,6 +92,11 @@ def record(solution: Solution, certificate: Certificate) -> dict[str, np.ndarray
     }
     for name in ("curvature_ratio", "curvature_error"):
         records[name] = filled(known_on_boundary(records[name], records["multiplier"]))
+        # At a vertex there is no tangent, and the largest curvature along it is −∞.
+        records[name] = np.where(np.isneginf(records[name]), np.nan, records[name])
     for name in ("distance", "distance_estimate", "condition_number"):
         records[name] = filled(Known(records[name], ~np.isinf(records[name])))
+    for name in ("num_free", "complementarity"):
+        exists = in_box & np.isfinite(records[name])
+        records[name] = filled(Known(records[name].astype(float), exists))
     return records

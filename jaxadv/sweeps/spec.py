@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from jaxadv.experiments.fields import choice, count, descending, grid, positive, whole
 from jaxadv.experiments.groups import Group, Width
+from jaxadv.experiments.moves import step_of
 from jaxadv.experiments.specification import OF_ASCENTS, Specification
 from jaxadv.problems.names import Function
 
@@ -26,27 +27,35 @@ class Cell:
 class Sweep(Specification[Cell]):
     """Projected gradient ascent from many starts, on many random networks, over a grid of settings.
 
-    The grid is the product of scales, ratios, dims, widths, activations, losses and step sizes.
-    Networks, inputs, labels and relative starts are the same at every scale, ratio and step size
-    (common random numbers). A single value may stand for a tuple of one.
+    The grid is the product of scales, ratios, dims, widths, activations, losses, constraints,
+    methods and step sizes. Networks, inputs and labels are the same in all cells of one dim and
+    width, and so are the starts of one constraint, relative to the radius (common random numbers).
+    A single value may stand for a tuple of one.
 
     Attributes:
         scales: input scales s; the inputs have norm s·√dim.
-        ratios: perturbation ratios ρ; the perturbation's radius is ρ times the input's norm.
+        ratios: perturbation ratios ρ; the set's circumradius is ρ times the input's norm. That is
+            the radius of an L2 ball; an L∞ ball has the radius ρ‖x‖/√dim.
         dims: input dimensions d; empty for that of the data, or 64 where the data is simulated.
         widths: numbers m of hidden neurons; d, d^1.5 and the like are powers of the dimension.
         networks: random networks per cell, the independent units of every statistic.
         examples: inputs per network.
-        starts: random starts per input, uniform in the ball.
+        starts: random starts per input, uniform in the set.
         network: two-layer, or a user's module:function(key, dim, width, activation). In Python,
             here and below, the function itself may stand for its name.
         activations: identity, tanh, erf, sigmoid, softplus, gelu, silu, sin, relu, or a user's
             module:function.
         losses: quadratic, logistic, or a user's module:function(output, label).
-        step: the step rule: constant (step size), normalized (fraction of the radius),
-            inverse-curvature (multiple of 1/|curvature| at the start), or a user's
+        constraints: sets of perturbations: l2-ball, l2-sphere, linf-ball, or a user's
+            module:function(circumradius, dim).
+        methods: gradient (steps along the gradient, of the step rule), sign (signs of the gradient,
+            each entry moves by a fraction of the radius), momentum (a fraction of the radius, along
+            a moving average: its signs in L∞; counts the best point), apgd (Auto-PGD, whose steps
+            shrink over the budget), or a user's module:function(step, tolerances, max_steps).
+        step: the step rule of the method gradient: constant (step size), normalized (fraction of
+            the radius), inverse-curvature (multiple of 1/|curvature| at the start), or a user's
             module:function(step_size).
-        step_sizes: the step rule's parameter.
+        step_sizes: the step rule's parameter; for sign and momentum the fraction of the radius.
         tolerances: residuals at which steps are counted, descending; the last one ends a trial.
         max_steps: budget of steps per trial; counts beyond it are right-censored.
         data: sphere (norm exactly s·√dim), gaussian (entries N(0, s²)), teacher (gaussian, with
@@ -85,6 +94,8 @@ class Sweep(Specification[Cell]):
     network: Function = "two-layer"
     activations: tuple[Function, ...] = ("tanh",)
     losses: tuple[Function, ...] = ("quadratic",)
+    constraints: tuple[Function, ...] = ("l2-ball",)
+    methods: tuple[Function, ...] = ("gradient",)
     step: Function = "constant"
     step_sizes: tuple[float, ...] = (0.1,)
     tolerances: tuple[float, ...] = (1e-2, 1e-3, 1e-4)
@@ -106,19 +117,16 @@ class Sweep(Specification[Cell]):
         self._check_functions()
 
     def _check_functions(self) -> None:
-        from jaxadv.experiments.functions import check_step  # noqa: PLC0415  needs JAX
+        from jaxadv.experiments.functions import check_moves  # noqa: PLC0415  needs JAX
 
         super()._check_functions()
-        for group in self.groups:
-            check_step(
-                "step", self.step, self.recipe_of(group), loss=group.loss, step_size=None,
-                dtype=self.dtype,
-            )  # fmt: skip
+        check_moves(self, "step", self.step, step_size=None, certified=True)
 
     def cells_of(self, group: Group) -> tuple[Cell, ...]:
         """The cells of one group; neighbours have one scale, and so trials of similar length."""
-        axes = ((group,), (self.step,), self.scales, self.ratios, self.step_sizes)
-        return tuple(itertools.starmap(Cell, itertools.product(*axes)))
+        steps = [step_of(group.method, self.step, step_size) for step_size in self.step_sizes]
+        axes = itertools.product(self.scales, self.ratios, dict.fromkeys(steps))
+        return tuple(Cell(group, step, scale, ratio, size) for scale, ratio, (step, size) in axes)
 
     @property
     def num_trials(self) -> int:

@@ -1,6 +1,5 @@
 """The paths of a few trials of a sweep, step by step."""
 
-import dataclasses
 from functools import partial
 
 import jax
@@ -41,10 +40,10 @@ def run_traces(sweep: Sweep, networks: int = 3, max_steps: int | None = None) ->
         {'cell': 2, 'network': 1, 'step': 201}
     """
     networks = min(networks, sweep.networks)
-    if max_steps is not None:
-        sweep = dataclasses.replace(sweep, max_steps=max_steps)
+    length = sweep.max_steps if max_steps is None else max_steps
     groups = [
-        [_trace_network(sweep, group, index) for index in range(networks)] for group in sweep.groups
+        [_trace_network(sweep, group, index, length) for index in range(networks)]
+        for group in sweep.groups
     ]
     dims = ("cell", "network", "step")
     return xr.Dataset(
@@ -59,23 +58,25 @@ def run_traces(sweep: Sweep, networks: int = 3, max_steps: int | None = None) ->
     )
 
 
-def _trace_network(sweep: Sweep, group: Group, index: int) -> dict[str, np.ndarray]:
+def _trace_network(sweep: Sweep, group: Group, index: int, length: int) -> dict[str, np.ndarray]:
     with jax.enable_x64(sweep.precision == "double"):
         cells = sweep.cells_of(group)
         draws = draw(source_of(sweep, group), index, key_of(sweep), given_of(sweep))
-        paths = _record(draws, settings_of(sweep, cells), rules=rules_of(sweep, group))
+        paths = _record(
+            draws, settings_of(sweep, cells), rules=rules_of(sweep, group), length=length
+        )
         return {name: filled(path) for name, path in paths.items()}
 
 
-@partial(jax.jit, static_argnames="rules")
-def _record(draws: Draws, settings: Settings, *, rules: Rules) -> dict[str, Known]:
+@partial(jax.jit, static_argnames=("rules", "length"))
+def _record(draws: Draws, settings: Settings, *, rules: Rules, length: int) -> dict[str, Known]:
     """The first trial on a network in every cell."""
 
     def record(cell: IntLike) -> dict[str, Known]:
         trial = trial_of(draws, settings, cell, 0, 0)
-        problem, pga = rules.problem(draws.network, trial)
-        solution, path = ascend_recorded(problem, trial.start, pga)
-        was_taken = jnp.arange(pga.max_steps + 1) <= solution.steps
+        problem, method = rules.problem(draws.network, trial)
+        solution, path = ascend_recorded(problem, trial.start, method, length=length)
+        was_taken = jnp.arange(length + 1) <= solution.steps
         return {name: known_where(was_taken, getattr(path, name)) for name in MEANINGS}
 
     return jax.vmap(record)(jnp.arange(len(settings.scale)))

@@ -1,22 +1,23 @@
 """From a sweep's specification to its single trials: the draws at a cell's settings."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float
 
-from jaxadv.ascent.pga import PGA
-from jaxadv.ascent.steps import STEP_RULES, StepRule
+from jaxadv.ascent.methods import Method
+from jaxadv.ascent.methods_by_name import Maker, maker_of
 from jaxadv.experiments.draws import AnyArray, Draws, IntLike, Source
 from jaxadv.experiments.groups import Group
+from jaxadv.experiments.moves import step_of
+from jaxadv.problems.constraints import CONSTRAINTS, constraint_of
 from jaxadv.problems.losses import LOSSES, Loss
-from jaxadv.problems.names import resolve
+from jaxadv.problems.names import Function, resolve
 from jaxadv.problems.networks import Network
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
-from jaxadv.problems.round_sets import L2Ball
 from jaxadv.pytrees import pytree
 from jaxadv.sweeps.spec import Cell, Sweep
 
@@ -36,7 +37,7 @@ class Trial:
 
     x: Float[Array, " dim"]
     y: Float[Array, ""]
-    radius: Float[Array, ""]
+    radius: Float[Array, ""]  # the circumradius
     start: Float[Array, " dim"]
     step_size: Float[Array, ""]
 
@@ -45,16 +46,15 @@ class Rules(NamedTuple):
     """What the trials of a group have in common, and what a program is compiled for."""
 
     loss: Loss
-    step_rule: Callable[[ScalarLike], StepRule]
-    tolerances: tuple[float, ...]
-    max_steps: int
+    constraint: Function
+    method: Maker
     smooth: bool
 
-    def problem(self, network: Network, trial: Trial) -> tuple[Problem, PGA]:
-        """The problem and the settings of one trial, for `ascend` and `certify`."""
-        constraint = L2Ball(trial.radius)
+    def problem(self, network: Network, trial: Trial) -> tuple[Problem, Method]:
+        """The problem and the method of one trial, for `ascend` and `certify`."""
+        constraint = constraint_of(self.constraint, trial.radius, trial.x.size)
         problem = Problem(network, trial.x, trial.y, constraint, self.loss, smooth=self.smooth)
-        return problem, PGA(self.step_rule(trial.step_size), self.tolerances, self.max_steps)
+        return problem, self.method(trial.step_size)
 
 
 def source_of(sweep: Sweep, group: Group) -> Source:
@@ -64,9 +64,13 @@ def source_of(sweep: Sweep, group: Group) -> Source:
 
 def rules_of(sweep: Sweep, group: Group) -> Rules:
     """The rules of a group's trials."""
-    loss = resolve("losses", group.loss, LOSSES)
-    step_rule = resolve("step", sweep.step, STEP_RULES)
-    return Rules(loss, step_rule, sweep.tolerances, sweep.max_steps, sweep.smooth)
+    step_rule, _ = step_of(group.method, sweep.step, sweep.step_sizes[0])
+    return Rules(
+        resolve("losses", group.loss, LOSSES),
+        resolve("constraints", group.constraint, CONSTRAINTS),
+        maker_of(group.method, step_rule, tolerances=sweep.tolerances, max_steps=sweep.max_steps),
+        sweep.smooth,
+    )
 
 
 def settings_of(sweep: Sweep, cells: Sequence[Cell]) -> Settings:

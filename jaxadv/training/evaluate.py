@@ -10,7 +10,6 @@ from jaxtyping import Array, Bool, Float
 
 from jaxadv.ascent.certifying import certify_each
 from jaxadv.ascent.kinds import MAXIMA
-from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.trial import ascend
 from jaxadv.experiments.draws import Draws
 from jaxadv.experiments.variables import Known, Record, known_on_boundary, known_where
@@ -124,9 +123,9 @@ def worst(
     problem = attack.problem(network, x, y, loss=loss)
     circumradius = attack.ratio * l2_norm(x)
     all_starts = jnp.concatenate([jnp.zeros_like(x)[None], circumradius * starts])
-    ends = jax.vmap(lambda start: ascend(problem, start, attack.pga))(all_starts)
+    ends = jax.vmap(lambda start: ascend(problem, start, attack.method))(all_starts)
     margin_problem = dataclasses.replace(problem, loss=margin)
-    margin_end = ascend(margin_problem, jnp.zeros_like(x), attack.pga)
+    margin_end = ascend(margin_problem, jnp.zeros_like(x), attack.method)
     # Starts count as well as ends, because an ascent can end lower than it began.
     points = jnp.concatenate([
         ends.perturbation,
@@ -203,9 +202,8 @@ def _of_weights(
 
 
 def _of_probes(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict[str, Record]:
-    """The inner problem at a few training examples, with the step rule that training uses."""
-    ascent = PGA(rules.pga.step, (PROBE_TOLERANCE,), PROBE_BUDGET)
-    attack = rules.attack(settings.measured_ratio, ascent)
+    """The inner problem at a few training examples, with the kind of method that training uses."""
+    attack = rules.attack(settings.measured_ratio, rules.probe)
 
     probes = slice(0, min(NUM_PROBES, rules.examples))
     inputs, labels = settings.scale * draws.direction[probes], draws.label[probes]

@@ -14,21 +14,24 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from jaxadv.ascent.methods import Method
+from jaxadv.ascent.methods_by_name import maker_of
 from jaxadv.ascent.pga import PGA
-from jaxadv.ascent.steps import STEP_RULES, NormalizedStep
+from jaxadv.ascent.steps import NormalizedStep
 from jaxadv.devices import Device, in_batches, wait_for
 from jaxadv.experiments.draws import Draws, Given, Source, Tag, draw, key_of, like_seeds
 from jaxadv.experiments.fields import SMALLEST
 from jaxadv.experiments.groups import Group
+from jaxadv.experiments.moves import step_of
 from jaxadv.experiments.variables import filled
 from jaxadv.grid.states import States
 from jaxadv.grid.work import Finished, Tick
 from jaxadv.learning.optimizers import OPTIMIZERS, Optimizer
-from jaxadv.problems.constraints import CONSTRAINTS
+from jaxadv.problems.constraints import CONSTRAINTS, constraint_of, is_box
 from jaxadv.problems.losses import EVERY_LOSS
 from jaxadv.problems.names import Function, resolve
 from jaxadv.programs import lower_for, remembered
-from jaxadv.training.evaluate import OF_RUNS, evaluate
+from jaxadv.training.evaluate import OF_RUNS, PROBE_BUDGET, PROBE_TOLERANCE, evaluate
 from jaxadv.training.run import Rules, Settings, advance, begin
 from jaxadv.training.saved import Arrays, restore, saved
 from jaxadv.training.spec import Cell, Training
@@ -240,14 +243,23 @@ def shape_of(spec: Training, group: Group, optimizers: Sequence[Function], devic
     """What the programs of a group are compiled for."""
     examples = spec.examples + spec.test_examples
     source = Source.of(spec, group, examples=examples, starts=spec.restarts)
+    constraint = resolve("constraints", group.constraint, CONSTRAINTS)
     rules = Rules(
         loss=resolve("losses", group.loss, EVERY_LOSS),
         layers=cast(Any, spec.layers),
         batch=spec.batch,
         examples=spec.examples,
-        pga=attack_of(spec),
-        strong=PGA(NormalizedStep(STRONG_STEP), (SMALLEST,), spec.strong_steps),
-        constraint=resolve("constraint", spec.constraint, CONSTRAINTS),
+        method=method_of(spec, group, spec.attack_tolerance or SMALLEST, spec.attack_steps),
+        probe=method_of(spec, group, PROBE_TOLERANCE, PROBE_BUDGET),
+        strong=PGA(
+            NormalizedStep(STRONG_STEP),
+            SMALLEST,
+            spec.strong_steps,
+            direction="sign"
+            if is_box(constraint_of(constraint, 1.0, group.dim), group.dim)
+            else "gradient",
+        ),
+        constraint=constraint,
         has_answers=spec.has_answers(group.loss),
         smooth=spec.smooth,
         output_scale=spec.output_scale,
@@ -258,10 +270,11 @@ def shape_of(spec: Training, group: Group, optimizers: Sequence[Function], devic
     return Shape(source, rules, functions, at_once)
 
 
-def attack_of(spec: Training) -> PGA:
-    """The settings of the inner ascent."""
-    rule = resolve("attack_step", spec.attack_step, STEP_RULES)(spec.attack_step_size)
-    return PGA(rule, (spec.attack_tolerance or SMALLEST,), spec.attack_steps)
+def method_of(spec: Training, group: Group, tolerance: float, max_steps: int) -> Method:
+    """The method of a group's inner ascents."""
+    step_rule, step_size = step_of(group.method, spec.attack_step, spec.attack_step_size)
+    maker = maker_of(group.method, step_rule, tolerances=(tolerance,), max_steps=max_steps)
+    return maker(step_size)
 
 
 def given_of(spec: Training, group: Group) -> Given:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key, ScalarLike
 
-from jaxadv.ascent.pga import PGA
+from jaxadv.ascent.methods import Method
 from jaxadv.experiments.draws import Draws, IntLike
 from jaxadv.learning import loop
 from jaxadv.learning.adversary import Adversary
@@ -27,8 +27,9 @@ class Rules(NamedTuple):
     layers: loop.Layers
     batch: int
     examples: int
-    pga: PGA
-    strong: PGA
+    method: Method
+    probe: Method
+    strong: Method
     constraint: Function
     has_answers: bool = True
     smooth: bool = False
@@ -39,9 +40,9 @@ class Rules(NamedTuple):
         """What is minimised, and over which weights."""
         return loop.Objective(self.loss, self.layers)
 
-    def attack(self, ratio: ScalarLike, pga: PGA) -> Adversary:
-        """An adversary with a ratio ρ and the steps of its ascent."""
-        return Adversary(ratio, pga, self.constraint, self.smooth)
+    def attack(self, ratio: ScalarLike, method: Method) -> Adversary:
+        """An adversary with a ratio ρ and the method of its ascent."""
+        return Adversary(ratio, method, self.constraint, self.smooth)
 
 
 @pytree
@@ -122,6 +123,6 @@ def advance(
         return settings.scale * directions[rows], labels[rows]
 
     return loop.advance(
-        run, batch_of, rules.attack(settings.ratio, rules.pga), num_steps, optimizer=optimizer,
+        run, batch_of, rules.attack(settings.ratio, rules.method), num_steps, optimizer=optimizer,
         objective=rules.objective,
     )  # fmt: skip

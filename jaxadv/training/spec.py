@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from jaxadv.experiments.fields import choice, count, grid, non_negative, positive, whole
 from jaxadv.experiments.former_names import SINGULAR, takes_former_names
 from jaxadv.experiments.groups import Group, Width
-from jaxadv.experiments.specification import OF_NETWORKS, Specification
+from jaxadv.experiments.specification import OF_GROUPS, Specification
 from jaxadv.problems.names import Function
 
 # The units of learning rates: a rate is taken as it is, or divided by λ₁.
@@ -48,9 +48,9 @@ class Training(Specification[Cell]):
 
     min over the weights of the mean of max_{δ} ℓ(f(x + δ), y) over the training examples
     (docs/theory.md, section 7). The grid is the product of dims, widths, activations, losses,
-    optimizers, ratios, rates and scales. Networks, examples, labels and batches are the same in
-    every cell of one dim and width, but for labels that a loss needs of another kind. A single
-    value may stand for a tuple of one.
+    constraints, methods, optimizers, ratios, rates and scales. Networks, examples, labels and
+    batches are the same in every cell of one dim and width, but for labels that a loss needs of
+    another kind. A single value may stand for a tuple of one.
 
     Attributes:
         scales: input scales s; the inputs have norm s·√dim.
@@ -69,14 +69,20 @@ class Training(Specification[Cell]):
         layers: which weights are trained: hidden or both.
         attack_steps: budget of the inner ascent, from 0.
         attack_tolerance: residual at which it ends earlier; 0 for never.
-        attack_step: its step rule: constant (step size), normalized (fraction of the circumradius),
-            inverse-curvature (multiple of 1/|curvature| at the start), or a user's
-            module:function(step_size).
-        attack_step_size: the step rule's parameter.
-        constraint: the set of perturbations: l2-ball, l2-sphere, linf-ball, l1-ball, or a user's
+        constraints: sets of perturbations: l2-ball, l2-sphere, linf-ball, l1-ball, or a user's
             module:function(circumradius, dim).
-        strong_steps: steps, each a tenth of the circumradius, of the attack that robust losses and
-            accuracies are measured with.
+        methods: of the inner ascent: gradient (steps along the gradient, of the step rule), sign
+            (signs of the gradient, each entry moves by a fraction of the radius), momentum (a
+            fraction of the radius, along a moving average: its signs in L∞; the best point), apgd
+            (Auto-PGD, whose steps shrink over the budget), or a user's module:function(step,
+            tolerances, max_steps).
+        attack_step: the step rule of the method gradient: constant (step size), normalized
+            (fraction of the circumradius), inverse-curvature (multiple of 1/|curvature| at the
+            start), or a user's module:function(step_size).
+        attack_step_size: the step rule's parameter; for sign and momentum the fraction of the
+            radius.
+        strong_steps: steps of the attack that robust losses and accuracies are measured with; each
+            goes a tenth of the circumradius in the direction of steepest ascent (the signs in L∞).
         restarts: its random starts, beside the one from 0.
         dims: input dimensions d; empty for that of the data, or 32 where the data is simulated.
         widths: numbers m of hidden neurons; d, d^1.5 and the like are powers of the dimension.
@@ -113,11 +119,10 @@ class Training(Specification[Cell]):
     experiment: ClassVar[str] = "training"
     former_names: ClassVar[Mapping[str, str]] = SINGULAR
     functions: ClassVar[Mapping[str, str]] = {
-        **OF_NETWORKS,
+        **OF_GROUPS,
         "losses": "jaxadv.problems.losses:EVERY_LOSS",
         "optimizers": "jaxadv.learning.optimizers:OPTIMIZERS",
         "attack_step": "jaxadv.ascent.steps:STEP_RULES",
-        "constraint": "jaxadv.problems.constraints:CONSTRAINTS",
     }
 
     scales: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
@@ -132,9 +137,10 @@ class Training(Specification[Cell]):
     layers: str = "hidden"
     attack_steps: int = 20
     attack_tolerance: float = 0.0
+    constraints: tuple[Function, ...] = ("l2-ball",)
+    methods: tuple[Function, ...] = ("gradient",)
     attack_step: Function = "normalized"
     attack_step_size: float = 0.25
-    constraint: Function = "l2-ball"
     strong_steps: int = 50
     restarts: int = 1
     dims: tuple[int, ...] = ()
@@ -180,25 +186,18 @@ class Training(Specification[Cell]):
 
     def _check_functions(self) -> None:
         from jaxadv.experiments.functions import (  # noqa: PLC0415  needs JAX
-            check_constraint,
+            check_moves,
             check_optimizer,
-            check_step,
             check_weights,
         )
 
         super()._check_functions()
         for name in self.optimizers:
             check_optimizer("optimizers", name, self.table("optimizers"))
-        step, step_size = self.attack_step, self.attack_step_size
-        for group in self.groups:
-            recipe, loss = self.recipe_of(group), group.loss
-            check_step(
-                "attack_step", step, recipe, loss=loss, step_size=step_size, dtype=self.dtype
-            )
-            check_constraint(
-                "constraint", self.constraint, recipe, loss=loss, step=step, step_size=step_size,
-                dtype=self.dtype,
-            )  # fmt: skip
+        check_moves(
+            self, "attack_step", self.attack_step, step_size=self.attack_step_size, certified=False
+        )
+        for recipe in map(self.recipe_of, self.groups):
             if self.layers == "hidden":
                 check_weights("layers", recipe, named="hidden", remedy="both")
             if self.output_scale != 1:

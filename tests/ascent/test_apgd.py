@@ -75,7 +75,9 @@ def test_at_equal_steps_its_losses_are_those_of_numpy():
 
 
 def test_settings_that_make_no_sense_are_refused():
-    with pytest.raises(ValueError, match="direction: 'gradient' must be sign or normalized"):
+    with pytest.raises(
+        ValueError, match="direction: 'gradient' must be sign, normalized or steepest"
+    ):
         ja.APGD(direction="gradient")
     with pytest.raises(ValueError, match="max_steps: -1 must be 0 or more"):
         ja.APGD(-1)

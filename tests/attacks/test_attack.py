@@ -9,7 +9,6 @@ import optax
 import pytest
 
 import jaxadv as ja
-from jaxadv.attacks.attack import usual_method
 from jaxadv.reports.experiments import open_experiments
 
 BOUNDS = (0.0, 1.0)
@@ -60,7 +59,7 @@ def attacked(trained):
 
 def test_each_trial_is_the_ascent_from_its_start(trained, attacked):
     network, x, y = trained
-    method = usual_method(ja.LInfBall(0.1))
+    method = ja.APGD(100, tolerances=1e-3)
     for i in (0, 7, 19):
         constraint = ja.in_range(ja.LInfBall(0.1), x[i], *BOUNDS)
         problem = ja.Problem(network, x[i], y[i], constraint, ja.log_odds)

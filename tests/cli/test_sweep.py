@@ -135,7 +135,7 @@ def test_a_run_prints_a_table_and_the_paths_that_it_wrote(here, capsys):
     out, err = capsys.readouterr()
     lines = out.splitlines()
     assert lines[0].split()[:3] == ["ratio", "scale", "trials"]
-    paths = [Path(line) for line in lines[5:]]
+    paths = [Path(line) for line in lines if line.startswith("results/")]
     assert len(paths) == 8
     assert all(path.is_file() for path in paths)
     assert "trial" in err
@@ -190,6 +190,7 @@ def test_a_shard_prints_the_table_only_when_all_are_done(here, capsys, monkeypat
 @pytest.mark.slow
 def test_an_activation_without_certificates_draws_its_figures_all_the_same(here, capsys):
     run(*TINY, "--activations", "relu", "--scales", "1", "--max-steps", "5")
-    paths = [Path(line) for line in capsys.readouterr().out.splitlines()[2:]]
+    lines = capsys.readouterr().out.splitlines()
+    paths = [Path(line) for line in lines if line.startswith("results/")]
     assert len(paths) == 5
     assert all(path.is_file() for path in paths)

@@ -88,10 +88,10 @@ def test_every_field_of_functions_takes_the_function_itself():
     assert (sweep.losses, sweep.step) == (("logistic",), "normalized")
     assert sweep.network == f"{__name__}:of_pixels"
     spec = ja.Training(
-        optimizers=(optax.adam, optax.sgd), constraint=ja.LInfBall, attack_step=ja.ConstantStep
+        optimizers=(optax.adam, optax.sgd), constraints=ja.LInfBall, attack_step=ja.ConstantStep
     )
     assert spec.optimizers == ("adam", "sgd")
-    assert (spec.constraint, spec.attack_step) == ("linf-ball", "constant")
+    assert (spec.constraints, spec.attack_step) == (("linf-ball",), "constant")
     assert len({cell for cell in spec.cells if cell.unit == "sharpness"}) > 0
     assert ja.Landscape(step=HalfStep).step == f"{__name__}:HalfStep"
 
@@ -137,8 +137,8 @@ def test_what_is_no_function_is_refused_and_an_object_asked_for_its_class():
         ja.Sweep(activations=(3,))
     with pytest.raises(TypeError, match=r"^step: .* must be a .*; give ConstantStep itself$"):
         ja.Sweep(step=ja.ConstantStep(0.1))
-    with pytest.raises(TypeError, match=r"^constraint: .*; give LInfBall itself$"):
-        ja.Training(constraint=ja.LInfBall(0.1))
+    with pytest.raises(TypeError, match=r"^constraints: .*; give LInfBall itself$"):
+        ja.Training(constraints=ja.LInfBall(0.1))
 
 
 def test_a_network_is_tried_at_the_shapes_that_are_run():
@@ -250,13 +250,13 @@ def test_a_set_is_tried_with_an_ascent():
         # The run-time checks of types, which tests have, may speak first.
         (lambda radius, dim: radius, r"(it gives shape \(\), which is none|Type-check error .*)"),
     ):
-        what = r"constraint: '<lambda>' must map \(circumradius, dim\) to a Constraint: .*"
+        what = r"constraints: '<lambda>' must map \(circumradius, dim\) to a Constraint: .*"
         with pytest.raises(ValueError, match=f"^{what} {reason}$"):
-            ja.Training(constraint=make)
-    ja.Training(constraint=lambda radius, dim: ja.L2Ball(radius / 2))
-    ja.Training(constraint="jaxadv:LInfBall")
-    with pytest.raises(ValueError, match=r"^constraint: unknown 'l2ball'; did you mean 'l2-ball'"):
-        ja.Training(constraint="l2ball")
+            ja.Training(constraints=make)
+    ja.Training(constraints=lambda radius, dim: ja.L2Ball(radius / 2))
+    ja.Training(constraints="jaxadv:LInfBall")
+    with pytest.raises(ValueError, match=r"^constraints: unknown 'l2ball'; did you mean 'l2-ball'"):
+        ja.Training(constraints="l2ball")
 
 
 def test_weights_are_looked_for_in_any_network():
@@ -286,7 +286,7 @@ def test_specifications_pickle_unless_a_function_does_not():
     for spec in (
         ja.Sweep(activations=(jnp.tanh, jnp.cos), network=of_pixels, dims=784, step=HalfStep),
         ja.Landscape(losses=ja.logistic),
-        ja.Training(optimizers=optax.adam, constraint=ja.LInfBall),
+        ja.Training(optimizers=optax.adam, constraints=ja.LInfBall),
     ):
         assert len(spec.cells) > 0  # kept by the specification, and not in the pickle
         assert pickle.loads(pickle.dumps(spec)) == spec
@@ -299,7 +299,7 @@ def test_programs_are_kept_by_functions_and_not_by_their_names(mine):
     mine.disc = lambda radius, dim: ja.L2Ball(radius)
     mine.rule = ja.ConstantStep
     spec = ja.Training(
-        optimizers="mine:tune", constraint="mine:disc", attack_step="mine:rule", sharpness_rates=()
+        optimizers="mine:tune", constraints="mine:disc", attack_step="mine:rule", sharpness_rates=()
     )
     device = jax.devices()[0]
     before = shape_of(spec, spec.groups[0], spec.optimizers, device)
@@ -317,7 +317,7 @@ def test_programs_are_kept_by_functions_and_not_by_their_names(mine):
 
 def test_one_function_gives_one_program():
     """However often it is looked up, built-in sets included."""
-    spec, own = (ja.Training(constraint=of) for of in ("linf-ball", ja.LInfBall))
+    spec, own = (ja.Training(constraints=of) for of in ("linf-ball", ja.LInfBall))
     device = jax.devices()[0]
     one, other = (shape_of(s, s.groups[0], s.optimizers, device) for s in (spec, own))
     assert one == other

@@ -13,7 +13,7 @@ from jaxadv.ascent.kinds import MAXIMA
 from jaxadv.experiments.draws import draw, key_of
 from jaxadv.grid.identity import Identity
 from jaxadv.grid.store import Store
-from jaxadv.landscape.drawn import pga_of, scene_of, source_of
+from jaxadv.landscape.drawn import method_of, scene_of, source_of
 from jaxadv.landscape.regularity import barrier, one_step, tangent_eigenvalues
 from jaxadv.landscape.survey import VARIABLES, RegularitySurvey
 from jaxadv.landscape.work import LandscapeWork
@@ -47,9 +47,9 @@ def test_every_variable_says_what_it_is(small):
 @pytest.mark.parametrize("cell", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.usefixtures("float64")
 def test_the_numbers_of_an_input_are_those_of_its_parts(small, cell):
-    problem, starts, _ = scene_of(SMALL, SMALL.cells[cell])
+    problem, starts, *_ = scene_of(SMALL, SMALL.cells[cell])
     found = small.isel(cell=cell, network=0, example=0)
-    ends = [ja.ascend(problem, start, pga_of(SMALL)) for start in starts]
+    ends = [ja.ascend(problem, start, method_of(SMALL, SMALL.groups[0])) for start in starts]
     np.testing.assert_array_equal(found.num_steps, [int(end.steps) for end in ends])
     np.testing.assert_allclose(found.loss_end, [float(end.loss) for end in ends], rtol=1e-9)
     certificates = [
@@ -109,14 +109,14 @@ def test_a_function_without_a_name_is_looked_at_as_one_with_a_name():
         losses=lambda output, label: 0.5 * (output - label) ** 2,
         step=lambda size: ja.InverseCurvatureStep(step_size=size),
     )
-    (problem, starts, _), (own_problem, own_starts, _) = (
+    (problem, starts, *_), (own_problem, own_starts, *_) = (
         scene_of(spec, spec.cells[1]) for spec in (SMALL, own)
     )
     np.testing.assert_array_equal(starts, own_starts)
     for start in starts[:2]:
         ends = (
-            ja.ascend(problem, start, pga_of(SMALL)),
-            ja.ascend(own_problem, start, pga_of(own)),
+            ja.ascend(problem, start, method_of(SMALL, SMALL.groups[0])),
+            ja.ascend(own_problem, start, method_of(own, own.groups[0])),
         )
         jax.tree.map(np.testing.assert_array_equal, *ends)
     work = LandscapeWork(own)

@@ -16,7 +16,7 @@ def test_paths_are_nan_after_their_ends_which_nothing_computes():
     spec = ja.Landscape(scales=1.0, **SETTINGS)
     with jax.debug_nans(True):
         losses = views.view_ascents(spec).loss_path.values[0]
-        pictured = views.record_paths(drawn.scene_of(spec, spec.cells[0]), drawn.pga_of(spec), 2)
+        pictured = views.record_paths(drawn.scene_of(spec, spec.cells[0]), 2)
     ends = np.isfinite(losses).sum(axis=1)
     assert (ends < losses.shape[1]).all()
     for path, end in zip(losses, ends, strict=True):

@@ -24,7 +24,8 @@ KEY = jax.random.key(3)
 def rules_of(**changes):
     usual = {
         "loss": ja.quadratic, "layers": "hidden", "batch": 0, "examples": EXAMPLES,
-        "pga": ja.PGA(ja.NormalizedStep(0.25), (1e-20,), 20),
+        "method": ja.PGA(ja.NormalizedStep(0.25), (1e-20,), 20),
+        "probe": ja.PGA(ja.NormalizedStep(0.25), (1e-3,), 300),
         "strong": ja.PGA(ja.NormalizedStep(0.1), (1e-20,), 50), "constraint": "l2-ball",
     }  # fmt: skip
     return Rules(**{**usual, **changes})

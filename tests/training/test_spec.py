@@ -43,7 +43,7 @@ def test_it_survives_its_file(tmp_path):
         ("optimizers", "adm", "optimizers: unknown 'adm'; did you mean 'adam'?"),
         ("optimizers", "lbfgs", "'lbfgs' must map a learning rate to an optimiser"),
         ("layers", "output", "layers: unknown 'output'. Known are hidden, both"),
-        ("constraint", "l1", "constraint: unknown 'l1'"),
+        ("constraints", "l1", "constraints: unknown 'l1'"),
         ("losses", "cross-entropy", "losses: cross-entropy needs data with classes"),
         ("data", "cifar10", "data_dir: cifar10 needs the folder with its files"),
         ("data", "digit", "data: unknown 'digit'; did you mean 'digits'?"),

@@ -79,7 +79,7 @@ def test_functions_without_a_name_give_the_curves_of_those_with_one(whole):
             TINY,
             optimizers=(lambda rate: optax.sgd(rate), "adam"),  # noqa: PLW0108
             sharpness_rates=(),
-            constraint=lambda circumradius, dim: ja.L2Ball(circumradius),
+            constraints=lambda circumradius, dim: ja.L2Ball(circumradius),
             attack_step=lambda size: ja.NormalizedStep(step_size=size),
             activations=lambda z: jnp.tanh(z) + 0,
             losses=lambda output, label: 0.5 * (output - label) ** 2,

@@ -14,7 +14,6 @@ from jaxadv.ascent.entry import check_moves, check_trial
 from jaxadv.ascent.methods import Method
 from jaxadv.ascent.trial import as_method
 from jaxadv.attacks.program import Row, Rules, Target, problem_of
-from jaxadv.attacks.result import Attack
 from jaxadv.attacks.work import AttackWork, lanes_for
 from jaxadv.experiments.fields import count, whole
 from jaxadv.grid.run import Options, run_grid
@@ -91,8 +90,33 @@ def attack(
         >>> one.perturbation.shape, one.num_steps.shape
         ((4, 6), (4, 2, 1))
     """
-    many = isinstance(constraint, Sequence)
-    constraints = tuple(constraint) if many else (constraint,)
+    work = prepare(
+        network, x, y, constraint=constraint, loss=loss, bounds=bounds, method=method,
+        starts=starts, key=key, targeted=targeted, certify=certify, num_lanes=num_lanes,
+        smooth=smooth,
+    )  # fmt: skip
+    attacks = work.attacks(run_grid(work, store, **options))
+    return attacks if isinstance(constraint, Sequence) else attacks[0]
+
+
+def prepare(
+    network: Any,
+    x: Any,
+    y: Any,
+    *,
+    constraint: Any,
+    loss: Any = "cross-entropy",
+    bounds: Any = None,
+    method: Method | None = None,
+    starts: Any = 10,
+    key: Any = 0,
+    targeted: bool = False,
+    certify: bool = True,
+    num_lanes: int | None = None,
+    smooth: bool = False,
+) -> AttackWork:
+    """An attack that is ready to be run; arguments and errors are those of `attack`."""
+    constraints = tuple(constraint) if isinstance(constraint, Sequence) else (constraint,)
     if not constraints:
         raise ValueError("constraint: give at least one set")
     network, sets = as_network(network), tuple(map(as_constraint, constraints))
@@ -124,12 +148,7 @@ def attack(
         check_moves(problem, row.x, chosen)
     have_faces = all(offers(problem.constraint, CertifiableConstraint) for problem in problems)
     rules = rules._replace(certify=bool(certify) and have_faces)
-    dataset = run_grid(AttackWork(target, sets, rules, inputs, labels), store, **options)
-    attacks = [
-        Attack(dataset.isel(cell=cell), inputs.shape[1:], rules.targeted)
-        for cell in range(len(sets))
-    ]
-    return attacks if many else attacks[0]
+    return AttackWork(target, sets, rules, inputs, labels)
 
 
 def _key(key: Any) -> jax.Array:

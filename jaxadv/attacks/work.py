@@ -12,8 +12,10 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+import xarray as xr
 
 from jaxadv.attacks.program import AttackProgram, Rules, Target, variables_of
+from jaxadv.attacks.result import Attack
 from jaxadv.devices import Device
 from jaxadv.experiments.layout import HIDDEN_UNITS, TRIALS_PER_LANE
 from jaxadv.grid.identity import Identity
@@ -165,6 +167,13 @@ class AttackWork:
         share = -(-len(self.inputs) // len(devices))
         per_call = max(1, min(enough, share))
         return AttackProgram(target, self.rules, self.inputs, self.labels, per_call)
+
+    def attacks(self, dataset: xr.Dataset) -> list[Attack]:
+        """What was found, in one set after the other."""
+        return [
+            Attack(dataset.isel(cell=cell), self.inputs.shape[1:], self.rules.targeted)
+            for cell in range(self._num_cells)
+        ]
 
     def rate(self, counts: Counter[str], seconds: float) -> str:
         """Gradients per second."""

@@ -28,6 +28,64 @@ class Output:
 
 
 @dataclass(frozen=True)
+class Attacked:
+    """What is attacked, and how.
+
+    Attributes:
+        network: module:function, which maps one input to a logit for each class or to one number
+            (the sign of it is the answer); or FILE.npz with a two-layer network: arrays hidden (m,
+            d), output (m,) or (m, classes), and, if it is not tanh, activation, the name of one.
+        inputs: FILE.npz with inputs x (n, ...) and labels y (n,), classes from 0 or -1 and 1.
+        radii: sizes of the set, in the units of x; fractions such as 8/255 are read.
+        constraint: the set: linf-ball, l2-ball or l1-ball.
+        bounds: least and largest value of an entry of x + δ, such as 0,1; empty for none.
+        examples: how many inputs, the first ones; 0 for all.
+        starts: trials on each input, the first from the input itself, the others from random
+            points of the set.
+        method: apgd, sign, momentum or gradient, or a user's module:function(step, tolerances,
+            max_steps).
+        steps: budget of steps of a trial.
+        step_size: length of a step in radii, for sign, momentum and gradient.
+        tolerance: residual at which a trial ends earlier.
+        loss: cross-entropy (classes), logistic or quadratic (one number), or a user's
+            module:function(output, label).
+        targeted: whether labels are answers to be reached, not the right ones.
+        smooth: declares that the network has no kinks. Certificates then take your word.
+        seed: of the random starts.
+    """
+
+    network: str
+    inputs: Path
+    radii: tuple[float, ...] = (8 / 255,)
+    constraint: str = "linf-ball"
+    bounds: tuple[float, ...] = ()
+    examples: int = 0
+    starts: int = 10
+    method: str = "apgd"
+    steps: int = 100
+    step_size: float = 0.25
+    tolerance: float = 1e-3
+    loss: str = "cross-entropy"
+    targeted: bool = False
+    smooth: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Results go to a folder: the same command does what is missing in it.
+
+    Attributes:
+        store: folder for the results, or an address such as s3://bucket/run; by default a folder
+            in results/ that is named by a hash of what is run.
+        fresh: delete what the store holds, and begin anew.
+    """
+
+    store: str | None = None
+    fresh: bool = False
+
+
+@dataclass(frozen=True)
 class Sharing:
     """How the work is shared with other processes and other machines.
 
@@ -154,6 +212,16 @@ Writes figures, a table and a report (training.md) beside the data.
 
 Example: jaxadv train --scales 0.1,0.3,1,3,10""",
         (Training, Output, Sharing, Devices),
+    ),
+    Command(
+        "attack",
+        """What small perturbations of some inputs can do to a network of yours: from many starts on
+each input, the ends certified, the worst one kept.
+
+Prints a table; writes figures, the table, the perturbations (worst.npz) and a manifest.
+
+Example: jaxadv attack mine:network images.npz --radii 2/255,8/255 --bounds 0,1""",
+        (Attacked, Kept, Devices),
     ),
     Command(
         "report",

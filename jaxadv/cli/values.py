@@ -103,10 +103,16 @@ def text_of(value: Any) -> str:
 
 
 def read_number(text: str) -> float:
-    """The number that a text means."""
+    """The number that a text means, which may be a fraction such as 8/255.
+
+    Example:
+        >>> read_number("1e-3"), read_number("1/4")
+        (0.001, 0.25)
+    """
+    above, _, below = text.partition("/")
     try:
-        return float(text)
-    except ValueError:
+        return float(above) / (float(below) if below else 1.0)
+    except (ValueError, ZeroDivisionError):
         raise ValueError(f"{text!r} is not a number") from None
 
 

@@ -12,7 +12,7 @@ LARGEST = 1e30  # of users' values: float32 has room for it, and float64 for its
 
 
 def read_npz(path: Path) -> Arrays:
-    """The inputs and labels of an npz file: arrays ``x`` and ``y``, or ``x_train`` and ``y_train``.
+    """The inputs and labels of an npz file, as rows: see `read_shaped`.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -25,6 +25,15 @@ def read_npz(path: Path) -> Arrays:
         ...     x, y = read_npz(Path(folder) / "own.npz")
         >>> x.shape, y.shape
         ((5, 784), (5,))
+    """
+    x, y = read_shaped(path)
+    return x.reshape(len(x), -1), y
+
+
+def read_shaped(path: Path) -> Arrays:
+    """The inputs (n, ...) and labels (n,) of an npz file, the inputs in their shape.
+
+    They are arrays ``x`` and ``y``, or ``x_train`` and ``y_train``. Errors are those of `read_npz`.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -42,7 +51,8 @@ def read_npz(path: Path) -> Arrays:
         raise ValueError(
             f"{str(path)!r} has neither x and y nor x_train and y_train, but {sorted(names)[:5]}"
         )
-    return check_arrays(path, *arrays)
+    rows, labels = check_arrays(path, *arrays)
+    return rows.reshape(arrays[0].shape), labels
 
 
 def check_arrays(source: Path, x: np.ndarray, y: np.ndarray) -> Arrays:

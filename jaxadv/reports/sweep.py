@@ -6,7 +6,7 @@ import xarray as xr
 
 from jaxadv.ascent.kinds import Kind
 from jaxadv.ascent.solution import Status
-from jaxadv.reports.notes import note_on_own_functions
+from jaxadv.reports.notes import note_on_own_functions, notes_on_kinds
 from jaxadv.stats.cells import (
     SETTINGS,
     by_network,
@@ -44,8 +44,6 @@ LEGEND = {
     "would be no maximum",
     "distance": "median distance to the maximum, in radii",
 }
-# The kinds that are explained below the table.
-EXPLAINED = (Kind.NOT_SMOOTH, Kind.UNCONFIRMED, Kind.DEGENERATE, Kind.NOT_MAX)
 
 
 def summarize(dataset: xr.Dataset) -> pd.DataFrame:
@@ -89,14 +87,8 @@ def notes(dataset: xr.Dataset) -> list[str]:
         >>> notes(sweep)[0][:42]
         '3 of 4 ends are NOT_SMOOTH: the network or'
     """
-    counts = {kind: int((dataset.kind == kind).sum()) for kind in EXPLAINED}
-    of_ends = [
-        f"{count} of {dataset.kind.size} ends are {kind.name}: {kind.meaning}"
-        for kind, count in counts.items()
-        if count
-    ]
     of_functions = note_on_own_functions(dataset, "The sweep")
-    return [*of_ends, of_functions] if of_functions else of_ends
+    return [*notes_on_kinds(dataset.kind), *([of_functions] if of_functions else [])]
 
 
 def as_text(table: pd.DataFrame, max_steps: int) -> str:

@@ -1,6 +1,7 @@
 """The table of attacks on one network, a row for each set of perturbations."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -64,7 +65,7 @@ def as_text(table: pd.DataFrame) -> str:
     silent = [name for name in SILENT_AT_0 if name in table and not np.any(table[name])]
     shown = table.drop(columns=silent)
 
-    def show(name: str, value: float | int) -> str:
+    def show(name: str, value: Any) -> str:
         if name in (*SHARES, "low", "high"):
             return f"{value:.1%}"
         return f"{value:,.0f}" if name in ("inputs", "gradients") else f"{value:.4g}"

@@ -84,7 +84,10 @@ def test_completions_are_written(tmp_path):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ([], "error: command: none is given. Known are sweep, landscape, train, report, info"),
+        (
+            [],
+            "error: command: none is given. Known are sweep, landscape, train, attack, report, info",
+        ),
         (["swep"], "error: command: unknown 'swep'; did you mean 'sweep'?"),
         (["--scales", "1"], "error: command: unknown '--scales'"),
         (["--versoin"], "error: command: unknown '--versoin'"),

@@ -130,6 +130,36 @@ def box_certificate(case, delta, lower, upper, eta):
     return kind, int(free.sum()), ratio, rate, margin
 
 
+def cut_certificate(case, delta, lower, upper, radius):
+    """(kind, multiplier, margin) of a stationary point of the part of a ball that lies in a box.
+
+    From docs/theory.md, section 4.6 alone; entries at a bound equal it.
+    """
+    _, gradient, hessian = case.derivatives(delta)
+    at_upper, at_lower = delta == upper, delta == lower
+    free = ~(at_upper | at_lower)
+    on_sphere = abs(np.linalg.norm(delta) - radius) <= 1e-9 * radius
+    part = delta[free]
+    multiplier = gradient[free] @ part / (part @ part) if on_sphere and free.any() else 0.0
+    force = gradient - multiplier * delta
+    outward = np.concatenate([force[at_upper], -force[at_lower]])
+    basis = np.eye(free.sum())
+    if on_sphere and free.any():
+        basis = np.linalg.svd(part[None])[2][1:].T  # orthogonal to δ
+    curvatures = np.linalg.eigvalsh(basis.T @ hessian[np.ix_(free, free)] @ basis)
+    margins = np.concatenate([outward, [multiplier * radius] if on_sphere else []])
+    margin = margins.min() / np.linalg.norm(gradient) if len(margins) else np.inf
+    kind = "NOT_MAX"
+    if margin > 0 and (curvatures < multiplier).all():
+        if on_sphere:
+            kind = "BOUNDARY_MAX"
+        elif len(outward):
+            kind = "FACE_MAX" if free.any() else "VERTEX_MAX"
+        else:
+            kind = "INTERIOR_MAX"
+    return kind, multiplier, margin
+
+
 def move(case, delta, velocity, *, kind, momentum, size, box):
     """One step of another method: (δ, v), in a box of half-width ``box`` or in the ball if None.
 

@@ -267,7 +267,7 @@ def _complementarity(
     face: Any, gradient: Float[Array, "*shape"], radius: Float[Array, ""]
 ) -> Float[Array, ""]:
     """The face's complementarity, over what it could be at most, or is on average."""
-    scale = jnp.mean(jnp.abs(gradient)) if is_flat(face) else l2_norm(gradient)
+    scale = jnp.where(is_flat(face), jnp.mean(jnp.abs(gradient)), l2_norm(gradient))
     return over(radius * face.complementarity(gradient), scale)
 
 

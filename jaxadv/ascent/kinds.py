@@ -82,6 +82,7 @@ def classify(
         Kind.NOT_MAX: (margin < -error) | (complementarity < -error),
         Kind.INTERIOR_MAX: ~on_boundary & maximum,
         Kind.VERTEX_MAX: is_vertex & maximum,
-        Kind.FACE_MAX if is_flat(face) else Kind.BOUNDARY_MAX: maximum,
+        Kind.FACE_MAX: is_flat(face) & maximum,
+        Kind.BOUNDARY_MAX: maximum,
     }
     return jnp.select(list(kinds.values()), list(kinds), Kind.DEGENERATE).astype(jnp.int32)

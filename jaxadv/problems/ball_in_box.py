@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, ScalarLike
 
 from jaxadv.problems.boxes import Bound, Box
 from jaxadv.problems.checks import check_number
+from jaxadv.problems.faces import CutFace
 from jaxadv.problems.norms import entry_scale, inner, is_zero, l2_norm, rounding
 from jaxadv.pytrees import pytree, set_fields
 
@@ -84,6 +85,11 @@ class L2BallInBox:
         """For each entry whether it is at a bound, and last whether ‖δ‖₂ is the radius."""
         on_sphere = l2_norm(delta, unit=self.radius) >= self.radius * (1 - slack)
         return jnp.append(self.box.active(delta, slack).ravel(), on_sphere)
+
+    def face(self, delta: Vector, active: Bool[Array, " constraint"]) -> CutFace:
+        """The face on which active entries stay at their bounds, and δ on the sphere if active."""
+        flat = self.box.face(delta, active[:-1].reshape(delta.shape))
+        return CutFace(flat, active[-1], jnp.asarray(self.radius, delta.dtype))
 
     def within(self, lower: Bound, upper: Bound) -> "L2BallInBox":
         """The part of the set between further bounds."""

@@ -109,8 +109,14 @@ class FlatFace:
         return jnp.where(self.upper - self.delta < self.delta - self.lower, 1.0, -1.0)
 
     @property
-    def _circumradius(self) -> Float[Array, ""]:
+    def circumradius(self) -> Float[Array, ""]:
+        """That of the box, half of its diagonal."""
         return 0.5 * l2_norm(self.upper - self.lower)
+
+    @property
+    def is_flat(self) -> bool:
+        """It is."""
+        return True
 
     def tangent(self, vector: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """All of v but for the entries that are active or fixed."""
@@ -127,13 +133,16 @@ class FlatFace:
 
     def complementarity(self, gradient: Float[Array, "*shape"]) -> Float[Array, ""]:
         """The least outward entry of g among the active ones, over ε; inf where none is active."""
-        least = jnp.min(jnp.where(self.active, self._outward * gradient, jnp.inf))
-        return least / self._circumradius
+        return self.least_outward(gradient) / self.circumradius
+
+    def least_outward(self, gradient: Float[Array, "*shape"]) -> Float[Array, ""]:
+        """The least outward entry of g among the active ones; inf where none is active."""
+        return jnp.min(jnp.where(self.active, self._outward * gradient, jnp.inf))
 
     def pressure(self, gradient: Float[Array, "*shape"]) -> Float[Array, ""]:
         """The mean of |g_i| over the active entries, over ε; 0 where none is active."""
         total = jnp.sum(jnp.where(self.active, jnp.abs(gradient), 0))
-        return over(over(total, jnp.sum(self.active)), self._circumradius)
+        return over(over(total, jnp.sum(self.active)), self.circumradius)
 
     def retract(self, point: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """The point with its active entries at their bounds, and its fixed ones as well."""
@@ -141,14 +150,88 @@ class FlatFace:
         return jnp.where(self.active | (self.lower >= self.upper), bound, point)
 
 
-def is_flat(face: Face) -> bool:
-    """Whether a face is that of a box."""
-    return hasattr(face, "pressure")
+@pytree
+class CutFace:
+    """A face of the part of a ball that lies in a box.
+
+    Some entries stay at their bounds, and where ``on_sphere`` the others stay on the sphere.
+
+    Attributes:
+        flat: the face of the box alone.
+        on_sphere: whether δ counts as a point of the sphere.
+        radius: of the sphere.
+    """
+
+    flat: FlatFace
+    on_sphere: Bool[Array, ""]
+    radius: Float[Array, ""]
+
+    @property
+    def is_flat(self) -> Bool[Array, ""]:
+        """Whether only bounds hold δ."""
+        return ~self.on_sphere
+
+    @property
+    def _free_part(self) -> Float[Array, "*shape"]:
+        return self.flat.tangent(self.flat.delta)
+
+    @property
+    def _circumradius(self) -> Float[Array, ""]:
+        return jnp.minimum(self.radius, self.flat.circumradius)
+
+    def tangent(self, vector: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """The free entries of v, and on the sphere no more than their part orthogonal to δ."""
+        part = self._free_part
+        normal = jnp.where(self.on_sphere, over(part, l2_norm(part)), 0)
+        vector = self.flat.tangent(vector)
+        return vector - normal * inner(normal, vector)
+
+    @property
+    def num_free(self) -> Int[Array, ""]:
+        """The number of free entries, on the sphere one less."""
+        has_normal = self.on_sphere & (l2_norm(self._free_part) > 0)
+        return self.flat.num_free - has_normal.astype(jnp.int32)
+
+    def multiplier(self, gradient: Float[Array, "*shape"]) -> Float[Array, ""]:
+        """λ = ⟨g, δ⟩/‖δ‖² over the free entries on the sphere, 0 elsewhere.
+
+        It is 0 as well where no entry is free: bounds alone hold δ then, and g does not tell how
+        much of it is the sphere's.
+        """
+        part = self._free_part
+        multiplier = over(inner(gradient, part), inner(part, part))
+        return jnp.where(self.on_sphere, multiplier, 0)
+
+    def complementarity(self, gradient: Float[Array, "*shape"]) -> Float[Array, ""]:
+        """The smaller one of λ, on the sphere, and the least outward entry of g − λδ, over ε."""
+        multiplier = self.multiplier(gradient)
+        at_bounds = self.flat.least_outward(gradient - multiplier * self.flat.delta)
+        held = jnp.where(self.on_sphere, multiplier, jnp.inf)
+        return jnp.minimum(held, at_bounds / self._circumradius)
+
+    def pressure(self, gradient: Float[Array, "*shape"]) -> Float[Array, ""]:
+        """λ on the sphere, elsewhere the mean of |g_i|/ε over the entries at bounds."""
+        mean = self.flat.pressure(gradient) * self.flat.circumradius / self._circumradius
+        return jnp.where(self.on_sphere, self.multiplier(gradient), mean)
+
+    def retract(self, point: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """Entries at their bounds; on the sphere the free ones scaled so that the norm is right."""
+        held = self.flat.retract(point)
+        free = self.flat.tangent(held)
+        square = jnp.asarray(self.radius) ** 2 - inner(held - free, held - free)
+        scaled = jnp.sqrt(jnp.maximum(square, 0)) * over(free, l2_norm(free))
+        return jnp.where(self.on_sphere, held - free + scaled, held)
+
+
+def is_flat(face: Face) -> Bool[Array, ""] | bool:
+    """Whether a face does not curve because bounds of entries alone hold δ."""
+    return getattr(face, "is_flat", False)
 
 
 def pressure(face: Any, gradient: Float[Array, "*shape"]) -> Float[Array, ""]:
     """How strongly g presses δ on a face: λ on a sphere, the mean of |g_i|/ε in a box."""
-    return face.pressure(gradient) if is_flat(face) else face.multiplier(gradient)
+    has_pressure = hasattr(face, "pressure")
+    return face.pressure(gradient) if has_pressure else face.multiplier(gradient)
 
 
 def num_free(face: Any, delta: Float[Array, "*shape"]) -> Int[Array, ""]:

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from attack_speed import measure_attacks
 from ceiling import FLOP_PER_WEIGHT, each_in_a_thread, products
 from comparison import CEILING, ONE, OURS, draw, table
 from end_to_end import measure_end_to_end
@@ -52,6 +53,7 @@ class Options:
         end_to_end: measure whole sweeps, with their draws, certificates and records, instead.
         growth: measure time and memory against trials, dim, width and devices instead.
         training: measure a hundred runs of training, at once and one after the other, instead.
+        attacks: measure attacks on a trained network against Foolbox and torchattacks instead.
         folder: where the JSON, the table and the figure go.
     """
 
@@ -60,6 +62,7 @@ class Options:
     end_to_end: bool = False
     growth: bool = False
     training: bool = False
+    attacks: bool = False
     folder: Path = Path("results/benchmarks")
 
     def __post_init__(self) -> None:
@@ -77,6 +80,7 @@ def main() -> None:
         "end-to-end": (options.end_to_end, measure_end_to_end),
         "growth": (options.growth, grow),
         "training": (options.training, measure_training),
+        "attacks": (options.attacks, measure_attacks),
     }
     asked = [name for name, (is_asked, _) in other.items() if is_asked]
     if asked:

@@ -48,11 +48,11 @@ def plot_laws(errors: pd.DataFrame, networks: int) -> Figure:
         for rank, aspect in enumerate(aspects)
     }
     legend_below(figure, handles, "m/d")
-    names = ", ".join(sorted(set(errors.activation)))
+    names = f"{len(set(errors.activation))} activations"
     shapes = ", ".join(f"{sign} d = {dim}" for sign, dim in zip(SIGNS, dims, strict=False))
     headline(
         figure,
-        f"median curvature ratios at confirmed maxima, n = {networks} networks; {names}; {shapes}; "
+        f"median curvature ratios at maxima, n = {networks} networks; {names}; {shapes}; "
         "grey: ± 5%",
     )
     return figure

@@ -46,10 +46,10 @@ def plot_failures(axes: Axes, dataset: xr.Dataset) -> Axes:
             axes, widths, shares, color=colour(rank, len(scales)), marker="o", ms=5,
             mfc=None if filled else "white", label=f"s = {scale:g}, {loss} loss",
         )  # fmt: skip
-    axes.set(xscale="log", ylim=(-0.02, min(1.02, 1.2 * most)), xlabel=LABELS["width"])
+    axes.set(xscale="log", ylim=(-0.02 * most, min(1.02, 1.2 * most)), xlabel=LABELS["width"])
     ticks_at(axes, sorted(set(chosen.width.values.tolist())))
     axes.set_ylabel("share of networks with a failure")
-    axes.legend(fontsize=9)
+    axes.legend(fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
     budget = f"d = {chosen.dim.values[0]}, {chosen.step_rule.values[0]} steps"
     caption(axes, f"{budget}; n = {chosen.sizes['network']} networks, Clopper-Pearson intervals")
     return axes

@@ -81,6 +81,8 @@ AXES = {
     "widths": "width",
     "activations": "activation",
     "losses": "loss",
+    "constraints": "constraint",
+    "methods": "method",
     "ratios": "ratio",
     "step_sizes": "step_size",
 }
@@ -213,8 +215,11 @@ def _of_experiment(
 def _richest(
     datasets: Mapping[str, xr.Dataset], along: str, least: int = LEAST_VALUES
 ) -> dict[str, xr.Dataset]:
-    """The sweeps with the most values of a setting, if these are enough for a picture."""
-    numbers = {name: len(set(dataset[along].values)) for name, dataset in datasets.items()}
+    """The sweeps with the most values of a setting, the others typical, if enough for a picture."""
+    numbers = {
+        name: len(set(typical(dataset, (along,))[along].values))
+        for name, dataset in datasets.items()
+    }
     most = max(numbers.values(), default=0)
     if most < least:
         return {}

@@ -193,12 +193,15 @@ def kappa_0_of(cell: xr.Dataset) -> float:
     It has one for two-layer networks with a built-in activation without kinks, and for sets whose
     radius is ρ‖x‖. In landscapes κ₀ is that of the networks as they are drawn, before any training.
     """
-    spec = _specification(cell)
-    activation = cell.activation.item()
-    if spec["network"] != "two-layer" or cell.constraint.item() not in ROUND:
+    return kappa_0_of_setting(cell) if cell.constraint.item() in ROUND else math.nan
+
+
+def kappa_0_of_setting(cell: xr.Dataset) -> float:
+    """κ₀ at the scale and the ratio of a cell, whatever its set is; otherwise as `kappa_0_of`."""
+    if _specification(cell)["network"] != "two-layer":
         return math.nan
     try:
-        return kappa_0(activation, cell.scale.item(), cell.ratio.item())
+        return kappa_0(cell.activation.item(), cell.scale.item(), cell.ratio.item())
     except ValueError:
         return math.nan
 

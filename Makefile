@@ -3,12 +3,13 @@
 # make landscapes: the landscapes of results/landscape, in an hour or two, resumes
 # make trainings: the trainings of results/training and the report on them, in two hours, resumes
 # make report: the claims, in two hours, resumes · make report QUICK=--quick
+# make boxes: the page results/boxes, in six minutes, resumes
 # make figures: results/ anew, but for the report · make benchmark
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: sweep test soak lint report landscapes trainings figures benchmark
+.PHONY: sweep test soak lint report landscapes trainings boxes figures benchmark
 
 sweep: $(VENV)/ready
 	$(BIN)/python scripts/sweep.py --scales 0.1,1,10
@@ -37,6 +38,9 @@ trainings: $(VENV)/ready-dev
 		$(BIN)/python scripts/train.py --config scripts/trainings/$$name.toml --store results/training/$$name || exit; \
 	done
 	$(BIN)/python scripts/report.py results/training
+
+boxes: $(VENV)/ready
+	$(BIN)/python scripts/boxes.py results/boxes
 
 figures: $(VENV)/ready-dev
 	$(BIN)/python scripts/sweep.py --scales 0.1,1,10 --store results/default

@@ -2,7 +2,7 @@
 # make soak: kills, full disks, object stores, in an hour or two
 # make landscapes: the landscapes of results/landscape, in an hour or two, resumes
 # make trainings: the trainings of results/training and the report on them, in two hours, resumes
-# make report: the claims, in two hours, resumes · make report QUICK=--quick
+# make report: the claims, in three hours, resumes · make report QUICK=--quick
 # make boxes: the page results/boxes, in six minutes, resumes
 # make figures: results/ anew, but for the report · make benchmark
 PYTHON ?= python3

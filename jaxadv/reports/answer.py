@@ -83,6 +83,7 @@ def as_markdown(
     by_name = {judgement.claim.name: judgement for judgement in judgements}
     parts = [
         f"**{QUESTION}** {SENTENCES[by_name['C2-first'].verdict]}",
+        _which_pairs(_count(datasets, PHASES[0], "loss", "test")),
         show_table(
             ["in the first 10 steps", "", "for", "against", "tie", "share of votes against"],
             [_answer(by_name[name], text) for name, text in READINGS.items()],
@@ -96,6 +97,15 @@ def as_markdown(
         *map(show_picture, pictures.get("M4", ())),
     ]
     return document("Input scale and the start of adversarial training", command, parts)
+
+
+def _which_pairs(counts: Mapping[str, Counter[Outcome]]) -> str:
+    """Where the comparisons that are decided agree, and where they do not."""
+    shown = [
+        f"{pair}: {of_pair[Outcome.FOR]} for, {of_pair[Outcome.AGAINST]} against"
+        for pair, of_pair in counts.items()
+    ]
+    return f"The comparisons that are decided, by pair of scales: {'; '.join(shown)}." * bool(shown)
 
 
 def _answer(judgement: Judgement, question: str) -> list[str]:

@@ -54,6 +54,10 @@ from .problems.round_sets import L2Ball as L2Ball
 from .problems.round_sets import L2Sphere as L2Sphere
 from .problems.smoothness import kinks as kinks
 from .problems.starts import random_start as random_start
+from .proofs.curvature_bound import CurvatureBound as CurvatureBound
+from .proofs.curvature_bound import curvature_bound as curvature_bound
+from .proofs.prove import Proof as Proof
+from .proofs.prove import prove as prove
 from .sweeps.spec import Sweep as Sweep
 from .sweeps.work import open_sweep as open_sweep
 from .sweeps.work import run_sweep as run_sweep

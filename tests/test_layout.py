@@ -13,7 +13,7 @@ PACKAGE = Path(ja.__file__).parent
 # A module may import from its own room and from rooms above it (CONTRIBUTING.md).
 ROOMS = [
     "pytrees", "batches", "lanes", "devices", "programs", "grid", "problems", "theory", "ascent",
-    "experiments", "learning", "sweeps", "landscape", "training", "attacks",
+    "proofs",    "experiments", "learning", "sweeps", "landscape", "training", "attacks",
     "stats", "claims", "figures", "reports", "cli", "__main__",
 ]  # fmt: skip
 EXPERIMENTS = {"sweeps", "landscape", "training", "attacks"}  # side by side on one ground
@@ -97,13 +97,15 @@ def test_every_room_is_in_the_list():
 def test_the_public_names_are_these():
     expected = {
         "ACTIVATIONS", "APGD", "Attack", "Box", "CertifiableConstraint", "Certificate",
-        "ConstantStep", "Constraint", "Face", "FlatFace", "InverseCurvatureStep", "Kind", "L1Ball",
+        "ConstantStep", "Constraint", "CurvatureBound", "Face", "FlatFace",
+        "InverseCurvatureStep", "Kind", "L1Ball",
         "L2Ball", "L2BallInBox", "L2Sphere", "LInfBall", "Landscape", "Loss", "Method", "Network",
-        "Normalized", "NormalizedStep", "PGA", "Point", "Polished", "Problem", "RoundFace",
+        "Normalized", "NormalizedStep", "PGA", "Point", "Polished", "Problem", "Proof", "RoundFace",
         "ScheduledStep", "Solution", "Status", "StepRule", "Sweep", "ToBoundary", "Training",
         "Trajectory", "TwoLayer", "ascend", "ascend_recorded", "attack", "certify",
-        "cross_entropy", "in_range", "init_two_layer", "kinks", "lane_map", "log_odds", "logistic",
-        "margin", "open", "open_landscape", "open_sweep", "open_training", "polish", "quadratic",
+        "cross_entropy", "curvature_bound", "in_range", "init_two_layer", "kinks", "lane_map",
+        "log_odds", "logistic", "margin", "open", "open_landscape", "open_sweep", "open_training",
+        "polish", "prove", "quadratic",
         "random_start", "run_critical", "run_landscape", "run_sweep", "run_training", "trial",
         "use_devices",
     }  # fmt: skip

@@ -86,7 +86,7 @@ def test_completions_are_written(tmp_path):
     [
         (
             [],
-            "command: none is given. Known are sweep, landscape, train, attack, report, info",
+            "error: command: none is given. Known are sweep, landscape, train, attack, report,",
         ),
         (["swep"], "error: command: unknown 'swep'; did you mean 'sweep'?"),
         (["--scales", "1"], "error: command: unknown '--scales'"),

@@ -55,7 +55,12 @@ class Maker(NamedTuple):
 
 
 def maker_of(
-    method: Function, step_rule: Function, *, tolerances: tuple[float, ...], max_steps: int
+    method: Function,
+    step_rule: Function,
+    *,
+    tolerances: tuple[float, ...],
+    max_steps: int,
+    field: str = "methods",
 ) -> Maker:
     """What makes the methods of trials.
 
@@ -64,6 +69,7 @@ def maker_of(
         step_rule: a name of `STEP_RULES`, a reference, or a function (step size).
         tolerances: residuals at which steps are counted, descending.
         max_steps: the budget of steps.
+        field: the name of the method's field in messages.
 
     Raises:
         ValueError: for an unknown name.
@@ -73,7 +79,7 @@ def maker_of(
         'sign'
     """
     return Maker(
-        resolve("methods", method, METHODS),
+        resolve(field, method, METHODS),
         resolve("step", step_rule, STEP_RULES),
         tolerances,
         max_steps,

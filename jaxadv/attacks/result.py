@@ -112,12 +112,17 @@ class Attack:
         if self.kind is not None:
             share = np.isin(self.kind, MAXIMA).mean()
             lines.append(f"{share:.1%} of the ends are certified maxima")
-        if self.saturated.any():
-            lines.append(
-                f"at {self.saturated.sum()} inputs the gradient of the loss is 0 by rounding; the "
-                "attack used the log odds, which have the same maxima and do not saturate"
-            )
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.notes])
+
+    @property
+    def notes(self) -> list[str]:
+        """What has to be known beside the numbers, in a sentence each."""
+        if not self.saturated.any():
+            return []
+        number = self.saturated.sum()
+        reason = f"at {number} inputs the gradient of the loss is 0 by rounding"
+        remedy = "the attack used the log odds, which have the same maxima and do not saturate"
+        return [f"{reason}; {remedy}"]
 
     def _values(self, name: str) -> np.ndarray:
         return self.dataset[name].values

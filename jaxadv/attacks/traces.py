@@ -15,10 +15,13 @@ from jaxadv.attacks.work import AttackWork
 from jaxadv.experiments.variables import Known, filled, known_where
 
 NUM_INPUTS = 6
+MOST_STEPS = 500  # that are recorded: each holds a perturbation
 
 
 def run_traces(work: AttackWork, cell: int = 0, number: int = NUM_INPUTS) -> xr.Dataset:
     """The reported loss at each step of all trials on the first inputs; NaN after their ends.
+
+    Of longer trials the first `MOST_STEPS` steps are recorded.
 
     An attack records no paths: the same trials are run again here.
 
@@ -43,15 +46,16 @@ def run_traces(work: AttackWork, cell: int = 0, number: int = NUM_INPUTS) -> xr.
 def _record(target: Target, row: Row, *, rules: Rules) -> Known:
     """The losses of all trials on one input."""
     problem = problem_of(target, row, rules)
+    length = min(target.method.max_steps, MOST_STEPS)
 
     def record(start: Array) -> tuple[Array, Array]:
         first = start_of(problem, target, row._replace(start=start))
-        solution, path = ascend_recorded(problem, first, target.method)
+        solution, path = ascend_recorded(problem, first, target.method, length=length)
 
         def loss_at(delta: Float[Array, "*shape"]) -> Float[Array, ""]:
             return rules.loss(target.network(row.x + delta), row.y)
 
-        was_taken = jnp.arange(target.method.max_steps + 1) <= solution.steps
+        was_taken = jnp.arange(length + 1) <= solution.steps
         return was_taken, jax.lax.map(loss_at, path.perturbation)
 
     was_taken, losses = jax.lax.map(record, jnp.arange(rules.starts))

@@ -22,7 +22,7 @@ from jaxadv.cli.commands import Attacked, Devices, Kept
 from jaxadv.cli.output import write
 from jaxadv.cli.process import what_goes_on
 from jaxadv.devices import use_devices
-from jaxadv.experiments.fields import grid, positive
+from jaxadv.experiments.fields import grid, positive, whole
 from jaxadv.experiments.moves import step_of
 from jaxadv.grid.places import Place, place
 from jaxadv.grid.run import run_grid
@@ -54,10 +54,9 @@ def report(
     """Print the table; write it, the worst perturbations and the figures."""
     table = summary.tabulate(attacks, radii)
     print(summary.as_text(table), flush=True)
-    if attacks[0].kind is not None:
-        print(*notes_on_kinds([attack.kind for attack in attacks]), sep="\n")
-    if attacks[0].saturated.any():
-        print(str(attacks[0]).splitlines()[-1])
+    kinds = [attack.kind for attack in attacks if attack.kind is not None]
+    for note in [*notes_on_kinds(kinds), *attacks[0].notes]:
+        print(note)
     write(folder / "summary.csv", table.to_csv(index=False))
     arrays = io.BytesIO()
     worst = np.stack([attack.perturbation for attack in attacks])
@@ -77,7 +76,10 @@ def work_of(attacked: Attacked, radii: Sequence[float]) -> AttackWork:
     x, y = _inputs(attacked)
     rule, size = step_of(attacked.method, "normalized", positive("step_size", attacked.step_size))
     tolerance = positive("tolerance", attacked.tolerance)
-    maker = maker_of(attacked.method, rule, tolerances=(tolerance,), max_steps=attacked.steps)
+    max_steps = whole("steps", attacked.steps, least=0)
+    maker = maker_of(
+        attacked.method, rule, tolerances=(tolerance,), max_steps=max_steps, field="method"
+    )
     make_set = resolve("constraint", attacked.constraint, CONSTRAINTS)
     return prepare(
         network_of(attacked.network),
@@ -101,6 +103,8 @@ def network_of(name: str) -> Any:
         ValueError: for what is neither.
     """
     if not name.endswith(".npz"):
+        if ":" not in name:
+            raise ValueError(f"network: {name!r} must be module:function, or FILE.npz")
         return resolve("network", name, {})
     try:
         with np.load(Path(name).expanduser(), allow_pickle=False) as arrays:

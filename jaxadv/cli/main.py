@@ -4,6 +4,7 @@ import importlib
 import importlib.metadata
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Union
 
 import tyro
@@ -44,6 +45,9 @@ def main(args: Sequence[str] | None = None) -> None:
         if args == ["--version"]:
             print("jaxadv", importlib.metadata.version("jaxadv"))
             return
+        # A module of the user's that a flag names may lie in this folder, as for `python -m`.
+        if (here := str(Path.cwd())) not in sys.path:
+            sys.path.append(here)
         command, parts = read(args)
         # Now, for it brings JAX and figures with it, which --help does not need.
         importlib.import_module(f"jaxadv.cli.{command.name}").run(*parts)

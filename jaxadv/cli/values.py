@@ -109,9 +109,9 @@ def read_number(text: str) -> float:
         >>> read_number("1e-3"), read_number("1/4")
         (0.001, 0.25)
     """
-    above, _, below = text.partition("/")
+    above, slash, below = text.partition("/")
     try:
-        return float(above) / (float(below) if below else 1.0)
+        return float(above) / float(below) if slash else float(above)
     except (ValueError, ZeroDivisionError):
         raise ValueError(f"{text!r} is not a number") from None
 

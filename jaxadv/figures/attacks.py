@@ -93,6 +93,7 @@ def plot_worst(
         3, number, figsize=(WIDTH, 3 * WIDTH / max(number, 4) + 0.6), squeeze=False
     )
     low, high = inputs.min(), inputs.max()
+    high = high if high > low else low + 1  # images of one colour
     size = np.abs(perturbations[:number]).max() or 1.0
     for column in range(number):
         x, delta = inputs[column], perturbations[column]

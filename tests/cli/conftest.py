@@ -1,5 +1,7 @@
 """What the tests of commands share."""
 
+import sys
+
 import pytest
 
 from jaxadv.cli.main import main
@@ -7,8 +9,9 @@ from jaxadv.cli.main import main
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """An empty working folder."""
+    """An empty working folder, which a command may add to Python's path."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
     return tmp_path
 
 

@@ -66,24 +66,42 @@ def test_targets_and_inputs_that_are_no_images(files, here, capsys):
     assert folder.name.startswith("attack-")
 
 
+def test_a_network_of_the_users_is_found_in_this_folder(files, here, capsys):
+    x, y, _ = files
+    (here / "own_network.py").write_text(
+        "import numpy as np\nW = np.load('net.npz')\n"
+        "def network(image):\n"
+        "    import jax.numpy as jnp\n"
+        "    return jnp.tanh(jnp.asarray(W['hidden']) @ image.ravel()) @ jnp.asarray(W['output'])\n"
+    )
+    flags = ["--radii", "0.1", "--starts", "1", "--steps", "5", "--store", "out"]
+    main(["attack", "own_network:network", "images.npz", *flags])
+    assert capsys.readouterr().out.split()[0] == "radius"
+    constant = np.zeros_like(x)
+    np.savez(here / "constant.npz", x=constant, y=y)
+    main(["attack", "own_network:network", "constant.npz", *flags[:-1], "constant"])
+    assert (here / "constant" / "worst.png").exists()
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
         (["net.npz", "none.npz"], "inputs: there is no file 'none.npz'"),
         (["none.npz", "images.npz"], "network: there is no file 'none.npz'"),
         (["images.npz", "images.npz"], "network: 'images.npz' is no file with arrays hidden"),
-        (["mine", "images.npz"], "network: unknown 'mine'"),
+        (["mine", "images.npz"], "network: 'mine' must be module:function, or FILE.npz"),
         (["mine:net", "images.npz"], "network: cannot import 'mine:net'"),
         (["net.npz", "net.npz"], "inputs: 'net.npz' has neither x and y"),
         (["net.npz", "images.npz", "--radii", "8/0"], "radii: '8/0' is not a number"),
+        (["net.npz", "images.npz", "--radii", "8/"], "radii: '8/' is not a number"),
         (["net.npz", "images.npz", "--radii", "0"], "radii: 0.0 must be a positive number"),
         (["net.npz", "images.npz", "--radii", "0.1,0.1"], "radii: 0.1,0.1 has a value twice"),
         (["net.npz", "images.npz", "--constraint", "linf"], "did you mean 'linf-ball'"),
         (["net.npz", "images.npz", "--bounds", "0.5,1"], "x: has entries from"),
         (["net.npz", "images.npz", "--bounds", "1"], "bounds: (1.0,) must be two numbers"),
         (["net.npz", "images.npz", "--examples", "13"], "examples: 13, but 'images.npz' has 12"),
-        (["net.npz", "images.npz", "--method", "pgd"], "methods: unknown 'pgd'"),
-        (["net.npz", "images.npz", "--steps", "-1"], "max_steps: -1 must be 0 or more"),
+        (["net.npz", "images.npz", "--method", "pgd"], "method: unknown 'pgd'"),
+        (["net.npz", "images.npz", "--steps", "-1"], "steps: -1 must be a whole number from 0"),
         (["net.npz", "images.npz", "--loss", "quadratic"], "loss: quadratic takes a number"),
         (["net.npz"], "Missing from jaxadv attack: PATH FILE.npz with inputs x"),
     ],

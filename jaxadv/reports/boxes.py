@@ -20,6 +20,7 @@ from jaxadv.stats.boxes import (
     FreeLaw,
     fit_free_law,
     free_coordinates,
+    free_law_errors,
     tabulate_methods,
 )
 
@@ -104,15 +105,17 @@ def _summary(table: pd.DataFrame, law: FreeLaw, counts: pd.DataFrame) -> Iterato
     steps = ", ".join(f"{row['steps']:g} ({row['method']})" for row in small)
     yield (
         f"At the input scale {scales[0]:g} at least {min(row['vertex'] for row in small):.1%} of "
-        f"the ends of every method are vertices. The median number of steps is {steps}."
+        f"the ends of each method are vertices. The median number of steps is {steps}."
     )
     cycling = next(row["cycling"] for row in large if row["method"] == "sign")
     yield (
-        f"At the scale {scales[-1]:g} at most {max(row['vertex'] for row in large):.1%} are "
-        f"vertices, and {cycling:.1%} of the trials of sign steps cycle."
+        f"At the scale {scales[-1]:g} the largest share of vertices is "
+        f"{max(row['vertex'] for row in large):.1%}, and {cycling:.1%} of the trials of sign steps "
+        "cycle."
     )
+    errors = free_law_errors(law, counts)
     held_out = ", ".join(
-        f"{error:.0%} (d = {dim})" for dim, error in law.errors.items() if dim > LARGEST_FITTED_DIM
+        f"{error:.0%} (d = {dim})" for dim, error in errors.items() if dim > LARGEST_FITTED_DIM
     )
     yield (
         f"The number of free coordinates is about {law.factor.value:.2f} κ₀^"
@@ -166,7 +169,7 @@ def _law(law: FreeLaw) -> str:
 
 
 def _counts(counts: pd.DataFrame, law: FreeLaw) -> str:
-    cells = _records(counts)
+    cells, errors = _records(counts), free_law_errors(law, counts)
     kappas = {row["scale"]: row["kappa_0"] for row in cells}
     scales, dims = sorted(kappas), sorted({row["dim"] for row in cells})
     by_setting = {(row["dim"], row["scale"]): row["free"] for row in cells}
@@ -174,7 +177,7 @@ def _counts(counts: pd.DataFrame, law: FreeLaw) -> str:
         [
             f"{dim}",
             *(f"{by_setting[dim, s]:.2f} ({law(kappas[s], dim):.2f})" for s in scales),
-            f"{law.errors[dim]:.0%}",
+            f"{errors[dim]:.0%}" if dim in errors else "",
         ]
         for dim in dims
     ]

@@ -38,7 +38,7 @@ LEGEND = {
     "cycling": "trials that came back to a point, and would have gone round for ever",
     "nonfinite": "trials whose loss became infinite or NaN",
     "steps_50%": "half of the trials needed at most so many steps",
-    "steps_90%": "90% of them did",
+    "steps_90%": "90% of the trials needed at most so many steps",
     "num_free": "median number of coordinates at no bound of the box",
     "curvature_ratio": "median of the largest tangent curvature over the multiplier; above 1 it "
     "would be no maximum",

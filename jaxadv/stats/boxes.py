@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from jaxadv.ascent.kinds import Kind
 from jaxadv.ascent.solution import Status
 from jaxadv.stats.cells import by_network, cells, finished_networks, is_maximum, kappa_0_of_setting
-from jaxadv.stats.intervals import NUM_RESAMPLES, Estimate, estimate, mean, means
+from jaxadv.stats.intervals import Estimate, estimate, mean, means
 
 # The heuristic's factor in |F| = factor·κ₀ √d (docs/theory.md, section 6.7).
 HEURISTIC = 3**0.5 / (2 * np.pi)
@@ -97,13 +97,11 @@ class FreeLaw:
         factor: with its interval over networks.
         in_kappa: the power of κ₀, likewise.
         in_dim: the power of d, likewise.
-        errors: by dimension, the median of |law/measured − 1| over its cells that count.
     """
 
     factor: Estimate
     in_kappa: Estimate
     in_dim: Estimate
-    errors: dict[int, float]
 
     def __call__(self, kappa_0: float, dim: int) -> float:
         """The number of free coordinates."""
@@ -127,14 +125,22 @@ def fit_free_law(dataset: xr.Dataset) -> FreeLaw:
     coefficients = _fit(kappas, dims, numbers, counts & (dims <= LARGEST_FITTED_DIM))
     factor, in_kappa, in_dim = (estimate(column) for column in coefficients.T)
     factor = Estimate(*(float(np.exp(v)) for v in (factor.value, factor.low, factor.high)))
-    law = FreeLaw(factor, in_kappa, in_dim, {})
-    off = np.array([
-        abs(law(kappa, int(dim)) / number - 1) if number > 0 else np.nan
-        for kappa, dim, number in zip(kappas, dims, numbers[0], strict=True)
-    ])  # fmt: skip
-    for dim in np.unique(dims):
-        law.errors[int(dim)] = float(np.median(off[counts & (dims == dim)]))
-    return law
+    return FreeLaw(factor, in_kappa, in_dim)
+
+
+def free_law_errors(law: FreeLaw, table: pd.DataFrame) -> dict[int, float]:
+    """By dimension, the median of |law/measured − 1| over the cells that count in `fit_free_law`.
+
+    Args:
+        law: the law.
+        table: `free_coordinates`.
+    """
+    errors: dict[int, list[float]] = {}
+    for dim, kappa, free in zip(table.dim, table.kappa_0, table.free, strict=True):
+        of_dim = errors.setdefault(int(dim), [])
+        if free >= LEAST_FREE and kappa <= LARGEST_KAPPA_0:
+            of_dim.append(abs(law(kappa, int(dim)) / free - 1))
+    return {dim: float(np.median(of_dim)) for dim, of_dim in errors.items() if of_dim}
 
 
 def _fit(
@@ -146,6 +152,4 @@ def _fit(
     """The logarithm of the factor, and the two powers, in each replicate."""
     design = np.stack([np.ones(keep.sum()), np.log(kappas[keep]), np.log(dims[keep])], axis=1)
     logs = np.log(np.maximum(numbers[:, keep], 1e-3))
-    solved = np.linalg.lstsq(design, logs.T, rcond=None)[0].T
-    assert solved.shape == (NUM_RESAMPLES + 1, 3)
-    return solved
+    return np.linalg.lstsq(design, logs.T, rcond=None)[0].T

@@ -19,7 +19,7 @@ from jaxadv.proofs.second_derivatives import second_derivative_range
 from jaxadv.pytrees import pytree
 
 Scalar = Float[Array, ""]
-SAFETY = 4  # of a bound of rounding errors, which is of first order
+SAFETY = 4  # a factor on estimates of rounding errors, which leave out terms of higher order
 
 
 @pytree
@@ -27,7 +27,7 @@ class CurvatureBound:
     """How much a scalar network f can curve on x plus a set of perturbations.
 
     Attributes:
-        above: K₊ ≥ sup λ_max(∇²f); inf if the computation overflows.
+        above: K₊ ≥ sup λ_max(∇²f), in units of f over δ²; inf if the computation overflows.
         below: K₋ ≥ sup λ_max(−∇²f), likewise.
     """
 
@@ -45,11 +45,11 @@ def curvature_bound(network: Any, x: Any, constraint: Any) -> CurvatureBound:
     Args:
         network: a `TwoLayer` with one output and a built-in activation without kinks.
         x: the input.
-        constraint: the set, which contains 0; for a sphere the bound is over its ball.
+        constraint: the set; for a sphere the bound is over its ball.
 
     Raises:
         TypeError: for another network.
-        ValueError: for an activation without a known bound.
+        ValueError: for an activation without a known bound, or an input that does not fit.
 
     Example:
         >>> import jaxadv as ja
@@ -60,15 +60,17 @@ def curvature_bound(network: Any, x: Any, constraint: Any) -> CurvatureBound:
         True
     """
     inputs = as_floats("x", x)
-    two_layer = as_scalar(as_network(network))
-    return in_double(_bound, two_layer, inputs, as_constraint(constraint), dtype=inputs.dtype)
+    two_layer = as_scalar(as_network(network), inputs.size)
+    limits = as_constraint(constraint)
+    return in_double(_bound, two_layer, inputs, limits, inputs.dtype, dtype=inputs.dtype)
 
 
-def as_scalar(network: Any) -> TwoLayer:
-    """The network, if its curvature can be bounded.
+def as_scalar(network: Any, dim: int) -> TwoLayer:
+    """The network, if its curvature at inputs of ``dim`` entries can be bounded.
 
     Raises:
-        TypeError: says what is needed.
+        TypeError: for another network; says what is needed.
+        ValueError: for inputs that do not fit.
     """
     if not isinstance(network, TwoLayer) or network.output.ndim != 1:
         kind = type(network).__name__
@@ -76,10 +78,14 @@ def as_scalar(network: Any) -> TwoLayer:
             "network: bounds of the curvature are known for a ja.TwoLayer with one output, not for "
             f"{kind}"
         )
+    if network.hidden.shape[-1] != dim:
+        raise ValueError(f"x: has {dim} entries, and the network takes {network.hidden.shape[-1]}")
     return network
 
 
-def _bound(network: TwoLayer, x: Float[Array, "*shape"], constraint: Constraint) -> CurvatureBound:
+def _bound(
+    network: TwoLayer, x: Float[Array, "*shape"], constraint: Constraint, dtype: Any
+) -> CurvatureBound:
     network, x, constraint = as_double((network, x, constraint))
     with jax.default_matmul_precision("highest"):
         low, high = pre_activations(network.hidden, x, constraint)
@@ -87,7 +93,20 @@ def _bound(network: TwoLayer, x: Float[Array, "*shape"], constraint: Constraint)
         # Of a_r σ'' and of −a_r σ'' the largest values.
         above = jnp.maximum(network.output * most, network.output * least)
         below = jnp.maximum(-network.output * most, -network.output * least)
-        return CurvatureBound(*(largest_eigenvalue(network.hidden, v) for v in (above, below)))
+        bounds = (largest_eigenvalue(network.hidden, weights) for weights in (above, below))
+        return CurvatureBound(*(rounded_up(bound, dtype) for bound in bounds))
+
+
+def rounded_up(value: Scalar, dtype: Any) -> Scalar:
+    """The least number of a precision that is not below a value, as bounds have to be returned.
+
+    Example:
+        >>> float(rounded_up(jnp.float32(0.5), jnp.float32))
+        0.5
+    """
+    rounded = value.astype(dtype)
+    is_below = rounded.astype(value.dtype) < value
+    return jnp.where(is_below, jnp.nextafter(rounded, jnp.asarray(jnp.inf, dtype)), rounded)
 
 
 def pre_activations(

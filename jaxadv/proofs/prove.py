@@ -3,20 +3,20 @@
 Source: docs/theory.md, sections 9.1 to 9.6.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaxadv.ascent.entry import check_problem
+from jaxadv.ascent.entry import check_problem, check_trial
 from jaxadv.ascent.precision import as_double, in_double
 from jaxadv.problems.checks import Floats, as_floats
 from jaxadv.problems.losses import logistic, quadratic
 from jaxadv.problems.norms import inner, l2_norm, over, rounding
 from jaxadv.problems.problem import Problem
 from jaxadv.problems.round_sets import L2Ball, L2Sphere
-from jaxadv.proofs.curvature_bound import as_scalar, curvature_bound
+from jaxadv.proofs.curvature_bound import as_scalar, curvature_bound, rounded_up
 from jaxadv.pytrees import pytree
 
 Scalar = Float[Array, ""]
@@ -34,16 +34,17 @@ class Proof:
     of δ is that in whose direction the loss grows at δ.
 
     Attributes:
-        network_multiplier: λ of the pole of δ: ⟨∇f(x + δ), δ⟩/ε², negative for the pole of −f
-            turned round, so that it is positive at a maximum of the loss.
-        curvature: K, the bound of the curvature of f or of −f in that direction.
+        network_multiplier: λ = ⟨∇h(x + δ), δ⟩/ε², h the one of f and −f whose pole δ is; units of
+            f over δ².
+        curvature: K, the bound of the curvature of h, in the same units.
         margin: 1 − K/λ; −inf where λ ≤ 0.
         is_global: whether the global maximum of the loss on the set is proved to lie within
             ``distance`` of δ, and to be the only one.
-        is_unique: whether f (or −f) is also proved to have no other local maximum.
-        distance: an upper bound of the distance of δ from that maximum; inf without a proof.
+        is_unique: whether h is also proved to have no other local maximum.
+        distance: an upper bound of the distance of δ from the maximum of h, in units of δ; inf
+            without a proof.
         loss_bound: no point of the ball has a larger loss.
-        gap: loss_bound − L(δ).
+        gap: loss_bound − L(δ), in units of the loss.
         at_most_two: whether the loss is proved to have at most two local maxima.
     """
 
@@ -81,6 +82,9 @@ def prove(problem: Problem, delta: Floats) -> Proof:
     proves that the maximum is global, and K < λ/2 that there is no other. (On a sphere that needs
     2K₊ + K₋ < λ, both taken as at least 0, and two dimensions.)
 
+    K is rigorous to rounding. Values and gradients of f are taken as they are computed in float64,
+    with the margin `rounding` for their errors. Bounds are rounded up to the precision of δ.
+
     Args:
         problem: a `TwoLayer` with one output, an `L2Ball` or `L2Sphere`, and the quadratic or the
             logistic loss.
@@ -88,7 +92,7 @@ def prove(problem: Problem, delta: Floats) -> Proof:
 
     Raises:
         TypeError: for another network, set or loss.
-        ValueError: for an activation without a known bound.
+        ValueError: for an activation without a known bound, or a δ of another shape than x.
 
     Example:
         >>> import jaxadv as ja
@@ -100,7 +104,7 @@ def prove(problem: Problem, delta: Floats) -> Proof:
         (True, True)
     """
     check_problem(problem)
-    as_scalar(problem.network)
+    as_scalar(problem.network, problem.x.size)
     if not isinstance(problem.constraint, L2Ball | L2Sphere):
         kind = type(problem.constraint).__name__
         raise TypeError(f"constraint: proofs are for ja.L2Ball and ja.L2Sphere, not for {kind}")
@@ -108,10 +112,11 @@ def prove(problem: Problem, delta: Floats) -> Proof:
         name = getattr(problem.loss, "__name__", repr(problem.loss))
         raise TypeError(f"loss: proofs are for quadratic and logistic, not for {name}")
     point = as_floats("delta", delta)
-    return in_double(_prove, problem, point, dtype=point.dtype)
+    check_trial(problem, point, name="delta")
+    return in_double(_prove, problem, point, point.dtype, dtype=point.dtype)
 
 
-def _prove(problem: Problem, delta: Vector) -> Proof:
+def _prove(problem: Problem, delta: Vector, dtype: Any) -> Proof:
     problem, delta = as_double((problem, delta))
     radius = problem.circumradius
     with jax.default_matmul_precision("highest"):
@@ -128,9 +133,9 @@ def _prove(problem: Problem, delta: Vector) -> Proof:
         ends = sign * here.bound, -sign * there.bound
         losses = jnp.stack([problem.loss(value, problem.y) for value in ends])
         slack = rounding(problem.x.size, delta.dtype)
-        loss = problem.objective(delta)
         loss_bound = jnp.max(losses) * (1 + slack)
         on_sphere = isinstance(problem.constraint, L2Sphere)
+        distance = here.distance + l2_norm(end - delta)
         own_global = above < here.least_multiplier
         others = losses[1] * (1 + slack) < problem.objective(end) * (1 - slack)
         alone, other_alone = (
@@ -141,13 +146,13 @@ def _prove(problem: Problem, delta: Vector) -> Proof:
         margin = jnp.where(multiplier > 0, 1 - over(above, multiplier), -jnp.inf)
         return Proof(
             network_multiplier=multiplier,
-            curvature=above,
+            curvature=rounded_up(above, dtype),
             margin=margin,
             is_global=own_global & others,
             is_unique=alone & others,
-            distance=jnp.where(own_global, here.distance + l2_norm(end - delta), jnp.inf),
-            loss_bound=loss_bound,
-            gap=loss_bound - loss,
+            distance=rounded_up(jnp.where(own_global, distance, jnp.inf), dtype),
+            loss_bound=rounded_up(loss_bound, dtype),
+            gap=rounded_up(loss_bound - problem.objective(delta), dtype),
             at_most_two=alone & other_alone,
         )
 

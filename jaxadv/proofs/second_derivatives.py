@@ -27,7 +27,7 @@ TURNS: Mapping[Activation, tuple[float, ...]] = {
     jnp.sin: (-math.pi / 2, math.pi / 2),
 }
 PERIODS: Mapping[Activation, float] = {jnp.sin: 2 * math.pi}
-ROUNDING = 64  # of σ'', which is at most 1 in all of these, in units of the precision
+ROUNDING = 64  # the error of a computed σ'', which is at most 1 in all of these, over eps
 
 Pre = Float[Array, " width"]
 

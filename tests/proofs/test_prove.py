@@ -146,6 +146,21 @@ def test_flat_and_empty_problems_prove_nothing_and_break_nothing():
         assert problem is one_point or not proof.is_global
         assert not proof.is_unique
         assert float(proof.loss_bound) >= float(problem.objective(jnp.zeros(4)))
+    assert float(proof.gap) <= 1e-6
+
+
+def test_bounds_in_single_precision_are_rounded_up():
+    network = ja.init_two_layer(jax.random.key(0), 16, 64)
+    for seed in range(10):
+        x = 0.2 * jax.random.normal(jax.random.key(seed), (16,))
+        problem = ja.Problem(network, x, 0.5, ja.L2Ball(0.05))
+        end = ja.ascend(problem, jnp.zeros(16)).perturbation
+        single = ja.prove(problem, end)
+        with jax.enable_x64(True):
+            double = ja.prove(problem, jnp.asarray(end, jnp.float64))
+            for name in ("curvature", "distance", "loss_bound", "gap"):
+                assert getattr(single, name).dtype == jnp.float32
+                assert np.float64(getattr(single, name)) >= float(getattr(double, name))
 
 
 @pytest.mark.parametrize(
@@ -162,3 +177,12 @@ def test_what_has_no_proof_is_refused(change, message):
     problem = ja.Problem(settings.pop("network"), jnp.ones(4), 0.0, **settings)
     with pytest.raises(TypeError, match=message):
         ja.prove(problem, jnp.zeros(4))
+
+
+def test_inputs_and_ends_of_other_sizes_are_refused():
+    network = ja.init_two_layer(jax.random.key(0), 4, 16)
+    with pytest.raises(ValueError, match="x: has 5 entries, and the network takes 4"):
+        ja.curvature_bound(network, jnp.ones(5), ja.L2Ball(0.1))
+    problem = ja.Problem(network, jnp.ones(4), 0.0, ja.L2Ball(0.1))
+    with pytest.raises(ValueError, match="delta"):
+        ja.prove(problem, jnp.zeros(5))

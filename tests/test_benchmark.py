@@ -86,3 +86,27 @@ def test_whole_sweeps_are_measured_and_their_phases_make_up_the_whole(scripts, m
     assert sum(size["shares"].values()) == pytest.approx(1)
     assert 0 < size["ratio"]["median"] < 1
     assert f"{size['shares']['certify']:.1%}" in text
+
+
+def test_ways_to_attack_find_about_the_same_losses_in_the_same_box(scripts):
+    del scripts  # its path
+    attack_speed = importlib.import_module("attack_speed")
+    rng = np.random.default_rng(0)
+    hidden, output = rng.normal(size=(24, 784)) / 28, rng.normal(size=(24, 10)) / 5
+    x, y = rng.uniform(size=(6, 784)), rng.integers(10, size=6)
+    arrays = (np.asarray(array, np.float32) for array in (hidden, output, x))
+    case = attack_speed.Case(*arrays, y)
+    rows = {}
+    for name, (package, way) in attack_speed.WAYS.items():
+        if not package:
+            found = way(case)()
+            images = np.asarray(found.images)
+            assert np.abs(images - case.x).max() <= attack_speed.EPSILON * (1 + 1e-5)
+            assert -1e-6 <= images.min() <= images.max() <= 1 + 1e-6
+            rows[name] = attack_speed.judge(case, found)
+    losses = [row["loss"] for row in rows.values()]
+    assert len(rows) == 4
+    assert max(losses) <= 1.02 * min(losses)
+    by_hand = rows["a hand-written loop, sign steps of ε/4"]
+    assert by_hand["gradients"] == attack_speed.STEPS * attack_speed.STARTS * 6
+    assert all(row["gradients"] <= by_hand["gradients"] * 1.01 for row in rows.values())

@@ -62,8 +62,23 @@ class StepRule(Protocol):
         ...
 
 
+class _OfSize:
+    """A rule whose state is the size of a step."""
+
+    def size(
+        self,
+        state: Float[Array, ""],
+        problem: Problem,
+        direction: Float[Array, "*shape"],
+        steps: Int[Array, ""],
+    ) -> Float[Array, ""]:
+        """The same at every point."""
+        del problem, direction, steps
+        return state
+
+
 @pytree
-class ConstantStep:
+class ConstantStep(_OfSize):
     """η_k = step_size, in units of δ² over loss.
 
     Example:
@@ -80,17 +95,6 @@ class ConstantStep:
         """The step size itself."""
         del problem
         return jnp.asarray(self.step_size, start.dtype)
-
-    def size(
-        self,
-        state: Float[Array, ""],
-        problem: Problem,
-        direction: Float[Array, "*shape"],
-        steps: Int[Array, ""],
-    ) -> Float[Array, ""]:
-        """The same at every point."""
-        del problem, direction, steps
-        return state
 
 
 class _OfLength:
@@ -132,7 +136,7 @@ class NormalizedStep(_OfLength):
 
 
 @pytree
-class InverseCurvatureStep:
+class InverseCurvatureStep(_OfSize):
     """η_k = step_size/|h|, |h| the largest |eigenvalue| of H at the start of the trial.
 
     |h| is a Lanczos estimate from one fixed random vector, and not above the true value. Where
@@ -165,17 +169,6 @@ class InverseCurvatureStep:
         return jnp.asarray(self.step_size) * jnp.where(
             is_zero(curvature), flat, over(jnp.ones_like(flat), curvature)
         )
-
-    def size(
-        self,
-        state: Float[Array, ""],
-        problem: Problem,
-        direction: Float[Array, "*shape"],
-        steps: Int[Array, ""],
-    ) -> Float[Array, ""]:
-        """The same at every point of the trial."""
-        del problem, direction, steps
-        return state
 
 
 @pytree

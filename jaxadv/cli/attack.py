@@ -92,6 +92,8 @@ def work_of(attacked: Attacked, radii: Sequence[float]) -> AttackWork:
         starts=attacked.starts,
         key=attacked.seed,
         targeted=attacked.targeted,
+        certify=True,
+        num_lanes=None,
         smooth=attacked.smooth,
     )
 

@@ -14,8 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key
 
-from jaxadv.ascent.methods import Method
-from jaxadv.ascent.methods import check_method as check_method_object
+from jaxadv.ascent.methods import Method, check_method
 from jaxadv.ascent.methods_by_name import METHODS
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.steps import STEP_RULES, ConstantStep, StepRule
@@ -145,7 +144,7 @@ def check_constraint(
         )
 
 
-def check_method(
+def check_method_maker(
     field: str,
     method: Function,
     recipe: Recipe,
@@ -154,14 +153,14 @@ def check_method(
     constraint: Function,
     dtype: str,
 ) -> None:
-    """Refuse a user's method that ascent cannot work with."""
+    """Refuse a user's function that does not make a method that ascent can work with."""
     if method in METHODS:
         return
     make = resolve(field, method, METHODS)
 
     def method_of(size: Array) -> Method:
         made = make(ConstantStep(size), (1e-3,), 10)
-        check_method_object(made)
+        check_method(made)
         return made
 
     what = "map (step rule, tolerances, max_steps) to a Method, such as ja.PGA"
@@ -169,7 +168,7 @@ def check_method(
     trial.ascend(recipe, loss, lambda size: constraint_of(constraint, size, recipe.dim), method_of)
 
 
-def check_moves(
+def check_ascents(
     spec: Specification, field: str, step: Function, *, step_size: float | None, certified: bool
 ) -> None:
     """Refuse sets, step rules and methods that ascents of an experiment cannot work with.
@@ -181,12 +180,12 @@ def check_moves(
         step_size: its parameter, if all trials have the same.
         certified: whether all ends are certified.
     """
-    shapes = ((spec.recipe_of(group), group) for group in spec.groups)
-    for recipe, group in shapes:
+    for group in spec.groups:
+        recipe = spec.recipe_of(group)
         common = {"loss": group.loss, "dtype": spec.dtype}
         check_constraint("constraints", group.constraint, recipe, certified=certified, **common)
         check_step(field, step, recipe, step_size=step_size, **common)
-        check_method("methods", group.method, recipe, constraint=group.constraint, **common)
+        check_method_maker("methods", group.method, recipe, constraint=group.constraint, **common)
 
 
 def check_optimizer(field: str, optimizer: Function, table: Mapping[str, Any]) -> None:

@@ -103,7 +103,7 @@ class Store:
                 owner = {"experiment": identity.experiment, "identity": dict(identity.entries)}
                 group.update_attributes({**attributes, **owner})
         identity.check(name, dict(group.attrs))
-        if any(group.attrs.get(name) != value for name, value in attributes.items()):
+        if any(group.attrs.get(key) != value for key, value in attributes.items()):
             # An older store has fewer coordinates.
             with writing(name):
                 group.update_attributes(dict(attributes))

@@ -133,10 +133,10 @@ class Landscape(Specification[Cell]):
         self._check_functions()
 
     def _check_functions(self) -> None:
-        from jaxadv.experiments.functions import check_moves  # noqa: PLC0415  needs JAX
+        from jaxadv.experiments.functions import check_ascents  # noqa: PLC0415  needs JAX
 
         super()._check_functions()
-        check_moves(self, "step", self.step, step_size=self.step_size, certified=True)
+        check_ascents(self, "step", self.step, step_size=self.step_size, certified=True)
 
     def cells_of(self, group: Group) -> tuple[Cell, ...]:
         """The cells of one group; cells of one training are neighbours."""

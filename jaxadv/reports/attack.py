@@ -9,6 +9,7 @@ import pandas as pd
 from jaxadv.ascent.kinds import MAXIMA, Kind
 from jaxadv.ascent.solution import Status
 from jaxadv.attacks.result import Attack
+from jaxadv.reports.terminal import OF_TRIALS, explained
 from jaxadv.stats.intervals import share
 
 LEGEND = {
@@ -16,14 +17,13 @@ LEGEND = {
     "robust": "inputs that are answered right after every trial: at most so many are robust",
     "reached": "inputs at which a trial reached the target",
     "loss": "mean loss at the worst perturbations",
-    "certified": "trials whose end was confirmed to be a strict local maximum",
-    "vertex": "trials whose end is such a maximum, at a corner of the box",
-    "cycling": "trials that came back to a point, and would have gone round for ever",
-    "out_of_budget": "trials that took all steps they were allowed",
+    **OF_TRIALS,
     "steps": "median number of steps of a trial",
     "gradients": "gradients that all trials took together",
+    "low": "where the 95% interval of the share before it begins, if inputs are a random sample",
+    "high": "where it ends",
 }
-SHARES = ("accuracy", "robust", "reached", "certified", "vertex", "cycling", "out_of_budget")
+SHARES = ("accuracy", "robust", "low", "high", "reached", *OF_TRIALS)
 SILENT_AT_0 = ("vertex", "cycling", "out_of_budget")
 
 
@@ -66,14 +66,8 @@ def as_text(table: pd.DataFrame) -> str:
     shown = table.drop(columns=silent)
 
     def show(name: str, value: Any) -> str:
-        if name in (*SHARES, "low", "high"):
+        if name in SHARES:
             return f"{value:.1%}"
         return f"{value:,.0f}" if name in ("inputs", "gradients") else f"{value:.4g}"
 
-    text = shown.apply(lambda column: [show(str(column.name), value) for value in column])
-    lines = [f"{name}: {LEGEND[name]}" for name in shown if name in LEGEND]
-    if "low" in shown:
-        lines.append(
-            "low, high: 95% interval of the share before it, if inputs are a random sample"
-        )
-    return "\n".join([text.to_string(index=False), *lines])
+    return explained(shown, show, LEGEND)

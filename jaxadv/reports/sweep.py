@@ -7,6 +7,7 @@ import xarray as xr
 from jaxadv.ascent.kinds import Kind
 from jaxadv.ascent.solution import Status
 from jaxadv.reports.notes import note_on_own_functions, notes_on_kinds
+from jaxadv.reports.terminal import OF_TRIALS, explained
 from jaxadv.stats.cells import (
     SETTINGS,
     by_network,
@@ -30,12 +31,9 @@ SHARES = ("vertex", "unconfirmed", *ENDS)
 # Its columns of medians over the certified trials.
 MEDIANS = ("num_free", "curvature_ratio", "distance")
 LEGEND = {
-    "certified": "trials whose end was confirmed to be a strict local maximum",
-    "vertex": "trials whose end is such a maximum, at a corner of the box",
+    **OF_TRIALS,
     "unconfirmed": "trials that meet the conditions of a maximum, but none was found close by",
-    "out_of_budget": "trials that took all steps they were allowed",
     "stalled": "trials whose step did not change the perturbation any more",
-    "cycling": "trials that came back to a point, and would have gone round for ever",
     "nonfinite": "trials whose loss became infinite or NaN",
     "steps_50%": "half of the trials needed at most so many steps",
     "steps_90%": "90% of the trials needed at most so many steps",
@@ -121,6 +119,4 @@ def as_text(table: pd.DataFrame, max_steps: int) -> str:
             return f"> {max_steps}" if np.isinf(value) else f"{value:.0f}"
         return f"{value:.1%}" if name in ("certified", *SHARES) else f"{value:.3g}"
 
-    text = shown.apply(lambda column: [show(str(column.name), value) for value in column])
-    lines = [f"{name}: {LEGEND[name]}" for name in shown if name in LEGEND]
-    return "\n".join([text.to_string(index=False), *lines])
+    return explained(shown, show, LEGEND)

@@ -146,16 +146,20 @@ def telling_settings(columns: Mapping[str, Sequence[Any]]) -> list[str]:
     Example:
         >>> telling_settings({"method": ["sign", "apgd"], "step_size": [0.1, 2], "loss": "aa"})
         ['method']
+        >>> telling_settings({"step_size": [0.1, 2]})
+        ['step_size']
     """
     methods = columns.get("method", ())
 
-    def follows(values: Sequence[Any]) -> bool:
-        return len(set(zip(methods, values, strict=False))) == len(set(methods))
+    def follows(name: str, values: Sequence[Any]) -> bool:
+        if not methods or name not in {"step_rule", "step_size"}:
+            return False
+        return len(set(zip(methods, values, strict=True))) == len(set(methods))
 
     return [
         name
         for name, values in columns.items()
-        if len(set(values)) > 1 and not (name in {"step_rule", "step_size"} and follows(values))
+        if len(set(values)) > 1 and not follows(name, values)
     ]
 
 

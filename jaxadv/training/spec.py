@@ -186,7 +186,7 @@ class Training(Specification[Cell]):
 
     def _check_functions(self) -> None:
         from jaxadv.experiments.functions import (  # noqa: PLC0415  needs JAX
-            check_moves,
+            check_ascents,
             check_optimizer,
             check_weights,
         )
@@ -194,7 +194,7 @@ class Training(Specification[Cell]):
         super()._check_functions()
         for name in self.optimizers:
             check_optimizer("optimizers", name, self.table("optimizers"))
-        check_moves(
+        check_ascents(
             self, "attack_step", self.attack_step, step_size=self.attack_step_size, certified=False
         )
         for recipe in map(self.recipe_of, self.groups):

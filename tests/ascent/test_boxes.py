@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.ascent.certifying import certify_each
 from jaxadv.ascent.kinds import MAXIMA
 from tests import reference
+from tests.ascent.ends import cases_on_one_network, certified_ends
 from tests.ascent.test_pga import as_problem
-
-TOLERANCE = 1e-8
 
 
 def some_box(rng, case):
@@ -28,32 +26,11 @@ def some_box(rng, case):
 def ends_of(dim, scale, trials, seed=0):
     """Ends of ascents in one network, with their cases and bounds."""
     rng = np.random.default_rng(seed)
-    cases = [reference.random_case(rng, dim=dim, width=4 * dim + 8, scale=scale)]
-    for _ in range(trials - 1):
-        other = reference.random_case(rng, dim=dim, width=4 * dim + 8, scale=scale)
-        other.hidden, other.output = cases[0].hidden, cases[0].output
-        cases.append(other)
+    cases = cases_on_one_network(rng, dim, scale, trials)
     boxes = [some_box(rng, case) for case in cases]
-    network = as_problem(cases[0]).network
-    x, y = (np.array([getattr(case, name) for case in cases]) for name in ("x", "y"))
     lower, upper = map(np.array, zip(*boxes, strict=True))
-
-    def trial_of(row):
-        x, y, lower, upper, start = row
-        return ja.Problem(network, x, y, ja.Box(lower, upper)), start
-
-    @jax.jit
-    def run(rows):
-        method = ja.PGA(ja.InverseCurvatureStep(0.5), TOLERANCE, 3_000)
-        solutions = jax.vmap(lambda row: ja.ascend(*trial_of(row), method))(rows)
-        certificates = certify_each(
-            lambda row: (trial_of(row[0])[0], row[1].end), (rows, solutions),
-            tolerance=10 * TOLERANCE, lanes=16,
-        )  # fmt: skip
-        return solutions, certificates
-
     starts = lower + (upper - lower) * rng.random(lower.shape)
-    solutions, certificates = jax.tree.map(np.asarray, run((x, y, lower, upper, starts)))
+    solutions, certificates = certified_ends(cases, ja.Box, (lower, upper), starts)
     return cases, boxes, solutions, certificates
 
 

@@ -6,45 +6,20 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.ascent.certifying import certify_each
 from jaxadv.ascent.kinds import MAXIMA
 from tests import reference
-from tests.ascent.test_pga import as_problem
-
-TOLERANCE = 1e-8
+from tests.ascent.ends import cases_on_one_network, certified_ends
 
 
 def ends_of(dim, scale, trials, seed=0):
     """Ends of ascents on one network in balls whose boxes cut off more or less of them."""
     rng = np.random.default_rng(seed)
-    cases = [reference.random_case(rng, dim=dim, width=4 * dim + 8, scale=scale)]
-    for _ in range(trials - 1):
-        other = reference.random_case(rng, dim=dim, width=4 * dim + 8, scale=scale)
-        other.hidden, other.output = cases[0].hidden, cases[0].output
-        cases.append(other)
-    network = as_problem(cases[0]).network
-    x, y = (np.array([getattr(case, name) for case in cases]) for name in ("x", "y"))
+    cases = cases_on_one_network(rng, dim, scale, trials)
     radius = np.array([case.radius for case in cases])
     width = radius[:, None] / np.sqrt(dim) * rng.uniform(0.3, 4, size=(trials, dim))
-    lower, upper = -width, width * rng.uniform(0.1, 1, size=(trials, dim))
-
-    def trial_of(row):
-        x, y, radius, lower, upper, start = row
-        return ja.Problem(network, x, y, ja.L2BallInBox(radius, lower, upper)), start
-
-    @jax.jit
-    def run(rows):
-        method = ja.PGA(ja.InverseCurvatureStep(0.5), TOLERANCE, 3_000)
-        solutions = jax.vmap(lambda row: ja.ascend(*trial_of(row), method))(rows)
-        certificates = certify_each(
-            lambda row: (trial_of(row[0])[0], row[1].end), (rows, solutions),
-            tolerance=10 * TOLERANCE, lanes=16,
-        )  # fmt: skip
-        return solutions, certificates
-
-    rows = (x, y, radius, lower, upper, np.zeros((trials, dim)))
-    solutions, certificates = jax.tree.map(np.asarray, run(rows))
-    return cases, (radius, lower, upper), solutions, certificates
+    sets = radius, -width, width * rng.uniform(0.1, 1, size=(trials, dim))
+    solutions, certificates = certified_ends(cases, ja.L2BallInBox, sets, np.zeros((trials, dim)))
+    return cases, sets, solutions, certificates
 
 
 @pytest.mark.usefixtures("float64")

@@ -44,6 +44,7 @@ from .problems.losses import log_odds as log_odds
 from .problems.losses import logistic as logistic
 from .problems.losses import margin as margin
 from .problems.losses import quadratic as quadratic
+from .problems.mlp import MLP as MLP
 from .problems.networks import Network as Network
 from .problems.networks import Normalized as Normalized
 from .problems.networks import TwoLayer as TwoLayer

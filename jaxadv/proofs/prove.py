@@ -1,9 +1,10 @@
-"""Proofs that an end of ascent is the global maximum, and bounds of the loss on all of a ball.
+"""Proofs that an end of ascent is the global maximum, and bounds of the loss on all of a set.
 
-Source: docs/theory.md, sections 9.1 to 9.6.
+Source: docs/theory.md, sections 9.1 to 9.9.
 """
 
-from typing import Any, NamedTuple
+import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,41 +12,46 @@ from jaxtyping import Array, Bool, Float
 
 from jaxadv.ascent.entry import check_problem, check_trial
 from jaxadv.ascent.precision import as_double, in_double
-from jaxadv.problems.checks import Floats, as_floats
-from jaxadv.problems.losses import logistic, quadratic
-from jaxadv.problems.norms import inner, l2_norm, over, rounding
+from jaxadv.problems.checks import Floats, as_floats, check_number
+from jaxadv.problems.norms import rounding
 from jaxadv.problems.problem import Problem
-from jaxadv.problems.round_sets import L2Ball, L2Sphere
-from jaxadv.proofs.curvature_bound import as_scalar, curvature_bound, rounded_up
+from jaxadv.problems.round_sets import L2Ball
+from jaxadv.proofs.curvature_bound import CurvatureBound, rounded_up
+from jaxadv.proofs.extremes import at_end, extremes_of
+from jaxadv.proofs.margins import margin_bounds
+from jaxadv.proofs.poles import Pole, Scalar, Vector, evaluate
+from jaxadv.proofs.readable import as_mlp
+from jaxadv.proofs.scalar_problems import ScalarProblem, as_scalar_problem, check_provable
+from jaxadv.proofs.step_bound import step_bound
 from jaxadv.pytrees import pytree
-
-Scalar = Float[Array, ""]
-Vector = Float[Array, "*shape"]
-
-CONVEX = (quadratic, logistic)  # losses that are convex in the output
-POLE_STEPS = 50  # of the iteration δ ← ε∇h/‖∇h‖ to the other pole
 
 
 @pytree
 class Proof:
-    """What is proved of a point δ, and of the loss on all of the ball.
+    """What is proved of a point δ, and of the loss on all of the set.
 
-    f is the output of the network. Its *poles* are the maxima of f and of −f on the ball; the one
-    of δ is that in whose direction the loss grows at δ.
+    f is the output of the network; between two classes, how far the wrong one is ahead. Its *poles*
+    are the maxima of f and of −f on the set; the one of δ is that in whose direction the loss grows
+    at δ. Units: those of f over δ² for λ and K, of δ for ``distance``, and of the loss for
+    ``loss_bound`` and ``gap``.
 
     Attributes:
-        network_multiplier: λ = ⟨∇h(x + δ), δ⟩/ε², h the one of f and −f whose pole δ is; units of
-            f over δ².
-        curvature: K, the bound of the curvature of h, in the same units.
-        margin: 1 − K/λ; −inf where λ ≤ 0.
+        network_multiplier: λ, the multiplier of f at the pole: ⟨∇f(x + δ), δ⟩/ε² in a ball; in a
+            box 2 min_i |∂_i f|/(u_i − l_i) over the entries that are not proved to be monotone.
+        curvature: K, an upper bound of the curvature of f on the set.
+        margin: 1 − K/λ in a ball, and what takes its place in a box, 1 where all entries are
+            monotone; −inf where λ ≤ 0.
         is_global: whether the global maximum of the loss on the set is proved to lie within
             ``distance`` of δ, and to be the only one.
-        is_unique: whether h is also proved to have no other local maximum.
-        distance: an upper bound of the distance of δ from the maximum of h, in units of δ; inf
+        is_unique: whether f is also proved to have no other local maximum.
+        distance: an upper bound of the distance between δ and the maximum; inf without a proof.
+        loss_bound: no point of the set has a larger loss. (The loss of an ascent in single
+            precision may lie above by its rounding.)
+        gap: loss_bound − L(δ).
+        num_maxima: an upper bound of the number of strict local maxima of the loss: 1, 2, or inf
             without a proof.
-        loss_bound: no point of the ball has a larger loss.
-        gap: loss_bound − L(δ), in units of the loss.
-        at_most_two: whether the loss is proved to have at most two local maxima.
+        step_bound: the steps of the given size within which projected gradient ascent reaches the
+            tolerance from every start; inf without a proof.
     """
 
     network_multiplier: Scalar
@@ -56,154 +62,157 @@ class Proof:
     distance: Scalar
     loss_bound: Scalar
     gap: Scalar
-    at_most_two: Bool[Array, ""]
+    num_maxima: Scalar
+    step_bound: Scalar
 
 
-class Pole(NamedTuple):
-    """What is known of the maximum of a scalar h on the ball, from a point close to it.
+def prove(
+    problem: Problem, delta: Floats, *, step_size: Any = None, tolerance: Any = 1e-3
+) -> Proof:
+    """What can be proved of an end of ascent, from bounds of the curvature on all of the set.
 
-    Attributes:
-        multiplier: λ, at the point.
-        least_multiplier: a lower bound of λ at the maximum itself; −inf if none is known.
-        distance: an upper bound of the distance from the maximum; inf if none is known.
-        bound: an upper bound of h on the ball.
-    """
-
-    multiplier: Scalar
-    least_multiplier: Scalar
-    distance: Scalar
-    bound: Scalar
-
-
-def prove(problem: Problem, delta: Floats) -> Proof:
-    """What can be proved of an end of ascent in an L2 ball, from bounds of the curvature.
-
-    With λ the multiplier of f at its maximum and K a bound of its curvature on the ball, K < λ
+    In an L2 ball, with λ the multiplier of f at its maximum and K a bound of its curvature, K < λ
     proves that the maximum is global, and K < λ/2 that there is no other. (On a sphere that needs
-    2K₊ + K₋ < λ, both taken as at least 0, and two dimensions.)
+    2K₊ + K₋ < λ, both taken as at least 0, and two dimensions.) In a box, entries along which f is
+    monotone are fixed, and K is compared with λ for the rest. In other built-in sets, and for more
+    than two classes, there is the bound of the loss alone.
 
-    K is rigorous to rounding. Values and gradients of f are taken as they are computed in float64,
-    with the margin `rounding` for their errors. Bounds are rounded up to the precision of δ.
+    Everything is rigorous to rounding: values, gradients and curvatures in float64 come with bounds
+    of their errors. Bounds are rounded up to the precision of δ.
 
     Args:
-        problem: a `TwoLayer` with one output, an `L2Ball` or `L2Sphere`, and the quadratic or the
-            logistic loss.
+        problem: a network of class `TwoLayer` or `MLP`, also inside of a `Normalized`; a built-in
+            set; the quadratic or the logistic loss, cross-entropy, `log_odds`, or `margin`.
         delta: δ, an end of ascent; nearly stationary is enough.
+        step_size: η of steps of constant size, for ``step_bound``; L2 balls only.
+        tolerance: the residual that they are to reach.
 
     Raises:
         TypeError: for another network, set or loss.
-        ValueError: for an activation without a known bound, or a δ of another shape than x.
+        ValueError: for an activation without a known bound, a δ of another shape than x, or a step
+            size or tolerance that is not positive.
 
     Example:
         >>> import jaxadv as ja
         >>> net = ja.init_two_layer(jax.random.key(0), dim=8, width=64)
         >>> prob = ja.Problem(net, 0.3 * jnp.ones(8), y=1.0, constraint=ja.L2Ball(0.1))
-        >>> sol = ja.ascend(prob, jnp.zeros(8))
-        >>> proof = prove(prob, sol.perturbation)
-        >>> bool(proof.is_global), bool(proof.loss_bound >= sol.loss)
+        >>> sol = ja.ascend(prob, jnp.zeros(8), ja.PGA(ja.ConstantStep(0.05)))
+        >>> proof = prove(prob, sol.perturbation, step_size=0.05)
+        >>> bool(proof.is_global), bool(proof.gap < 1e-6)
         (True, True)
+        >>> bool(sol.num_steps[0] <= proof.step_bound)
+        True
     """
     check_problem(problem)
-    as_scalar(problem.network, problem.x.size)
-    if not isinstance(problem.constraint, L2Ball | L2Sphere):
-        kind = type(problem.constraint).__name__
-        raise TypeError(f"constraint: proofs are for ja.L2Ball and ja.L2Sphere, not for {kind}")
-    if problem.loss not in CONVEX:
-        name = getattr(problem.loss, "__name__", repr(problem.loss))
-        raise TypeError(f"loss: proofs are for quadratic and logistic, not for {name}")
+    check_provable(problem)
     point = as_floats("delta", delta)
     check_trial(problem, point, name="delta")
-    return in_double(_prove, problem, point, point.dtype, dtype=point.dtype)
+    check_number("tolerance", tolerance, positive=True)
+    if step_size is not None:
+        check_number("step_size", step_size, positive=True)
+    sizes = (step_size, tolerance)
+    return in_double(_prove, problem, point, sizes, point.dtype, dtype=point.dtype)
 
 
-def _prove(problem: Problem, delta: Vector, dtype: Any) -> Proof:
-    problem, delta = as_double((problem, delta))
-    radius = problem.circumradius
+@jax.jit(static_argnums=3)
+def _prove(problem: Problem, delta: Float[Array, "*shape"], sizes: Any, dtype: Any) -> Proof:
+    problem, delta, (step_size, tolerance) = as_double((problem, delta, sizes))
     with jax.default_matmul_precision("highest"):
-        curved = curvature_bound(problem.network, problem.x, problem.constraint)
-        output = problem.network(problem.x + delta)
-        # The side of the label on which the loss grows at δ.
-        sign = jnp.where(jax.grad(problem.loss)(output, problem.y) >= 0, 1.0, -1.0)
-        above = jnp.where(sign > 0, curved.above, curved.below)
-        below = jnp.where(sign > 0, curved.below, curved.above)
-        end = over(radius * delta, l2_norm(delta))
-        here = _pole(problem, sign, end, above, below)
-        there = _pole(problem, -sign, _other_pole(problem, -sign, -end), below, above)
-        # f lies between these two values on the ball.
-        ends = sign * here.bound, -sign * there.bound
-        losses = jnp.stack([problem.loss(value, problem.y) for value in ends])
-        slack = rounding(problem.x.size, delta.dtype)
-        loss_bound = jnp.max(losses) * (1 + slack)
-        on_sphere = isinstance(problem.constraint, L2Sphere)
-        distance = here.distance + l2_norm(end - delta)
-        own_global = above < here.least_multiplier
-        others = losses[1] * (1 + slack) < problem.objective(end) * (1 - slack)
-        alone, other_alone = (
-            _is_alone(pole, up, down, on_sphere=on_sphere) & (problem.x.size > 1 or not on_sphere)
-            for pole, up, down in ((here, above, below), (there, below, above))
-        )
-        multiplier = here.multiplier
-        margin = jnp.where(multiplier > 0, 1 - over(above, multiplier), -jnp.inf)
-        return Proof(
-            network_multiplier=multiplier,
-            curvature=rounded_up(above, dtype),
-            margin=margin,
-            is_global=own_global & others,
-            is_unique=alone & others,
-            distance=rounded_up(jnp.where(own_global, distance, jnp.inf), dtype),
-            loss_bound=rounded_up(loss_bound, dtype),
-            gap=rounded_up(loss_bound - problem.objective(delta), dtype),
-            at_most_two=alone & other_alone,
-        )
+        question = as_scalar_problem(problem)
+        if question is None:
+            proof = _of_classes(problem, delta)
+        else:
+            # In single precision, an end may lie outside by rounding.
+            end = question.constraint.project(delta.ravel())
+            extremes = extremes_of(question.network, question.x, question.constraint, tight=True)
+            proof = prove_end(question, extremes, end)
+            if step_size is not None and isinstance(question.constraint, L2Ball):
+                steps = _steps(question, extremes, end, step_size, tolerance)
+                proof = dataclasses.replace(proof, step_bound=steps)
+    upwards = ("curvature", "distance", "loss_bound", "gap")
+    rounded = {name: rounded_up(getattr(proof, name), dtype) for name in upwards}
+    return dataclasses.replace(proof, **rounded)
 
 
-def _is_alone(pole: Pole, above: Scalar, below: Scalar, *, on_sphere: bool) -> Bool[Array, ""]:
-    """Whether h has no other local maximum (sections 9.2 and 9.6)."""
-    above, below = jnp.maximum(above, 0), jnp.maximum(below, 0)
-    needed = 2 * above + below if on_sphere else 2 * above
-    return needed < pole.least_multiplier
+def prove_end(question: ScalarProblem, extremes: Pole, delta: Vector) -> Proof:
+    """What the poles of a network say of an end of ascent on a loss of its output."""
+    x = question.x
+    output = question.network(x + delta)
+    # The side of the label on which the loss grows at δ.
+    rises = question.slope(output) >= 0
+    sign = jnp.where(rises, 1.0, -1.0).astype(x.dtype)
+    own, other = (_choose(extremes, choice) for choice in (rises, ~rises))
+    own = at_end(own, other.curvature, question, sign, delta)
+    slack = 1 + rounding(x.size, x.dtype)
+    # f lies between these two values on the set, and the loss is convex in f.
+    above, below = (question.loss(value) for value in (sign * own.bound, -sign * other.bound))
+    loss_bound = jnp.maximum(above, below) + (slack - 1) * jnp.maximum(
+        jnp.abs(above), jnp.abs(below)
+    )
+    # The loss grows with h from the value at the point on, so that its maximum is at least that.
+    grows = sign * question.slope(sign * own.value) >= 0
+    reached = question.loss(sign * own.value)
+    others = grows & (below + (slack - 1) * (jnp.abs(below) + jnp.abs(reached)) < reached)
+    # Where the loss grows with h on all of the set, it has no maximum at the other pole.
+    only_own = sign * question.slope(-sign * other.bound) >= 0
+    number = jnp.where(other.is_unique, 2.0, jnp.inf).astype(x.dtype)
+    number = jnp.where(own.is_unique, jnp.where(only_own, 1.0, number), jnp.inf)
+    is_global = own.is_global & others
+    return Proof(
+        network_multiplier=own.multiplier,
+        curvature=own.curvature,
+        margin=own.margin,
+        is_global=is_global,
+        is_unique=own.is_unique & is_global,
+        distance=jnp.where(is_global, own.distance, jnp.inf),
+        loss_bound=loss_bound,
+        gap=loss_bound - question.loss(output),
+        num_maxima=number,
+        step_bound=jnp.full((), jnp.inf, x.dtype),
+    )
 
 
-def _pole(problem: Problem, sign: Scalar, point: Vector, above: Scalar, below: Scalar) -> Pole:
-    """What a point of the sphere says of the maximum of h = ±f (section 9.5).
-
-    Args:
-        problem: the problem.
-        sign: 1 for f, −1 for −f.
-        point: δ_0, close to the maximum.
-        above: K of h.
-        below: K of −h.
-    """
-    radius, slack = problem.circumradius, rounding(point.size, point.dtype)
-
-    def value_and_gradient(delta: Vector) -> tuple[Scalar, Vector]:
-        value, gradient = jax.value_and_grad(problem.network)(problem.x + delta)
-        return sign * value, sign * gradient
-
-    value, gradient = value_and_gradient(point)
-    multiplier = over(inner(gradient, point), inner(point, point))
-    # What rounding may hide is added to the residual.
-    residual = l2_norm(gradient - multiplier * point) + slack * l2_norm(gradient)
-    room = multiplier - above
-    is_proved = (room > 0) & (multiplier >= 0)
-    distance = jnp.where(is_proved, 2 * over(residual, room), jnp.inf)
-    rise = jnp.minimum(2 * radius * residual, over(residual**2, 2 * room))
-    from_point = jnp.where(is_proved, value + rise, jnp.inf)
-    centre, slope = value_and_gradient(jnp.zeros_like(point))
-    from_centre = centre + radius * l2_norm(slope) + 0.5 * jnp.maximum(above, 0) * radius**2
-    bound = jnp.minimum(from_point, from_centre)
-    # At the maximum, which is so close, the gradient and with it λ can differ by so much.
-    largest = jnp.maximum(jnp.maximum(above, below), 0)
-    change = over((largest + multiplier) * distance + residual, radius)
-    least = jnp.where(is_proved, multiplier - change, -jnp.inf)
-    return Pole(multiplier, least, distance, bound + slack * (jnp.abs(bound) + jnp.abs(value)))
+def _choose(extremes: Pole, is_first: Bool[Array, ""]) -> Pole:
+    """The pole of f, or that of −f."""
+    return jax.tree.map(lambda both: jnp.where(is_first, both[0], both[1]), extremes)
 
 
-def _other_pole(problem: Problem, sign: Scalar, start: Vector) -> Vector:
-    """A point close to the maximum of ±f, by δ ← ε∇h/‖∇h‖ from another point of the sphere."""
+def _steps(
+    question: ScalarProblem, extremes: Pole, delta: Vector, step_size: Any, tolerance: Any
+) -> Scalar:
+    """The bound of the steps; inf where ℓ' may change its sign on the ball."""
+    ends = [question.slope(end) for end in (-extremes.bound[1], extremes.bound[0])]
+    is_one_sided = ends[0] * ends[1] > 0
+    pushes = [step_size * jnp.abs(end) for end in ends]
+    rises = question.slope(question.network(question.x + delta)) >= 0
+    above, below = (_choose(extremes, choice).curvature for choice in (rises, ~rises))
+    steps = step_bound(
+        evaluate(question.network, question.x),
+        CurvatureBound(above, below),
+        (jnp.minimum(*pushes), jnp.maximum(*pushes)),
+        jnp.asarray(question.constraint.radius),
+        tolerance,
+    )
+    return jnp.where(is_one_sided, steps, jnp.inf)
 
-    def step(_: Array, delta: Vector) -> Vector:
-        gradient = sign * jax.grad(problem.network)(problem.x + delta)
-        return over(problem.circumradius * gradient, l2_norm(gradient))
 
-    return jax.lax.fori_loop(0, POLE_STEPS, step, start)
+def _of_classes(problem: Problem, delta: Float[Array, "*shape"]) -> Proof:
+    """The bound of a loss of several logits."""
+    mlp = as_mlp(problem.network, problem.x)
+    margins = margin_bounds(mlp, problem.x, problem.y, problem.constraint)
+    # The losses depend on the differences to the logit of the label alone, and grow with them.
+    bound = problem.loss(margins.at[problem.y].set(0), problem.y)
+    bound += rounding(problem.x.size, bound.dtype) * jnp.abs(bound)
+    nothing, unknown = jnp.zeros_like(bound), jnp.full_like(bound, jnp.inf)
+    return Proof(
+        network_multiplier=nothing,
+        curvature=unknown,
+        margin=-unknown,
+        is_global=jnp.bool_(False),
+        is_unique=jnp.bool_(False),
+        distance=unknown,
+        loss_bound=bound,
+        gap=bound - problem.objective(delta),
+        num_maxima=unknown,
+        step_bound=unknown,
+    )

@@ -1,0 +1,82 @@
+"""Networks of several layers with biases, whose weights proofs can read."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+from jaxtyping import Array, Float
+
+from jaxadv.problems.activations import ACTIVATIONS, Activation
+from jaxadv.problems.checks import as_floats
+from jaxadv.problems.names import resolve
+from jaxadv.pytrees import pytree, set_fields, static
+
+
+@pytree
+class MLP:
+    """f(z) = W_L σ(⋯ σ(W_1 z + b_1) ⋯) + b_L, on all entries of z, whatever its shape.
+
+    Ascents and certificates take any network; proofs (`prove`) need to read the weights, and take
+    this one.
+
+    Attributes:
+        weights: W_1, …, W_L, at least two, each (out, in). The last one is (in,) where f is a
+            number.
+        biases: b_1, …, b_L, each (out,); the last one is a number where f is one.
+        activation: σ, elementwise: a name of `ACTIVATIONS`, or a function; by default tanh.
+
+    Raises:
+        ValueError: for layers that do not fit.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> net = MLP([jnp.eye(3), jnp.ones((2, 3))], [jnp.zeros(3), jnp.zeros(2)])
+        >>> net(jnp.zeros(3)).tolist()
+        [0.0, 0.0]
+    """
+
+    weights: tuple[Float[Array, "..."], ...]
+    biases: tuple[Float[Array, "..."], ...]
+    activation: Activation = static()
+
+    def __init__(
+        self,
+        weights: Sequence[Any],
+        biases: Sequence[Any],
+        activation: str | Activation = "tanh",
+    ) -> None:
+        set_fields(
+            self,
+            weights=tuple(as_floats("weights", each) for each in weights),
+            biases=tuple(as_floats("biases", each) for each in biases),
+            activation=resolve("activation", activation, ACTIVATIONS),
+        )
+        _check_layers(self.weights, self.biases)
+
+    def __call__(self, z: Float[Array, "*shape"]) -> Float[Array, "*classes"]:
+        """The output f(z)."""
+        value = z.ravel()
+        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            value = self.activation(weight @ value + bias)
+        return self.weights[-1] @ value + self.biases[-1]
+
+
+def _check_layers(weights: Sequence[jax.Array], biases: Sequence[jax.Array]) -> None:
+    if len(weights) < 2 or len(weights) != len(biases):
+        raise ValueError(
+            f"weights, biases: {len(weights)} and {len(biases)} must be as many, at least two"
+        )
+    size = None
+    for number, (weight, bias) in enumerate(zip(weights, biases, strict=True), start=1):
+        is_last = number == len(weights)
+        if weight.ndim not in ((1, 2) if is_last else (2,)) or bias.shape != weight.shape[:-1]:
+            raise ValueError(
+                f"weights, biases: layer {number} has shapes {weight.shape} and {bias.shape}, "
+                "which must be (out, in) and (out,)"
+            )
+        if size is not None and weight.shape[-1] != size:
+            raise ValueError(
+                f"weights: layer {number} takes {weight.shape[-1]} numbers, and the one before it "
+                f"gives {size}"
+            )
+        size = weight.shape[0]

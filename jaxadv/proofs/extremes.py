@@ -1,0 +1,113 @@
+"""The maxima of a scalar network f and of −f on a set of perturbations.
+
+Source: docs/theory.md, sections 9.3 and 9.4.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxadv.problems.boxes import Box, LInfBall
+from jaxadv.problems.mlp import MLP
+from jaxadv.problems.norms import l2_norm, over
+from jaxadv.problems.round_sets import L2Ball, L2Sphere
+from jaxadv.proofs.box_poles import is_nearest_vertex, pole_in_box
+from jaxadv.proofs.curvature_bound import CurvatureBound
+from jaxadv.proofs.flat_sets import bounds_of
+from jaxadv.proofs.hessian_bound import hessian_bound
+from jaxadv.proofs.poles import Pole, Scalar, Vector, bound_on_set, evaluate
+from jaxadv.proofs.readable import times
+from jaxadv.proofs.round_poles import find_pole, multiplier_at, pole_at
+from jaxadv.proofs.scalar_problems import ScalarProblem
+
+
+def extremes_of(f: MLP, x: Vector, constraint: Any, *, tight: bool) -> Pole:
+    """The poles of f and of −f on a set, from the input alone; all fields have an axis of two.
+
+    Args:
+        f: a network with one output.
+        x: the input.
+        constraint: the set. Only in L2 balls, L2 spheres and boxes is a maximum ever proved; in
+            others there are bounds of f.
+        tight: whether bounds have to be tight where nothing is proved, which takes more time.
+    """
+    signs = jnp.array([1, -1], x.dtype)
+    if isinstance(constraint, L2Ball | L2Sphere):
+        return _round_extremes(f, x, constraint, signs, tight=tight)
+    if isinstance(constraint, Box | LInfBall):
+        limits = bounds_of(constraint, x)
+        return jax.vmap(lambda sign: pole_in_box(times(f, sign), x, *limits, tight=tight))(signs)
+    return jax.vmap(lambda sign: _bounded(times(f, sign), x, constraint, tight=tight))(signs)
+
+
+def at_end(pole: Pole, below: Scalar, question: ScalarProblem, sign: Scalar, delta: Vector) -> Pole:
+    """What the pole of h = ±f says of the end of an ascent on h.
+
+    Args:
+        pole: the pole of h.
+        below: an upper bound of the curvature of −h.
+        question: the problem, with the network f.
+        sign: 1 for f, −1 for −f.
+        delta: the end.
+    """
+    x, constraint = question.x, question.constraint
+    if isinstance(constraint, L2Ball | L2Sphere):
+        curved = CurvatureBound(pole.curvature, below)
+        here = pole_at(times(question.network, sign), x, constraint, delta, curved)
+        return dataclasses.replace(here, bound=jnp.minimum(here.bound, pole.bound))
+    if isinstance(constraint, Box | LInfBall):
+        is_near = is_nearest_vertex(delta, pole.point, *bounds_of(constraint, x))
+        distance = l2_norm(delta - pole.point)
+        return dataclasses.replace(
+            pole,
+            is_global=pole.is_global & is_near,
+            is_unique=pole.is_unique & is_near,
+            distance=jnp.where(is_near, pole.distance + distance, jnp.inf),
+        )
+    return pole
+
+
+def _round_extremes(
+    f: MLP, x: Vector, constraint: L2Ball | L2Sphere, signs: Float[Array, " 2"], *, tight: bool
+) -> Pole:
+    radius = jnp.asarray(constraint.radius, x.dtype)
+    gradient = evaluate(f, x).gradient
+    start = over(radius * gradient, l2_norm(gradient))
+
+    def look(sign: Scalar) -> tuple[Vector, Scalar]:
+        h = times(f, sign)
+        point = find_pole(h, x, radius, sign * start)
+        multiplier = multiplier_at(h, x, point)
+        # A quarter of λ is enough for all that is ever claimed, and more than λ for nothing.
+        curvature = hessian_bound(h, x, constraint).largest_eigenvalue(
+            enough=-jnp.inf if tight else multiplier / 4,
+            useless=jnp.inf if tight else multiplier,
+        )
+        return point, curvature
+
+    points, curvatures = jax.vmap(look)(signs)
+    return jax.vmap(
+        lambda sign, point, curved: pole_at(times(f, sign), x, constraint, point, curved)
+    )(signs, points, CurvatureBound(curvatures, curvatures[::-1]))
+
+
+def _bounded(h: MLP, x: Vector, constraint: Any, *, tight: bool) -> Pole:
+    """A pole of which nothing but a bound is known."""
+    curvature = hessian_bound(h, x, constraint).largest_eigenvalue(
+        enough=-jnp.inf if tight else jnp.inf
+    )
+    nothing, unknown = jnp.zeros((), x.dtype), jnp.full((), jnp.inf, x.dtype)
+    return Pole(
+        point=jnp.zeros_like(x),
+        value=evaluate(h, x).value,
+        multiplier=nothing,
+        curvature=curvature,
+        margin=-unknown,
+        is_global=jnp.bool_(False),
+        is_unique=jnp.bool_(False),
+        distance=unknown,
+        bound=bound_on_set(h, x, constraint, curvature),
+    )

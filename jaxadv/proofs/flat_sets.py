@@ -1,0 +1,68 @@
+"""Sets of perturbations for inputs that are vectors, and simple sets that hold them."""
+
+import dataclasses
+from typing import Any
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaxadv.problems.ball_in_box import L2BallInBox
+from jaxadv.problems.boxes import Box, LInfBall
+from jaxadv.problems.constraints import Constraint
+from jaxadv.problems.l1_ball import L1Ball
+from jaxadv.problems.round_sets import L2Ball, L2Sphere
+from jaxadv.pytrees import pytree, static
+
+
+@pytree
+class Flattened:
+    """A user's set, for perturbations whose entries are given in a row."""
+
+    constraint: Constraint
+    shape: tuple[int, ...] = static()
+
+    def frank_wolfe_gap(
+        self, delta: Float[Array, " dim"], gradient: Float[Array, " dim"]
+    ) -> Float[Array, ""]:
+        """The gap of the set, for the entries in its own shape."""
+        delta, gradient = (each.reshape(self.shape) for each in (delta, gradient))
+        return self.constraint.frank_wolfe_gap(delta, gradient)
+
+
+def flattened(constraint: Any, shape: tuple[int, ...]) -> Any:
+    """A set of perturbations of some shape, for perturbations whose entries are given in a row."""
+    if isinstance(constraint, Box | L2BallInBox):
+        bounds = (jnp.asarray(bound) for bound in (constraint.lower, constraint.upper))
+        lower, upper = (bound.ravel() if bound.ndim else bound for bound in bounds)
+        return dataclasses.replace(constraint, lower=lower, upper=upper)
+    if isinstance(constraint, L2Ball | L2Sphere | LInfBall | L1Ball):
+        return constraint
+    return Flattened(constraint, shape)
+
+
+def symmetric_hull(constraint: Any) -> Any:
+    """A set that holds all points of a set, also after changes of the signs of their entries.
+
+    Raises:
+        TypeError: for a set of the user's own.
+
+    Example:
+        >>> symmetric_hull(Box(-1.0, 2.0)).radius.tolist()
+        2.0
+    """
+    if isinstance(constraint, Box):
+        largest = jnp.maximum(jnp.abs(constraint.lower), jnp.abs(constraint.upper))
+        return Box(-largest, largest) if largest.ndim else LInfBall(largest)
+    if isinstance(constraint, L2BallInBox):
+        return L2Ball(constraint.radius)
+    if isinstance(constraint, L2Ball | L2Sphere | LInfBall | L1Ball):
+        return constraint
+    kind = type(constraint).__name__
+    raise TypeError(f"constraint: bounds are known for the built-in sets, not for {kind}")
+
+
+def bounds_of(
+    box: Box | LInfBall, x: Float[Array, " dim"]
+) -> tuple[Float[Array, " dim"], Float[Array, " dim"]]:
+    """The lower and upper bound of each entry of a perturbation, in the precision of the input."""
+    return box.bounds(jnp.zeros_like(x))

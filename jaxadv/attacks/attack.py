@@ -22,6 +22,8 @@ from jaxadv.problems.constraints import CertifiableConstraint
 from jaxadv.problems.losses import check_label, log_odds, logistic
 from jaxadv.problems.networks import as_network
 from jaxadv.problems.problem import Problem, as_constraint
+from jaxadv.proofs.flat_sets import symmetric_hull
+from jaxadv.proofs.readable import as_readable
 
 STEPS, TOLERANCE = 100, 1e-3  # of the usual method
 
@@ -39,6 +41,7 @@ def attack(
     key: Any = 0,
     targeted: bool = False,
     certify: bool = True,
+    prove: bool = False,
     num_lanes: int | None = None,
     smooth: bool = False,
     store: str | Path | None = None,
@@ -66,6 +69,9 @@ def attack(
             else but its number.
         targeted: whether ``y`` are answers to be reached: the attack makes their loss small.
         certify: whether the ends are certified, where the set has faces (`CertifiableConstraint`).
+        prove: whether to prove at which inputs no perturbation of the set changes the answer, which
+            bounds the robust share from below (`Attack.robust_bounds`). The network must be a
+            `TwoLayer` or an `MLP`, also inside of a `Normalized`, and the sets built in.
         num_lanes: trials under way at a time; by default chosen by the network's size.
         smooth: as `Problem.smooth`.
         store: a folder or an address, where the attack is kept as it goes, and resumed.
@@ -92,8 +98,8 @@ def attack(
     """
     work = prepare(
         network, x, y, constraint=constraint, loss=loss, bounds=bounds, method=method,
-        starts=starts, key=key, targeted=targeted, certify=certify, num_lanes=num_lanes,
-        smooth=smooth,
+        starts=starts, key=key, targeted=targeted, certify=certify, prove=prove,
+        num_lanes=num_lanes, smooth=smooth,
     )  # fmt: skip
     attacks = work.attacks(run_grid(work, store, **options))
     return attacks if isinstance(constraint, Sequence) else attacks[0]
@@ -112,6 +118,7 @@ def prepare(
     key: Any,
     targeted: bool,
     certify: bool,
+    prove: bool,
     num_lanes: int | None,
     smooth: bool,
 ) -> AttackWork:
@@ -135,6 +142,7 @@ def prepare(
         bounds=_range(bounds),
         starts=starts,
         certify=False,
+        prove=bool(prove),
         lanes=min(count("num_lanes", num_lanes), trials),
         smooth=settled.smooth,
     )
@@ -146,6 +154,10 @@ def prepare(
     for problem in problems:
         check_trial(problem, row.x, name="x")
         check_moves(problem, row.x, chosen)
+    if rules.prove:
+        for problem in problems:
+            as_readable(problem.network, problem.x)
+            symmetric_hull(problem.constraint)
     have_faces = all(offers(problem.constraint, CertifiableConstraint) for problem in problems)
     rules = rules._replace(certify=bool(certify) and have_faces)
     return AttackWork(target, sets, rules, inputs, labels)

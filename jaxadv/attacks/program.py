@@ -1,5 +1,6 @@
 """The program of an attack: ascents from many starts on some inputs, which share the network."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,9 +13,11 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from jaxadv.ascent import trial
 from jaxadv.ascent.certifying import certify_each
 from jaxadv.ascent.methods import Method
+from jaxadv.ascent.precision import as_double
 from jaxadv.ascent.solution import Solution
-from jaxadv.attacks.records import OF_CERTIFICATES, OF_INPUTS, OF_TRIALS
+from jaxadv.attacks.records import OF_CERTIFICATES, OF_INPUTS, OF_PROOFS, OF_TRIALS
 from jaxadv.devices import Device, wait_for
+from jaxadv.experiments.layout import usual_prove_lanes
 from jaxadv.grid.states import States
 from jaxadv.grid.work import Finished, Tick
 from jaxadv.lanes import lane_map
@@ -25,6 +28,9 @@ from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
 from jaxadv.problems.ranges import in_range
 from jaxadv.problems.starts import random_start
+from jaxadv.proofs.eigenvalues import largest_square
+from jaxadv.proofs.margins import is_proved
+from jaxadv.proofs.readable import as_readable
 from jaxadv.pytrees import pytree
 
 
@@ -47,6 +53,7 @@ class Rules(NamedTuple):
         bounds: the least and the largest value of an entry of x + δ; None for no bounds.
         starts: how many ascents there are on each input.
         certify: whether the ends are certified.
+        prove: whether to prove that no perturbation is a success.
         lanes: trials under way at a time.
         smooth: as `Problem.smooth`.
     """
@@ -56,6 +63,7 @@ class Rules(NamedTuple):
     bounds: tuple[float, float] | None
     starts: int
     certify: bool
+    prove: bool
     lanes: int
     smooth: bool
 
@@ -135,6 +143,9 @@ class AttackProgram:
             with jax.enable_x64(True):
                 kinds = certify_rows(target, rows, solutions, self._rules)
             records["kind"] = kinds.reshape(self._per_call, self._rules.starts)
+        if self._rules.prove:
+            with jax.enable_x64(True):
+                records["proved"] = prove_inputs(target, x, y, self._rules)
         return len(replicates), records
 
     def finish(self, running: Any, tick: Tick) -> Finished:
@@ -267,6 +278,28 @@ def certify_rows(
     return certificates.kind
 
 
+@partial(jax.jit, static_argnames="rules")
+def prove_inputs(
+    target: Target, inputs: Float[Array, "input *shape"], labels: Array, rules: Rules
+) -> Bool[Array, " input"]:
+    """At which inputs it is proved that no perturbation of the set is a success."""
+    target, inputs = as_double((target, inputs))
+    shared = as_readable(target.network, inputs[0])
+    first = shared.weights[0]
+    shared = dataclasses.replace(shared, square_norm=largest_square(first))
+
+    def prove(row: tuple[Float[Array, "*shape"], Array]) -> Bool[Array, ""]:
+        x, label = row
+        problem = problem_of(target, Row(x, label, jnp.int32(0), jnp.int32(0)), rules)
+        return is_proved(shared, x, label, problem.constraint, targeted=rules.targeted)
+
+    lanes = usual_prove_lanes(first.shape[1], first.shape[0], len(inputs))
+    with jax.default_matmul_precision("highest"):
+        return jax.lax.map(prove, (inputs, labels), batch_size=lanes)
+
+
 def variables_of(rules: Rules) -> dict[str, Any]:
     """The variables of an attack's dataset."""
-    return {**OF_INPUTS, **OF_TRIALS, **(OF_CERTIFICATES if rules.certify else {})}
+    certificates = OF_CERTIFICATES if rules.certify else {}
+    proofs = OF_PROOFS if rules.prove else {}
+    return {**OF_INPUTS, **proofs, **OF_TRIALS, **certificates}

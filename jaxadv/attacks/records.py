@@ -29,6 +29,13 @@ OF_INPUTS: Mapping[str, Variable] = {
     ),
     "perturbation": Variable("perturbation", "worst perturbation, flattened", dims=("entry",)),
 }  # fmt: skip
+# Of each input, where proofs are asked for.
+OF_PROOFS: Mapping[str, Variable] = {
+    "proved": Variable(
+        "proved", "whether it is proved that no perturbation of the set is a success of an attack",
+        dtype="bool", dims=(),
+    ),
+}  # fmt: skip
 # The variables of each trial.
 OF_TRIALS: Mapping[str, Variable] = {
     "num_steps": Variable(

@@ -61,6 +61,23 @@ class Attack:
         return float(self.robust.mean())
 
     @property
+    def proved(self) -> np.ndarray | None:
+        """At which inputs no perturbation of the set is a success; None if no proof was asked for.
+
+        What is not proved may be robust all the same.
+        """
+        return self._values("proved") if "proved" in self.dataset else None
+
+    @property
+    def robust_bounds(self) -> tuple[float, float]:
+        """Bounds of the share of robust inputs: proved, and not broken yet.
+
+        The first is 0 if no proof was asked for.
+        """
+        proved = 0.0 if self.proved is None else float(self.proved.mean())
+        return proved, self.robust_accuracy
+
+    @property
     def saturated(self) -> np.ndarray:
         """Whether the loss's own gradient at an input is 0 by rounding."""
         return self._values("saturated")
@@ -101,11 +118,14 @@ class Attack:
         """A few lines for a terminal."""
         clean_loss = self._values("clean_loss").mean()
         number, starts = self.status.shape
+        proved, robust = self.robust_bounds
+        at_least = "" if self.proved is None else f"at least {proved:.1%} (proved) and "
+        at_most = "" if self.proved is None else f", at most at {1 - proved:.1%} (proved)"
         lines = [
             f"{self.dataset.constraint.item()}: {number} inputs, {starts} starts each",
-            f"accuracy {self.accuracy:.1%}, under attack at most {self.robust_accuracy:.1%}"
+            f"accuracy {self.accuracy:.1%}, under attack {at_least}at most {robust:.1%}"
             if not self.targeted
-            else f"targets reached at {1 - self.robust_accuracy:.1%} of the inputs",
+            else f"targets reached at {1 - robust:.1%} of the inputs{at_most}",
             f"mean loss {clean_loss:.4g}, at the worst perturbations {self.loss.mean():.4g}",
             f"{self.gradient_evaluations:,} gradients",
         ]

@@ -82,9 +82,11 @@ class AttackWork:
                 "bounds": rules.bounds,
                 "starts": rules.starts,
                 "certify": rules.certify,
+                "prove": rules.prove,
                 "smooth": rules.smooth,
                 "key": _digest(jax.random.key_data(self.target.key)),
             },
+            defaults={"prove": False},
         )
 
     def _objective(self, x: Any, y: Any) -> Any:

@@ -93,6 +93,7 @@ def work_of(attacked: Attacked, radii: Sequence[float]) -> AttackWork:
         key=attacked.seed,
         targeted=attacked.targeted,
         certify=True,
+        prove=attacked.prove,
         num_lanes=None,
         smooth=attacked.smooth,
     )

@@ -51,6 +51,8 @@ class Attacked:
             module:function(output, label).
         targeted: whether labels are answers to be reached, not the right ones.
         smooth: declares that the network has no kinks. Certificates then take your word.
+        prove: prove at which inputs no perturbation of the set changes the answer; for a two-layer
+            network, or a ja.MLP, without kinks.
         seed: of the random starts.
     """
 
@@ -68,6 +70,7 @@ class Attacked:
     loss: str = "cross-entropy"
     targeted: bool = False
     smooth: bool = False
+    prove: bool = False
     seed: int = 0
 
 

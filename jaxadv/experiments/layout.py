@@ -14,6 +14,9 @@ ACCELERATOR_LANES = 2**13
 FEWEST_CERTIFY_LANES, MOST_CERTIFY_LANES = 128, 384
 CERTIFY_ENTRIES = 2**16
 CERTIFY_BYTES = 2**26
+# Inputs of whose trials something is proved at a time: as many as fit this memory, with a bound.
+PROVE_BYTES = 2**26
+MOST_PROVE_LANES = 16
 
 
 def usual_lanes(device: Device, width: int, trials: int) -> int:
@@ -43,6 +46,19 @@ def usual_certify_lanes(dim: int, width: int, trials: int) -> int:
     lanes = min(max(1, CERTIFY_BYTES // bytes_per_lane), lanes)
     num_batches = -(-trials // lanes)
     return -(-trials // num_batches)  # batches of one size, as far as that goes
+
+
+def usual_prove_lanes(dim: int, width: int, inputs: int) -> int:
+    """The default number of inputs of one network about which something is proved at a time.
+
+    Example:
+        >>> usual_prove_lanes(dim=64, width=512, inputs=48)
+        16
+    """
+    # In boxes each has a matrix of the size of the hidden weights, in double precision.
+    lanes = min(max(1, PROVE_BYTES // (8 * dim * width)), MOST_PROVE_LANES)
+    num_batches = -(-inputs // lanes)
+    return -(-inputs // num_batches)
 
 
 def _power_of_two(number: int) -> int:

@@ -32,6 +32,7 @@ class SpecifiedWork(Generic[S]):
         columns: the coordinates on ``cell``, by name: fields of cells, and of their groups.
         labels: the columns whose values are functions, with the field that each is an axis of.
         of_cells: the fields that cells are made of, under present and former names.
+        of_runs: the fields that change no value which a store has already.
         before: the values of fields before there were these fields, where the defaults differ.
         spec: the specification.
     """
@@ -46,6 +47,7 @@ class SpecifiedWork(Generic[S]):
     of_cells: ClassVar[frozenset[str]] = frozenset(
         {"scales", "ratios", *SINGULAR, *SINGULAR.values(), "methods"}
     )
+    of_runs: ClassVar[frozenset[str]] = frozenset({"networks", "data_dir"})
     before: ClassVar[Mapping[str, Any]] = {}
     spec: S
 
@@ -61,8 +63,8 @@ class SpecifiedWork(Generic[S]):
 
     @property
     def identity(self) -> Identity:
-        """All fields but those of the cells, the number of networks, and where the data is."""
-        outside = {*self.of_cells, "networks", "data_dir"}
+        """All fields but those of the cells and of runs."""
+        outside = self.of_cells | self.of_runs
         fields = {n: value for n, value in self.spec.labelled().items() if n not in outside}
         defaults = {
             field.name: field.default

@@ -27,8 +27,13 @@ def plot_accuracy(axes: Axes, table: pd.DataFrame, what: str) -> Axes:
     """
     radii = np.concatenate([[0.0], table.radius])
     robust = np.concatenate([table.accuracy[:1], table.robust])
-    axes.plot(radii, robust, "o-", color=SIMULATED, label="at most robust")
+    axes.plot(radii, robust, "o-", color=SIMULATED, label="at most robust (not broken)")
     axes.vlines(table.radius, table.low, table.high, color=SIMULATED, lw=4, alpha=0.3)
+    if "proved" in table:
+        proved = np.concatenate([table.accuracy[:1], table.proved])
+        axes.plot(radii, proved, "s--", color=SIMULATED, label="at least robust (proved)")
+        axes.fill_between(radii, proved, robust, color=SIMULATED, alpha=0.1, lw=0)
+        axes.legend()
     axes.set(xlabel="radius of the set", ylabel="share answered right", ylim=(-0.02, 1.02))
     axes.set_xlim(left=0)
     caption(axes, what)

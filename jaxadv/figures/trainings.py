@@ -110,30 +110,33 @@ def plot_steps_to(dataset: xr.Dataset, comparisons: Sequence[Comparison], captio
 def plot_inner(dataset: xr.Dataset, caption: str) -> Figure:
     """How the inner problem changes with training, at each scale's best rate.
 
-    Its curvature ratio where ascent ends, the steps that ascent needs, and the share of certified
-    maxima: medians (for the share means) over networks and examples with 95% intervals.
+    Its curvature ratio where ascent ends, the steps that ascent needs, the share of certified
+    maxima, and the share of held-out examples whose maximum is proved to be global: medians (for
+    shares means) over networks and examples with 95% intervals.
     """
     attacked = dataset.isel(cell=dataset.ratio.values == dataset.ratio.values.max())
     everything = np.ones(attacked.sizes["cell"], bool)
     chosen = best_cells(attacked, everything, int(attacked.evaluation[-1]))
-    figure, axes = plt.subplots(1, 3, figsize=(WIDTH, 3.1), sharex=True)
-    for place, (name, title) in zip(
-        axes,
-        {
-            "curvature_ratio": "curvature ratio at the inner end",
-            "inner_steps": "steps of the inner ascent",
-            "inner_certified": "share of certified maxima",
-        }.items(),
-        strict=True,
-    ):
-        values = attacked[name].transpose("cell", "network", "evaluation", "probe")
+    titles = {
+        "curvature_ratio": "curvature ratio at the inner end",
+        "inner_steps": "steps of the inner ascent",
+        "inner_certified": "share of certified maxima",
+        "inner_proved": "share proved global (held out)",
+    }
+    # An older store has no proofs.
+    titles = {name: title for name, title in titles.items() if name in attacked}
+    figure, axes = plt.subplots(1, len(titles), figsize=(WIDTH, 3.1), sharex=True)
+    for place, (name, title) in zip(axes, titles.items(), strict=True):
+        values = attacked[name].transpose("cell", "network", "evaluation", ...)
         for index, cells in enumerate(chosen):
             probes = values.values[cells, np.arange(values.sizes["network"])].astype(float)
             hue = colour(index, len(chosen))
             scale = float(attacked.scale.values[cells[0]])
             # Of zeros and ones.
-            middle = mean if name == "inner_certified" else median
-            estimates = [middle(probes[:, step]) for step in range(probes.shape[1])]
+            middle = mean if name in ("inner_certified", "inner_proved") else median
+            estimates = [
+                middle(probes[:, step].reshape(len(probes), -1)) for step in range(probes.shape[1])
+            ]
             band(place, attacked.evaluation.values, estimates, hue, f"{scale:g}")
         place.set_title(title, fontsize=9)
         _steps_axis(place, int(attacked.evaluation[-1]))
@@ -141,7 +144,8 @@ def plot_inner(dataset: xr.Dataset, caption: str) -> Figure:
             empty(place, "no attack on an L2 set,\nno certificates")
     axes[0].set(yscale="log", ylim=(LEAST_RATIO, 2))
     axes[1].set(yscale="log")
-    axes[2].set(ylim=(-0.03, 1.03))
+    for place in axes[2:]:
+        place.set(ylim=(-0.03, 1.03))
     legend_below(figure, labelled(axes[1]), "input scale")
     headline(figure, caption)
     return figure

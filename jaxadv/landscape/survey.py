@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, ScalarLike
 
 from jaxadv.ascent.kinds import Kind
 from jaxadv.ascent.methods import Method
@@ -37,6 +37,7 @@ from jaxadv.problems.constraints import is_round
 from jaxadv.problems.losses import Loss
 from jaxadv.problems.norms import is_zero, over
 from jaxadv.problems.problem import Problem
+from jaxadv.proofs.ends import Proved, has_proofs, prove_ends, square_norm_of
 
 # Valleys to the best maximum are measured from so many maxima, in the order of their first starts.
 NUM_BARRIERS = 16
@@ -54,6 +55,16 @@ VARIABLES: Mapping[str, Variable] = {
     ),
     "maximum": Variable(
         "maximum", "first start that found the same certified maximum, -1 if none", dtype="int32"
+    ),
+    "proof": Variable(
+        "proof",
+        "what is proved of the end: that it is the global maximum, and that there is no other",
+        dtype="int8",
+        flags=Proved,
+    ),
+    "most_maxima": Variable(
+        "most_maxima", "how many maxima there are at most, as is proved; NaN where nothing is",
+        dims=("example",),
     ),
     "loss_maximum": Variable("loss_maximum", "loss at the polished maximum", units=LOSS),
     "num_free": Variable(
@@ -160,11 +171,20 @@ class NetworkSurvey:
             certify_lanes=rules.certify_lanes,
         )
         ends = jax.tree.map(lambda leaf: leaf.reshape(examples, starts, *leaf.shape[1:]), ends)
+        first = drawn.problem(0, rules.loss)
+        square_norm = square_norm_of(first) if has_proofs(first) else jnp.inf
         of_examples = jax.lax.map(
-            lambda example: _one_example(
-                drawn.problem(example, rules.loss),
-                drawn.starts(example),
-                jax.tree.map(lambda leaf: leaf[example], ends),
+            lambda example: (
+                _one_example(
+                    drawn.problem(example, rules.loss),
+                    drawn.starts(example),
+                    jax.tree.map(lambda leaf: leaf[example], ends),
+                )
+                | _proofs(
+                    drawn.problem(example, rules.loss),
+                    jax.tree.map(lambda leaf: leaf[example], ends),
+                    square_norm,
+                )
             ),
             jnp.arange(examples),
         )
@@ -172,6 +192,18 @@ class NetworkSurvey:
         loss_maximum = known_where(ends.certified, ends.loss_maximum)
         records = {**vars(ends), "loss_maximum": loss_maximum, **of_examples}
         return {name: records[variable.field] for name, variable in VARIABLES.items()}
+
+
+def _proofs(problem: Problem, ends: Ends, square_norm: ScalarLike) -> dict[str, Record]:
+    """What is proved of the ends on one input, and of the number of its maxima."""
+    if not has_proofs(problem):
+        not_tried = jnp.full(ends.certified.shape, Proved.NOT_TRIED, jnp.int8)
+        return {"proof": not_tried, "most_maxima": known_where(jnp.bool_(False), 0.0)}
+    proved, num_maxima = prove_ends(problem, ends.maximum, square_norm)
+    # An end that is not certified may be far from the maximum that the proof is about.
+    proved = jnp.where(ends.certified, proved, jnp.minimum(proved, Proved.NOTHING))
+    most = num_maxima.min()
+    return {"proof": proved, "most_maxima": known_where(jnp.isfinite(most), most)}
 
 
 def _one_example(

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool
+from jaxtyping import Array, Bool, ScalarLike
 
 from jaxadv.problems.boxes import Box
-from jaxadv.problems.mlp import MLP
 from jaxadv.proofs.enclosures import gradient_range
 from jaxadv.proofs.hessian_bound import hessian_bound
-from jaxadv.proofs.poles import Pole, Vector, bound_on_set, evaluate
+from jaxadv.proofs.poles import Pole, Vector, bound_on_set, curvature_needed, evaluate
+from jaxadv.proofs.readable import Readable
 
 MOST_ROUNDS = 20  # of the reduction of a box, and of the iteration to a vertex
 
@@ -35,7 +35,9 @@ class Part(NamedTuple):
         return Box(-self.reach, self.reach)
 
 
-def pole_in_box(h: MLP, x: Vector, lower: Vector, upper: Vector, *, tight: bool) -> Pole:
+def pole_in_box(
+    h: Readable, x: Vector, lower: Vector, upper: Vector, *, target: ScalarLike | None
+) -> Pole:
     """What is proved of the maximum of h on a box.
 
     First, entries along which h is monotone on all of the box are fixed at their bounds; that
@@ -47,7 +49,8 @@ def pole_in_box(h: MLP, x: Vector, lower: Vector, upper: Vector, *, tight: bool)
         x: the input.
         lower: the lower bound of each entry of δ.
         upper: the upper bounds.
-        tight: whether the bound of h has to be tight where nothing is proved.
+        target: the number that the bound of h will be compared with; −inf if it will not be, None
+            for a tight bound.
     """
     part = reduced(h, x, lower, upper)
     at = x + part.middle
@@ -60,10 +63,12 @@ def pole_in_box(h: MLP, x: Vector, lower: Vector, upper: Vector, *, tight: bool)
     bounded = hessian_bound(h, at, part.box)
     is_held = (multipliers > 0).all()
     scale = jnp.where(free & is_held, 1 / jnp.sqrt(jnp.where(free & is_held, multipliers, 1)), 0)
-    ratio = bounded.scaled(scale).largest_eigenvalue(enough=0.5, useless=1.0)
+    half, one = jnp.asarray(0.5, x.dtype), jnp.asarray(1.0, x.dtype)
+    ratio = bounded.scaled(scale).largest_eigenvalue((half, one))
     is_global = is_held & (ratio < 1)
     within = bounded.scaled(free.astype(x.dtype))
-    curvature = within.largest_eigenvalue(enough=-jnp.inf if tight else jnp.inf)
+    limits = None if target is None else (curvature_needed(h, at, part.box, target),)
+    curvature = within.largest_eigenvalue(limits)
     # The vertex is a corner of the box but for rounding.
     corner = jnp.finfo(x.dtype).eps * (jnp.abs(lower) + jnp.abs(upper))
     error = value_error + jnp.sum((jnp.abs(gradient) + gradient_error) * corner)
@@ -81,7 +86,7 @@ def pole_in_box(h: MLP, x: Vector, lower: Vector, upper: Vector, *, tight: bool)
     )
 
 
-def reduced(h: MLP, x: Vector, lower: Vector, upper: Vector) -> Part:
+def reduced(h: Readable, x: Vector, lower: Vector, upper: Vector) -> Part:
     """The part of a box that holds all local maxima of h, by the signs of its derivatives."""
 
     def fix(state: tuple[Part, Array, Array]) -> tuple[Part, Array, Array]:
@@ -100,7 +105,7 @@ def reduced(h: MLP, x: Vector, lower: Vector, upper: Vector) -> Part:
     return jax.lax.while_loop(goes_on, fix, (whole, jnp.int32(0), jnp.bool_(True)))[0]
 
 
-def _vertex(h: MLP, x: Vector, part: Part) -> Vector:
+def _vertex(h: Readable, x: Vector, part: Part) -> Vector:
     """A vertex of a part, seen from its middle, at which the gradient holds all entries.
 
     δ ← reach·sign ∇h, from the middle; the last one if none is found.

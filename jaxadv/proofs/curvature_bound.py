@@ -13,12 +13,11 @@ from jaxtyping import Array, Float
 from jaxadv.ascent.precision import as_double, in_double
 from jaxadv.problems.checks import as_floats
 from jaxadv.problems.constraints import Constraint
-from jaxadv.problems.mlp import MLP
 from jaxadv.problems.networks import as_network
 from jaxadv.problems.problem import as_constraint
 from jaxadv.proofs.flat_sets import flattened, symmetric_hull
 from jaxadv.proofs.hessian_bound import hessian_bound
-from jaxadv.proofs.readable import as_mlp, times
+from jaxadv.proofs.readable import Readable, as_readable
 from jaxadv.pytrees import pytree
 
 Scalar = Float[Array, ""]
@@ -65,33 +64,36 @@ def curvature_bound(network: Any, x: Any, constraint: Any) -> CurvatureBound:
         True
     """
     inputs = as_floats("x", x)
-    mlp = one_output(as_mlp(as_network(network), inputs))
+    readable = one_output(as_readable(as_network(network), inputs))
     limits = flattened(as_constraint(constraint), inputs.shape)
-    if len(mlp.weights) > 2:
+    if len(readable.weights) > 2:
         symmetric_hull(limits)
-    return in_double(_bound, mlp, inputs.ravel(), limits, inputs.dtype, dtype=inputs.dtype)
+    return in_double(_bound, readable, inputs.ravel(), limits, inputs.dtype, dtype=inputs.dtype)
 
 
-def one_output(mlp: MLP) -> MLP:
+def one_output(network: Readable) -> Readable:
     """The network, if its output is a number.
 
     Raises:
         TypeError: for a network with several outputs.
     """
-    if mlp.weights[-1].ndim != 1:
-        classes = mlp.weights[-1].shape[0]
+    if network.num_outputs is not None:
         raise TypeError(
-            f"network: the bound is for a network with one output, and this one has {classes}"
+            "network: the bound is for a network with one output, and this one has "
+            f"{network.num_outputs}"
         )
-    return mlp
+    return network
 
 
 @jax.jit(static_argnums=3)
-def _bound(mlp: MLP, x: Float[Array, " dim"], constraint: Constraint, dtype: Any) -> CurvatureBound:
-    mlp, x, constraint = as_double((mlp, x, constraint))
+def _bound(
+    network: Readable, x: Float[Array, " dim"], constraint: Constraint, dtype: Any
+) -> CurvatureBound:
+    network, x, constraint = as_double((network, x, constraint))
     with jax.default_matmul_precision("highest"):
         above, below = (
-            hessian_bound(times(mlp, sign), x, constraint).largest_eigenvalue() for sign in (1, -1)
+            hessian_bound(network.times(sign), x, constraint).largest_eigenvalue()
+            for sign in (1, -1)
         )
     return CurvatureBound(rounded_up(above, dtype), rounded_up(below, dtype))
 

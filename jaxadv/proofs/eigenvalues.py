@@ -3,11 +3,12 @@
 Source: docs/theory.md, section 9.4.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, ScalarLike
 
 from jaxadv.ascent.lanczos import brief_ritz_values
 from jaxadv.proofs.enclosures import SAFETY
@@ -36,8 +37,8 @@ def largest_eigenvalue(
     rows: Float[Array, "width dim"],
     weights: Float[Array, " width"],
     *,
-    enough: Any = -jnp.inf,
-    useless: Any = jnp.inf,
+    square_norm: ScalarLike = jnp.inf,
+    limits: Sequence[Scalar] | None = None,
 ) -> Scalar:
     """A number that is not below λ_max(Wᵀ diag(v) W), rounding included.
 
@@ -47,14 +48,15 @@ def largest_eigenvalue(
     factorisation succeeds only for a matrix within a similar error of a positive definite one
     (Rump 2006).
 
-    The factorisation costs most of the time. It is left out where it cannot help: a cheap bound is
-    then returned, which may be far above.
+    There are two cheap bounds, max(v, 0)·‖W‖² and Σ_r max(v_r, 0)‖w_r‖². The factorisation costs
+    most of the time, and Lanczos some. Where only comparisons with some limits matter, they are
+    left out if no limit lies between what they could find and a cheap bound.
 
     Args:
         rows: W.
         weights: v.
-        enough: a cheap bound that is at most this is as good as the best one.
-        useless: bounds above this are of no use.
+        square_norm: an upper bound of ‖W‖₂².
+        limits: the numbers that the bound will be compared with; None for a tight bound.
 
     Returns:
         K; inf if the computation overflows.
@@ -65,31 +67,53 @@ def largest_eigenvalue(
         True
     """
     dtype = rows.dtype
-    positive = jnp.sum(jnp.maximum(weights, 0) * jnp.sum(rows**2, axis=1))
-    size = jnp.sum(jnp.abs(weights) * jnp.sum(rows**2, axis=1))
+    sizes = jnp.sum(rows**2, axis=1)
+    positive = jnp.maximum(weights, 0)
+    size = jnp.sum(jnp.abs(weights) * sizes)
     terms = rows.shape[0] + rows.shape[1] + 2
     margin = SAFETY * terms * jnp.finfo(dtype).eps * size + jnp.finfo(dtype).tiny
-    trace = positive + margin  # no eigenvalue is larger than the trace of the positive part
+    # No eigenvalue is larger than that of the positive part, or than its trace.
+    largest = jnp.max(positive)
+    by_norm = jnp.where(largest > 0, largest * square_norm, 0)
+    cheap = jnp.minimum(by_norm, jnp.sum(positive * sizes)) + margin
+    cheap = jnp.where(jnp.isfinite(cheap), cheap, jnp.inf)
     unit = jnp.where(size > 0, size, 1)
+
+    def is_useful(guess: Scalar) -> Bool[Array, ""]:
+        """Whether a limit lies between a guess and the cheap bound."""
+        if limits is None:
+            return jnp.bool_(True)
+        is_between = [(guess < limit) & (limit <= cheap) for limit in limits]
+        return jnp.any(jnp.array([False, *is_between]))
 
     def product(vector: Float[Array, " dim"]) -> Float[Array, " dim"]:
         return (weights / unit * (rows @ vector)) @ rows
 
     start = jax.random.normal(jax.random.key(0), rows.shape[1:], jnp.float32).astype(dtype)
-    is_asked = trace > enough
     run = brief_ritz_values(
         product,
         start,
-        lambda top: (top.residual <= CLOSE * jnp.abs(top.value)) | (top.value > useless / unit),
+        lambda top: (top.residual <= CLOSE * jnp.abs(top.value)) | ~is_useful(unit * top.value),
         max_iters=MAX_ITERS,
-        is_asked=is_asked,
+        is_asked=is_useful(jnp.asarray(-jnp.inf, dtype)),
     )
     value, residual = (unit * part.astype(dtype) for part in (run.top.value, run.top.residual))
     guess = Guess(value, jnp.maximum(residual, CLOSE * jnp.abs(value)), margin)
-    is_useful = is_asked & (value <= useless)
-    proved = _factorised(rows, weights, guess, is_useful)
-    bound = jnp.where(is_useful, jnp.minimum(proved, trace), trace)
-    return jnp.where(jnp.isfinite(bound), bound, jnp.inf)
+    proved = _factorised(rows, weights, guess, is_useful(value))
+    return jnp.minimum(proved, cheap)
+
+
+def largest_square(rows: Float[Array, "width dim"]) -> Scalar:
+    """An upper bound of ‖W‖₂², from all eigenvalues: for a matrix that many bounds share.
+
+    Example:
+        >>> 4.0 < float(largest_square(2 * jnp.eye(3))) < 4.001
+        True
+    """
+    gram = rows @ rows.T if rows.shape[0] < rows.shape[1] else rows.T @ rows
+    # The eigenvalues of LAPACK are those of a matrix that lies within the margin.
+    margin = SAFETY * sum(rows.shape) * jnp.finfo(rows.dtype).eps * jnp.sum(rows**2)
+    return jnp.linalg.eigvalsh(gram)[-1] + margin
 
 
 @jax.custom_batching.sequential_vmap
@@ -97,7 +121,7 @@ def _factorised(
     rows: Float[Array, "width dim"],
     weights: Float[Array, " width"],
     guess: Guess,
-    is_useful: Bool[Array, ""],
+    is_asked: Bool[Array, ""],
 ) -> Scalar:
     """The least K of a sequence, from the guess upwards, for which K·I − M can be factorised.
 
@@ -118,6 +142,7 @@ def _factorised(
             return ~jnp.isfinite(jnp.diagonal(factor)).all() & (tries < MOST_TRIES)
 
         tries = jax.lax.while_loop(fails, lambda tries: tries + 1, jnp.int32(0))
-        return jnp.where(tries < MOST_TRIES, bound(tries), jnp.inf)
+        proved = bound(tries)
+        return jnp.where((tries < MOST_TRIES) & jnp.isfinite(proved), proved, jnp.inf)
 
-    return jax.lax.cond(is_useful, raised, lambda: jnp.full_like(guess.value, jnp.inf))
+    return jax.lax.cond(is_asked, raised, lambda: jnp.full_like(guess.value, jnp.inf))

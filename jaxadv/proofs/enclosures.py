@@ -13,9 +13,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxadv.problems.constraints import Constraint
-from jaxadv.problems.mlp import MLP
 from jaxadv.proofs.activation_ranges import activation_range
 from jaxadv.proofs.flat_sets import symmetric_hull
+from jaxadv.proofs.readable import Readable
 
 SAFETY = 4  # a factor on estimates of rounding errors, which leave out terms of higher order
 
@@ -56,8 +56,8 @@ class Layers(NamedTuple):
     output: Range
 
 
-def gradient_range(h: MLP, x: Float[Array, " dim"], constraint: Constraint) -> Range:
-    """The gradient ∇h over x plus a set."""
+def gradient_range(h: Readable, x: Float[Array, " dim"], constraint: Constraint | None) -> Range:
+    """The gradient ∇h over x plus a set; None is the set {0}."""
     pre = layers_of(h, x, constraint).pre
     slope = exactly(h.weights[-1])
     for layer in range(len(pre) - 1, -1, -1):
@@ -65,12 +65,12 @@ def gradient_range(h: MLP, x: Float[Array, " dim"], constraint: Constraint) -> R
     return slope
 
 
-def slope_before(h: MLP, layer: int, slope: Range, pre: Range) -> Range:
+def slope_before(h: Readable, layer: int, slope: Range, pre: Range) -> Range:
     """The derivatives of h by what a hidden layer takes, from those by what it gives."""
     return product(h.weights[layer].T, slope.times(slopes_of(h, pre)))
 
 
-def slopes_of(h: MLP, pre: Range) -> Range:
+def slopes_of(h: Readable, pre: Range) -> Range:
     """σ' over intervals of pre-activations."""
     return Range(*activation_range(h.activation, 1, *pre))
 
@@ -80,8 +80,8 @@ def exactly(values: Array) -> Range:
     return Range(values, values)
 
 
-def layers_of(h: MLP, x: Float[Array, " dim"], constraint: Constraint) -> Layers:
-    """The layers of a network with one output over x plus a set."""
+def layers_of(h: Readable, x: Float[Array, " dim"], constraint: Constraint | None) -> Layers:
+    """The layers of a network with one output over x plus a set; None is the set {0}."""
     value, error = x, jnp.zeros_like(x)  # of σ at δ = 0, and a bound of its rounding error
     jacobian = exactly(h.weights[0])
     pre, jacobians = [], []
@@ -96,7 +96,7 @@ def layers_of(h: MLP, x: Float[Array, " dim"], constraint: Constraint) -> Layers
             slopes = Range(slopes.low[:, None], slopes.high[:, None])
             jacobian = product(weight, jacobian.times(slopes))
             # p(x + δ) − p(x) = J δ, J a mean of the derivatives between the two.
-            hull = symmetric_hull(constraint)
+            hull = None if constraint is None else symmetric_hull(constraint)
             above = _support(hull, jacobian.middle)[0] + _support(hull, jacobian.reach)[0]
             below = above
         eps = jnp.finfo(x.dtype).eps
@@ -117,6 +117,8 @@ def _support(constraint: Any, rows: Float[Array, "width dim"]) -> tuple[Array, A
 
     The first is the Frank-Wolfe gap of the gradient w at δ = 0.
     """
+    if constraint is None:
+        return jnp.zeros_like(rows[:, 0]), jnp.zeros_like(rows[:, 0])
     centre = jnp.zeros(rows.shape[1], rows.dtype)
     gap = jax.vmap(lambda row: constraint.frank_wolfe_gap(centre, row))
     return jnp.maximum(gap(rows), 0), jnp.maximum(gap(-rows), 0)

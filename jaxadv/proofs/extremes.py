@@ -11,20 +11,19 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxadv.problems.boxes import Box, LInfBall
-from jaxadv.problems.mlp import MLP
-from jaxadv.problems.norms import l2_norm, over
+from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.round_sets import L2Ball, L2Sphere
 from jaxadv.proofs.box_poles import is_nearest_vertex, pole_in_box
 from jaxadv.proofs.curvature_bound import CurvatureBound
 from jaxadv.proofs.flat_sets import bounds_of
 from jaxadv.proofs.hessian_bound import hessian_bound
 from jaxadv.proofs.poles import Pole, Scalar, Vector, bound_on_set, evaluate
-from jaxadv.proofs.readable import times
+from jaxadv.proofs.readable import Readable
 from jaxadv.proofs.round_poles import find_pole, multiplier_at, pole_at
 from jaxadv.proofs.scalar_problems import ScalarProblem
 
 
-def extremes_of(f: MLP, x: Vector, constraint: Any, *, tight: bool) -> Pole:
+def extremes_of(f: Readable, x: Vector, constraint: Any, *, tight: bool) -> Pole:
     """The poles of f and of −f on a set, from the input alone; all fields have an axis of two.
 
     Args:
@@ -39,8 +38,9 @@ def extremes_of(f: MLP, x: Vector, constraint: Any, *, tight: bool) -> Pole:
         return _round_extremes(f, x, constraint, signs, tight=tight)
     if isinstance(constraint, Box | LInfBall):
         limits = bounds_of(constraint, x)
-        return jax.vmap(lambda sign: pole_in_box(times(f, sign), x, *limits, tight=tight))(signs)
-    return jax.vmap(lambda sign: _bounded(times(f, sign), x, constraint, tight=tight))(signs)
+        target = None if tight else -jnp.inf
+        return jax.vmap(lambda sign: pole_in_box(f.times(sign), x, *limits, target=target))(signs)
+    return jax.vmap(lambda sign: _bounded(f.times(sign), x, constraint, tight=tight))(signs)
 
 
 def at_end(pole: Pole, below: Scalar, question: ScalarProblem, sign: Scalar, delta: Vector) -> Pole:
@@ -56,7 +56,7 @@ def at_end(pole: Pole, below: Scalar, question: ScalarProblem, sign: Scalar, del
     x, constraint = question.x, question.constraint
     if isinstance(constraint, L2Ball | L2Sphere):
         curved = CurvatureBound(pole.curvature, below)
-        here = pole_at(times(question.network, sign), x, constraint, delta, curved)
+        here = pole_at(question.network.times(sign), x, constraint, delta, curved)
         return dataclasses.replace(here, bound=jnp.minimum(here.bound, pole.bound))
     if isinstance(constraint, Box | LInfBall):
         is_near = is_nearest_vertex(delta, pole.point, *bounds_of(constraint, x))
@@ -71,34 +71,35 @@ def at_end(pole: Pole, below: Scalar, question: ScalarProblem, sign: Scalar, del
 
 
 def _round_extremes(
-    f: MLP, x: Vector, constraint: L2Ball | L2Sphere, signs: Float[Array, " 2"], *, tight: bool
+    f: Readable,
+    x: Vector,
+    constraint: L2Ball | L2Sphere,
+    signs: Float[Array, " 2"],
+    *,
+    tight: bool,
 ) -> Pole:
     radius = jnp.asarray(constraint.radius, x.dtype)
-    gradient = evaluate(f, x).gradient
-    start = over(radius * gradient, l2_norm(gradient))
+    # On a sphere 2K₊ + K₋ counts.
+    share = 3 if isinstance(constraint, L2Sphere) else 2
 
-    def look(sign: Scalar) -> tuple[Vector, Scalar]:
-        h = times(f, sign)
-        point = find_pole(h, x, radius, sign * start)
+    def look(sign: Scalar) -> tuple[Vector, Scalar, Scalar]:
+        h = f.times(sign)
+        point = find_pole(h, x, radius, tight=tight)
         multiplier = multiplier_at(h, x, point)
-        # A quarter of λ is enough for all that is ever claimed, and more than λ for nothing.
-        curvature = hessian_bound(h, x, constraint).largest_eigenvalue(
-            enough=-jnp.inf if tight else multiplier / 4,
-            useless=jnp.inf if tight else multiplier,
-        )
-        return point, curvature
+        limits = None if tight else (multiplier / share, multiplier)
+        curvature = hessian_bound(h, x, constraint).largest_eigenvalue(limits)
+        return point, curvature, bound_on_set(h, x, constraint, curvature)
 
-    points, curvatures = jax.vmap(look)(signs)
-    return jax.vmap(
-        lambda sign, point, curved: pole_at(times(f, sign), x, constraint, point, curved)
+    points, curvatures, bounds = jax.vmap(look)(signs)
+    poles = jax.vmap(
+        lambda sign, point, curved: pole_at(f.times(sign), x, constraint, point, curved)
     )(signs, points, CurvatureBound(curvatures, curvatures[::-1]))
+    return dataclasses.replace(poles, bound=jnp.minimum(poles.bound, bounds))
 
 
-def _bounded(h: MLP, x: Vector, constraint: Any, *, tight: bool) -> Pole:
+def _bounded(h: Readable, x: Vector, constraint: Any, *, tight: bool) -> Pole:
     """A pole of which nothing but a bound is known."""
-    curvature = hessian_bound(h, x, constraint).largest_eigenvalue(
-        enough=-jnp.inf if tight else jnp.inf
-    )
+    curvature = hessian_bound(h, x, constraint).largest_eigenvalue(None if tight else ())
     nothing, unknown = jnp.zeros((), x.dtype), jnp.full((), jnp.inf, x.dtype)
     return Pole(
         point=jnp.zeros_like(x),

@@ -4,16 +4,16 @@ Source: docs/theory.md, section 9.4. Singla and Feizi 2020 (arXiv:2006.00731) wr
 deep network as such a sum over layers.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, ScalarLike
 
 from jaxadv.problems.constraints import Constraint
-from jaxadv.problems.mlp import MLP
 from jaxadv.proofs.activation_ranges import activation_range
 from jaxadv.proofs.eigenvalues import largest_eigenvalue
 from jaxadv.proofs.enclosures import SAFETY, Range, exactly, layers_of, slope_before
+from jaxadv.proofs.readable import Readable
 from jaxadv.pytrees import pytree
 
 Scalar = Float[Array, ""]
@@ -27,25 +27,32 @@ class HessianBound:
         hidden: W, the weights of the first layer.
         weights: v.
         rest: c, what the other layers add.
+        square_norm: an upper bound of ‖W‖₂²; inf if none is known.
     """
 
     hidden: Float[Array, "width dim"]
     weights: Float[Array, " width"]
     rest: Scalar
+    square_norm: ScalarLike
 
     def scaled(self, scale: Float[Array, " dim"]) -> "HessianBound":
-        """A bound of D ∇²h D, D = diag(scale)."""
-        return HessianBound(self.hidden * scale[None], self.weights, self.rest * jnp.max(scale**2))
+        """A bound of D ∇²h D, D = diag(scale) and at least 0."""
+        largest = jnp.max(scale) ** 2
+        # Of no entry at all, the norm is 0 also where it is not known.
+        square_norm = jnp.where(largest > 0, self.square_norm * largest, 0)
+        return HessianBound(
+            self.hidden * scale[None], self.weights, self.rest * largest, square_norm
+        )
 
-    def largest_eigenvalue(self, *, enough: Any = -jnp.inf, useless: Any = jnp.inf) -> Scalar:
-        """K, an upper bound of the largest eigenvalue; arguments as of `largest_eigenvalue`."""
-        rest = self.rest
-        return rest + largest_eigenvalue(
-            self.hidden, self.weights, enough=enough - rest, useless=useless - rest
+    def largest_eigenvalue(self, limits: Sequence[Scalar] | None = None) -> Scalar:
+        """K, an upper bound of the largest eigenvalue; ``limits`` as of `largest_eigenvalue`."""
+        shifted = None if limits is None else [limit - self.rest for limit in limits]
+        return self.rest + largest_eigenvalue(
+            self.hidden, self.weights, square_norm=self.square_norm, limits=shifted
         )
 
 
-def hessian_bound(h: MLP, x: Float[Array, " dim"], constraint: Constraint) -> HessianBound:
+def hessian_bound(h: Readable, x: Float[Array, " dim"], constraint: Constraint) -> HessianBound:
     """A bound of the Hessian of a network with one output, over x plus a set.
 
     ∇²h is the sum over layers of J_lᵀ diag(g_l ∘ σ''(p_l)) J_l, with the pre-activations p_l, their
@@ -60,10 +67,10 @@ def hessian_bound(h: MLP, x: Float[Array, " dim"], constraint: Constraint) -> He
         curved = _curved(h, slope, pre[layer])
         rest += _largest_square(jacobians[layer], jnp.maximum(curved, 0))
         slope = slope_before(h, layer, slope, pre[layer])
-    return HessianBound(h.weights[0], _curved(h, slope, pre[0]), rest)
+    return HessianBound(h.weights[0], _curved(h, slope, pre[0]), rest, h.square_norm)
 
 
-def _curved(h: MLP, slope: Range, pre: Range) -> Float[Array, " width"]:
+def _curved(h: Readable, slope: Range, pre: Range) -> Float[Array, " width"]:
     """An upper bound of g ∘ σ''(p)."""
     return slope.times(Range(*activation_range(h.activation, 2, *pre))).high
 

@@ -7,55 +7,83 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, ScalarLike
 
-from jaxadv.problems.mlp import MLP
-from jaxadv.problems.norms import l2_norm, over
+from jaxadv.problems.boxes import Box, LInfBall
 from jaxadv.problems.round_sets import L2Ball, L2Sphere
+from jaxadv.proofs.box_poles import pole_in_box
 from jaxadv.proofs.curvature_bound import CurvatureBound
-from jaxadv.proofs.flat_sets import flattened, symmetric_hull
+from jaxadv.proofs.flat_sets import bounds_of, flattened
 from jaxadv.proofs.hessian_bound import hessian_bound
-from jaxadv.proofs.poles import Scalar, Vector, bound_on_set, evaluate
-from jaxadv.proofs.readable import difference
+from jaxadv.proofs.poles import Scalar, Vector, bound_on_set, curvature_needed
+from jaxadv.proofs.readable import Readable
 from jaxadv.proofs.round_poles import find_pole, multiplier_at, pole_at
 
 
 def margin_bounds(
-    mlp: MLP, x: Float[Array, "*shape"], label: Any, constraint: Any
+    network: Readable,
+    x: Float[Array, "*shape"],
+    label: Any,
+    constraint: Any,
+    *,
+    absent: ScalarLike = -jnp.inf,
+    target: ScalarLike | None = None,
 ) -> Float[Array, " classes"]:
-    """Upper bounds of f_j − f_y over x plus a set, for all classes j; −inf for y itself.
-
-    The class is proved where all are negative.
+    """Upper bounds of f_j − f_y over x plus a set, for all classes j.
 
     Args:
-        mlp: a network with an output for each class.
+        network: a network with an output for each class.
         x: the input.
         label: y, its class.
         constraint: the set.
+        absent: what stands in the place of y itself.
+        target: the number that the bounds will be compared with; None for tight bounds.
     """
     limits, point = flattened(constraint, x.shape), x.ravel()
     label = jnp.asarray(label).astype(int)
 
     def bound(other: Array) -> Scalar:
-        return _upper_bound(difference(mlp, other, label), point, limits)
+        return _upper_bound(network.difference(other, label), point, limits, target)
 
-    classes = jnp.arange(mlp.weights[-1].shape[0])
-    return jnp.where(classes == label, -jnp.inf, jax.vmap(bound)(classes))
+    classes = jnp.arange(network.num_outputs)
+    return jnp.where(classes == label, absent, jax.vmap(bound)(classes))
 
 
-def _upper_bound(h: MLP, x: Vector, constraint: Any) -> Scalar:
-    """An upper bound of h, whose sign is what matters."""
-    linear = bound_on_set(h, x, constraint, jnp.zeros((), x.dtype))
-    radius = jnp.asarray(symmetric_hull(constraint).circumradius(x.size), x.dtype)
-    # With less curvature than this, Taylor's formula shows that h is negative.
-    needed = over(-2 * linear, radius**2)
-    enough = jnp.where(linear < 0, 0.99 * needed, -jnp.inf)
+def is_proved(
+    network: Readable, x: Float[Array, "*shape"], label: Any, constraint: Any, *, targeted: bool
+) -> Bool[Array, ""]:
+    """Whether no perturbation of a set makes an attack on the answer succeed.
+
+    Args:
+        network: a network with an output for each class, or with one whose sign is the answer.
+        x: the input.
+        label: y: the right answer, or the one to be reached.
+        constraint: the set.
+        targeted: whether the label is to be reached.
+    """
+    if network.num_outputs is None:
+        sign = 1.0 if targeted else -1.0
+        limits = flattened(constraint, x.shape)
+        return _upper_bound(network.times(sign * label), x.ravel(), limits, 0.0) < 0
+    if targeted:
+        # Some other class stays ahead of the target.
+        ahead = margin_bounds(network.times(-1.0), x, label, constraint, absent=jnp.inf, target=0.0)
+        return jnp.any(ahead < 0)
+    return jnp.all(margin_bounds(network, x, label, constraint, target=0.0) < 0)
+
+
+def _upper_bound(h: Readable, x: Vector, constraint: Any, target: ScalarLike | None) -> Scalar:
+    """An upper bound of h on x plus a set; ``target`` as of `margin_bounds`."""
+    if isinstance(constraint, Box | LInfBall):
+        return pole_in_box(h, x, *bounds_of(constraint, x), target=target).bound
+    limits = None if target is None else [curvature_needed(h, x, constraint, target)]
     bounded = hessian_bound(h, x, constraint)
     if not isinstance(constraint, L2Ball | L2Sphere):
-        curvature = bounded.largest_eigenvalue(enough=enough, useless=needed)
-        return bound_on_set(h, x, constraint, curvature)
-    gradient = evaluate(h, x).gradient
-    delta = find_pole(h, x, radius, over(radius * gradient, l2_norm(gradient)))
-    useless = jnp.maximum(needed, multiplier_at(h, x, delta))
-    curvature = bounded.largest_eigenvalue(enough=enough, useless=useless)
-    return pole_at(h, x, constraint, delta, CurvatureBound(curvature, curvature)).bound
+        return bound_on_set(h, x, constraint, bounded.largest_eigenvalue(limits))
+    tight = target is None
+    delta = find_pole(h, x, jnp.asarray(constraint.radius, x.dtype), tight=tight)
+    if limits is not None:
+        limits.append(multiplier_at(h, x, delta))
+    curvature = bounded.largest_eigenvalue(limits)
+    pole = pole_at(h, x, constraint, delta, CurvatureBound(curvature, curvature))
+    return jnp.minimum(pole.bound, bound_on_set(h, x, constraint, curvature))

@@ -6,13 +6,12 @@ Source: docs/theory.md, section 9.3.
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, ScalarLike
 
-from jaxadv.problems.boxes import LInfBall
-from jaxadv.problems.mlp import MLP
-from jaxadv.problems.norms import l2_norm, rounding
+from jaxadv.problems.norms import l2_norm, over, rounding
 from jaxadv.proofs.enclosures import gradient_range, layers_of
 from jaxadv.proofs.flat_sets import symmetric_hull
+from jaxadv.proofs.readable import Readable
 from jaxadv.pytrees import pytree
 
 Scalar = Float[Array, ""]
@@ -63,14 +62,20 @@ class Evaluated(NamedTuple):
     gradient_error: Vector
 
 
-def evaluate(h: MLP, z: Vector) -> Evaluated:
+def evaluate(h: Readable, z: Vector) -> Evaluated:
     """A network and its gradient at a point, from enclosures over that point alone."""
-    point = LInfBall(jnp.zeros((), z.dtype))
-    value, gradient = layers_of(h, z, point).output, gradient_range(h, z, point)
+    value, gradient = layers_of(h, z, None).output, gradient_range(h, z, None)
     return Evaluated(value.middle, gradient.middle, value.reach, gradient.reach)
 
 
-def bound_on_set(h: MLP, x: Vector, constraint: Any, curvature: Scalar) -> Scalar:
+def curvature_needed(h: Readable, x: Vector, constraint: Any, target: ScalarLike) -> Scalar:
+    """The curvature below which `bound_on_set` is below a target; −inf if none is low enough."""
+    linear = bound_on_set(h, x, constraint, jnp.zeros((), x.dtype))
+    room = 2 * over(target - linear, _largest_norm(constraint, x) ** 2)
+    return jnp.where(linear < target, room * (1 - rounding(x.size, x.dtype)), -jnp.inf)
+
+
+def bound_on_set(h: Readable, x: Vector, constraint: Any, curvature: Scalar) -> Scalar:
     """An upper bound of h on x plus any set.
 
     The smaller one of the enclosure of h and of Taylor's formula at x,
@@ -78,10 +83,15 @@ def bound_on_set(h: MLP, x: Vector, constraint: Any, curvature: Scalar) -> Scala
     """
     at = evaluate(h, x)
     linear = constraint.frank_wolfe_gap(jnp.zeros_like(x), at.gradient)
-    largest_norm = jnp.asarray(symmetric_hull(constraint).circumradius(x.size), x.dtype)
+    largest_norm = _largest_norm(constraint, x)
     quadratic = 0.5 * jnp.maximum(curvature, 0) * largest_norm**2
     slack = at.value_error + largest_norm * l2_norm(at.gradient_error)
     slack += rounding(x.size, x.dtype) * (jnp.abs(at.value) + jnp.abs(linear) + quadratic)
     return jnp.minimum(
         at.value + linear + quadratic + slack, layers_of(h, x, constraint).output.high
     )
+
+
+def _largest_norm(constraint: Any, x: Vector) -> Scalar:
+    """An upper bound of the norm of all points of a set."""
+    return jnp.asarray(symmetric_hull(constraint).circumradius(x.size), x.dtype)

@@ -20,7 +20,7 @@ from jaxadv.proofs.curvature_bound import CurvatureBound, rounded_up
 from jaxadv.proofs.extremes import at_end, extremes_of
 from jaxadv.proofs.margins import margin_bounds
 from jaxadv.proofs.poles import Pole, Scalar, Vector, evaluate
-from jaxadv.proofs.readable import as_mlp
+from jaxadv.proofs.readable import as_readable
 from jaxadv.proofs.scalar_problems import ScalarProblem, as_scalar_problem, check_provable
 from jaxadv.proofs.step_bound import step_bound
 from jaxadv.pytrees import pytree
@@ -198,8 +198,8 @@ def _steps(
 
 def _of_classes(problem: Problem, delta: Float[Array, "*shape"]) -> Proof:
     """The bound of a loss of several logits."""
-    mlp = as_mlp(problem.network, problem.x)
-    margins = margin_bounds(mlp, problem.x, problem.y, problem.constraint)
+    network = as_readable(problem.network, problem.x)
+    margins = margin_bounds(network, problem.x, problem.y, problem.constraint)
     # The losses depend on the differences to the logit of the label alone, and grow with them.
     bound = problem.loss(margins.at[problem.y].set(0), problem.y)
     bound += rounding(problem.x.size, bound.dtype) * jnp.abs(bound)

@@ -1,4 +1,4 @@
-"""Networks whose weights proofs can read, as one class: `MLP`.
+"""Networks whose weights proofs can read, as one class.
 
 Source: docs/theory.md, section 9.4.
 """
@@ -9,13 +9,57 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float, ScalarLike
 
+from jaxadv.problems.activations import Activation
 from jaxadv.problems.mlp import MLP
 from jaxadv.problems.networks import Normalized, TwoLayer
 from jaxadv.proofs.activation_ranges import check_activation
+from jaxadv.pytrees import pytree, static
 
 
-def as_mlp(network: Any, x: Float[Array, "*shape"]) -> MLP:
-    """The network as an `MLP` of the flat input.
+@pytree
+class Readable:
+    """f(z) = W_L σ(⋯ σ(W_1 z + b_1) ⋯) + b_L, for inputs that are vectors.
+
+    Attributes:
+        weights: W_1, …, W_L.
+        biases: b_1, …, b_L.
+        activation: σ, one with known bounds.
+        square_norm: an upper bound of ‖W_1‖₂²; inf if none is known.
+    """
+
+    weights: tuple[Array, ...]
+    biases: tuple[Array, ...]
+    activation: Activation = static()
+    square_norm: ScalarLike = jnp.inf
+
+    def __call__(self, z: Float[Array, " dim"]) -> Float[Array, "*classes"]:
+        """The output f(z)."""
+        return MLP(self.weights, self.biases, self.activation)(z)
+
+    def with_output(self, weight: Array, bias: Array) -> "Readable":
+        """The same hidden layers with another last layer."""
+        return dataclasses.replace(
+            self, weights=(*self.weights[:-1], weight), biases=(*self.biases[:-1], bias)
+        )
+
+    def times(self, factor: ScalarLike) -> "Readable":
+        """c·f."""
+        weight, bias = self.weights[-1], self.biases[-1]
+        return self.with_output(jnp.multiply(factor, weight), jnp.multiply(factor, bias))
+
+    def difference(self, one: Any, other: Any) -> "Readable":
+        """f_i − f_j of a network with several outputs."""
+        weight, bias = self.weights[-1], self.biases[-1]
+        return self.with_output(weight[one] - weight[other], bias[one] - bias[other])
+
+    @property
+    def num_outputs(self) -> int | None:
+        """The number of outputs; None if the output is a number."""
+        return None if self.weights[-1].ndim == 1 else self.weights[-1].shape[0]
+
+
+def as_readable(network: Any, x: Float[Array, "*shape"]) -> Readable:
+    """The network with its weights in a row.
 
     Args:
         network: a `TwoLayer`, an `MLP`, or one of them in a `Normalized`.
@@ -29,58 +73,36 @@ def as_mlp(network: Any, x: Float[Array, "*shape"]) -> MLP:
         >>> import jax
         >>> from jaxadv import init_two_layer
         >>> net = init_two_layer(jax.random.key(0), dim=3, width=8)
-        >>> as_mlp(net, jnp.ones(3)).weights[0].shape
+        >>> as_readable(net, jnp.ones(3)).weights[0].shape
         (8, 3)
     """
     # A subclass may have another output.
     if type(network) is TwoLayer:
-        mlp = MLP(
-            (network.hidden, network.output.T),
-            (jnp.zeros_like(network.hidden[:, 0]), jnp.zeros_like(network.output[0])),
-            network.activation,
-        )
+        biases = jnp.zeros_like(network.hidden[:, 0]), jnp.zeros_like(network.output[0])
+        readable = Readable((network.hidden, network.output.T), biases, network.activation)
     elif type(network) is MLP:
-        mlp = network
+        readable = Readable(network.weights, network.biases, network.activation)
     elif type(network) is Normalized:
-        return _normalized(as_mlp(network.network, x), network.mean, network.std, x)
+        return _normalized(as_readable(network.network, x), network.mean, network.std, x)
     else:
         kind = type(network).__name__
         raise TypeError(
             "network: proofs read the weights of a ja.TwoLayer or a ja.MLP, also inside of "
             f"ja.Normalized, and not those of {kind}"
         )
-    check_activation(mlp.activation)
-    if mlp.weights[0].shape[-1] != x.size:
-        takes = mlp.weights[0].shape[-1]
+    check_activation(readable.activation)
+    takes = readable.weights[0].shape[-1]
+    if takes != x.size:
         raise ValueError(f"x: has {x.size} entries, and the network takes {takes}")
-    return mlp
+    return readable
 
 
-def _normalized(mlp: MLP, mean: Any, std: Any, x: Float[Array, "*shape"]) -> MLP:
+def _normalized(inner: Readable, mean: Any, std: Any, x: Float[Array, "*shape"]) -> Readable:
     """The network with the normalisation of its input in its first layer."""
     mean, std = (jnp.broadcast_to(jnp.asarray(v, x.dtype), x.shape).ravel() for v in (mean, std))
-    first = mlp.weights[0] / std[None]
+    first = inner.weights[0] / std[None]
     return dataclasses.replace(
-        mlp,
-        weights=(first, *mlp.weights[1:]),
-        biases=(mlp.biases[0] - first @ mean, *mlp.biases[1:]),
-    )
-
-
-def times(mlp: MLP, factor: ScalarLike) -> MLP:
-    """c·f."""
-    weight, bias = mlp.weights[-1], mlp.biases[-1]
-    return with_output(mlp, jnp.multiply(factor, weight), jnp.multiply(factor, bias))
-
-
-def difference(mlp: MLP, one: Any, other: Any) -> MLP:
-    """f_i − f_j of a network with several outputs."""
-    weight, bias = mlp.weights[-1], mlp.biases[-1]
-    return with_output(mlp, weight[one] - weight[other], bias[one] - bias[other])
-
-
-def with_output(mlp: MLP, weight: Array, bias: Array) -> MLP:
-    """The same hidden layers with another last layer."""
-    return dataclasses.replace(
-        mlp, weights=(*mlp.weights[:-1], weight), biases=(*mlp.biases[:-1], bias)
+        inner,
+        weights=(first, *inner.weights[1:]),
+        biases=(inner.biases[0] - first @ mean, *inner.biases[1:]),
     )

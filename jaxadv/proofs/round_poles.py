@@ -7,18 +7,19 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from jaxadv.problems.mlp import MLP
 from jaxadv.problems.norms import inner, l2_norm, over, rounding
 from jaxadv.problems.round_sets import L2Ball, L2Sphere
 from jaxadv.proofs.curvature_bound import CurvatureBound
-from jaxadv.proofs.poles import Pole, Scalar, Vector, bound_on_set, evaluate
+from jaxadv.proofs.poles import Pole, Scalar, Vector, evaluate
+from jaxadv.proofs.readable import Readable
 
 MOST_STEPS = 50  # of the iteration to a pole
-CLOSE = 1e-9  # the change of a unit vector at which the iteration ends
+# The change of a unit vector at which the iteration ends: for a tight bound, and for a proof alone.
+CLOSE, NEAR = 1e-9, 1e-4
 
 
-def find_pole(h: MLP, x: Vector, radius: Scalar, start: Vector) -> Vector:
-    """A point of the sphere close to a maximum of h, by δ ← ε∇h/‖∇h‖ from another point."""
+def find_pole(h: Readable, x: Vector, radius: Scalar, *, tight: bool) -> Vector:
+    """A point of the sphere close to a maximum of h, by δ ← ε∇h/‖∇h‖ from δ = 0."""
 
     def step(state: tuple[Vector, Scalar, Array]) -> tuple[Vector, Scalar, Array]:
         delta, _, count = state
@@ -27,18 +28,20 @@ def find_pole(h: MLP, x: Vector, radius: Scalar, start: Vector) -> Vector:
         return following, l2_norm(following - delta), count + 1
 
     def goes_on(state: tuple[Vector, Scalar, Array]) -> Bool[Array, ""]:
-        return (state[1] > CLOSE * radius) & (state[2] < MOST_STEPS)
+        return (state[1] > close * radius) & (state[2] < MOST_STEPS)
 
-    return jax.lax.while_loop(goes_on, step, (start, 2 * radius, jnp.int32(0)))[0]
+    close = CLOSE if tight else NEAR
+    begun = (jnp.zeros_like(x), 2 * radius, jnp.int32(0))
+    return jax.lax.while_loop(goes_on, step, begun)[0]
 
 
-def multiplier_at(h: MLP, x: Vector, delta: Vector) -> Scalar:
+def multiplier_at(h: Readable, x: Vector, delta: Vector) -> Scalar:
     """λ = ⟨∇h(x + δ), δ⟩/‖δ‖²."""
     return over(inner(jax.grad(h)(x + delta), delta), inner(delta, delta))
 
 
 def pole_at(
-    h: MLP, x: Vector, constraint: L2Ball | L2Sphere, delta: Vector, curved: CurvatureBound
+    h: Readable, x: Vector, constraint: L2Ball | L2Sphere, delta: Vector, curved: CurvatureBound
 ) -> Pole:
     """What is proved from a point δ, which need not be stationary or on the boundary.
 
@@ -48,6 +51,9 @@ def pole_at(
         constraint: the ball or sphere.
         delta: δ.
         curved: the curvature of h on the ball.
+
+    Returns:
+        The pole, whose bound is that from δ alone.
     """
     above, below = curved.above, curved.below
     radius = jnp.asarray(constraint.radius, x.dtype)
@@ -78,7 +84,7 @@ def pole_at(
         is_global=is_global,
         is_unique=is_global & _is_alone(constraint, least, above, below, x.size),
         distance=jnp.where(is_global, distance + l2_norm(point - delta), jnp.inf),
-        bound=jnp.minimum(from_point, bound_on_set(h, x, constraint, above)),
+        bound=from_point,
     )
 
 

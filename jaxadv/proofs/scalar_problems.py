@@ -3,18 +3,19 @@
 Source: docs/theory.md, section 9.3.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import ScalarLike
 
 from jaxadv.problems.losses import Loss, cross_entropy, log_odds, logistic, margin, quadratic
-from jaxadv.problems.mlp import MLP
 from jaxadv.problems.problem import Problem
 from jaxadv.proofs.flat_sets import flattened, symmetric_hull
 from jaxadv.proofs.poles import Scalar, Vector
-from jaxadv.proofs.readable import as_mlp, difference
+from jaxadv.proofs.readable import Readable, as_readable
 from jaxadv.pytrees import pytree, static
 
 CONVEX = (quadratic, logistic, log_odds, margin)  # losses that are convex in one output
@@ -34,7 +35,7 @@ class ScalarProblem:
         loss_of_output: ℓ, with its label.
     """
 
-    network: MLP
+    network: Readable
     x: Vector
     label: Any
     constraint: Any
@@ -55,26 +56,31 @@ def check_provable(problem: Problem) -> None:
     Raises:
         TypeError, ValueError: for a network, a set or a loss without bounds; says which have some.
     """
-    mlp = as_mlp(problem.network, problem.x)
+    network = as_readable(problem.network, problem.x)
     symmetric_hull(problem.constraint)
-    known = CONVEX if mlp.weights[-1].ndim == 1 else tuple(OF_CLASSES)
+    known = CONVEX if network.num_outputs is None else tuple(OF_CLASSES)
     if problem.loss not in known:
         name = getattr(problem.loss, "__name__", repr(problem.loss))
         names = ", ".join(loss.__name__ for loss in known)
         raise TypeError(f"loss: proofs are for {names}, not for {name}")
 
 
-def as_scalar_problem(problem: Problem) -> ScalarProblem | None:
+def as_scalar_problem(problem: Problem, square_norm: ScalarLike = jnp.inf) -> ScalarProblem | None:
     """The problem for one output; None if the loss depends on more than one number.
 
     Between two classes, cross-entropy is the logistic loss of the difference of the logits.
+
+    Args:
+        problem: the problem.
+        square_norm: as `Readable.square_norm`.
     """
-    mlp = as_mlp(problem.network, problem.x)
+    network = as_readable(problem.network, problem.x)
+    network = dataclasses.replace(network, square_norm=square_norm)
     x, constraint = problem.x.ravel(), flattened(problem.constraint, problem.x.shape)
-    if mlp.weights[-1].ndim == 1:
-        return ScalarProblem(mlp, x, problem.y, constraint, problem.loss)
-    if mlp.weights[-1].shape[0] != 2:
+    if network.num_outputs is None:
+        return ScalarProblem(network, x, problem.y, constraint, problem.loss)
+    if network.num_outputs != 2:
         return None
     label = jnp.asarray(problem.y).astype(int)
-    wrong = difference(mlp, 1 - label, label)
+    wrong = network.difference(1 - label, label)
     return ScalarProblem(wrong, x, -1.0, constraint, OF_CLASSES[problem.loss])

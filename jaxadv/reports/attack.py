@@ -16,6 +16,8 @@ LEGEND = {
     "accuracy": "inputs that are answered right without a perturbation",
     "robust": "inputs that are answered right after every trial: at most so many are robust",
     "reached": "inputs at which a trial reached the target",
+    "proved": "inputs at which it is proved that no perturbation of the set is a success of an "
+    "attack: at least so many are robust",
     "loss": "mean loss at the worst perturbations",
     **OF_TRIALS,
     "steps": "median number of steps of a trial",
@@ -23,7 +25,7 @@ LEGEND = {
     "low": "where the 95% interval of the share before it begins, if inputs are a random sample",
     "high": "where it ends",
 }
-SHARES = ("accuracy", "robust", "low", "high", "reached", *OF_TRIALS)
+SHARES = ("accuracy", "robust", "low", "high", "reached", "proved", *OF_TRIALS)
 SILENT_AT_0 = ("vertex", "cycling", "out_of_budget")
 
 
@@ -42,6 +44,8 @@ def tabulate(attacks: Sequence[Attack], radii: Sequence[float]) -> pd.DataFrame:
         else:
             row |= {"accuracy": attack.accuracy, "robust": kept.value}
             row |= {"low": kept.low, "high": kept.high}
+        if attack.proved is not None:
+            row["proved"] = float(attack.proved.mean())
         row["loss"] = float(attack.loss.mean())
         if attack.kind is not None:
             row["certified"] = float(np.isin(attack.kind, MAXIMA).mean())

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -25,9 +26,18 @@ from jaxadv.reports.markdown import (
 )
 from jaxadv.reports.notes import note_on_own_functions
 from jaxadv.reports.pictures import Picture
-from jaxadv.stats.cells import OF_GROUP, cells, finished_networks, rows_of
+from jaxadv.stats.cells import (
+    OF_GROUP,
+    cells,
+    families,
+    finished_networks,
+    has_proofs,
+    in_words,
+    is_proved,
+    rows_of,
+)
 from jaxadv.stats.intervals import Estimate, share
-from jaxadv.stats.landscapes import MEASURES, NETWORKS
+from jaxadv.stats.landscapes import MEASURES, NETWORKS, num_maxima
 
 ONE_SCALE = ("training", "ratio")
 INTRODUCTION = """\
@@ -44,6 +54,10 @@ DIRECTIONS = f"""\
 For every two neighbouring scales: on how many networks the quantity tells of less regularity at
 the larger one, and on how many of more (medians over a network's inputs). **yes** and **no** answer
 "is a smaller scale more regular?". They are compared by {TEST}. {OUTCOMES}"""
+PROOFS = """\
+*Global*: ascents whose end is proved to be the global maximum. *Number bounded*: inputs at which
+the number of local maxima is proved to be at most 1 or 2. The search found *as many* as that,
+*fewer*, or *more*, which would refute the proof."""
 CRITICAL = """\
 In two and three dimensions all critical points on the sphere ‖δ‖ = ε are found, by Newton's method
 from a mesh that is refined until nothing new appears; Euler's characteristic (maxima − minima = 0
@@ -78,6 +92,7 @@ def as_markdown(
         "## Numbers",
         NUMBERS,
         *by_group(finished, lambda group: _numbers(rows_of(table, group))),
+        *_proofs(finished),
         "## Is a smaller scale more regular?",
         DIRECTIONS,
         *by_group(finished, _verdicts),
@@ -129,6 +144,26 @@ def _by_scale(part: pd.DataFrame) -> str:
             texts = [f"{text}, mean {show(mean)}" for text, mean in zip(texts, means, strict=True)]
         rows.append([measure.title, *texts])
     return show_table(head, rows)
+
+
+def _proofs(dataset: xr.Dataset) -> Iterator[str]:
+    """What is proved of the maxima, and whether the search agrees with it."""
+    if not has_proofs(dataset):
+        return
+    yield "## What is proved"
+    yield PROOFS
+    rows = []
+    for settings, family in families(dataset):
+        for cell in cells(family):
+            found, most = num_maxima(cell), cell.most_maxima.values
+            is_bounded = ~np.isnan(most)
+            rows.append([
+                in_words(settings), show(cell.scale.item()), f"{float(is_proved(cell).mean()):.1%}",
+                f"{is_bounded.sum()} of {is_bounded.size}", str((found == most).sum()),
+                str((found < most).sum()), str((found > most).sum()),
+            ])  # fmt: skip
+    head = ["", "s", "global", "number bounded", "as many", "fewer", "more"]
+    yield show_table(head, rows)
 
 
 def _verdicts(dataset: xr.Dataset) -> Iterator[str]:

@@ -6,6 +6,7 @@ import xarray as xr
 
 from jaxadv.ascent.kinds import Kind
 from jaxadv.ascent.solution import Status
+from jaxadv.proofs.ends import Proved
 from jaxadv.reports.notes import note_on_own_functions, notes_on_kinds
 from jaxadv.reports.terminal import OF_TRIALS, explained
 from jaxadv.stats.cells import (
@@ -13,10 +14,13 @@ from jaxadv.stats.cells import (
     by_network,
     cells,
     finished_networks,
+    has_proofs,
     is_maximum,
+    is_proved,
     settings_of,
     telling_settings,
 )
+from jaxadv.stats.intervals import share
 from jaxadv.stats.survival import step_counts, steps_quantiles
 
 # The table's columns for trials that did not converge.
@@ -28,10 +32,17 @@ ENDS = {
 }
 # Its columns that are left out where no trial counts in them.
 SHARES = ("vertex", "unconfirmed", *ENDS)
+# Its columns of proofs, left out where none was tried, and those of them that are intervals.
+PROVED = ("proved", "unique", "networks_proved")
+INTERVAL = ("networks_proved_low", "networks_proved_high")
 # Its columns of medians over the certified trials.
 MEDIANS = ("num_free", "curvature_ratio", "distance")
 LEGEND = {
     **OF_TRIALS,
+    "proved": "trials whose end is proved to be the global maximum",
+    "unique": "trials for which it is also proved that there is no other maximum of the kind",
+    "networks_proved": "networks all of whose trials are proved, with its 95% interval (Clopper-"
+    "Pearson)",
     "unconfirmed": "trials that meet the conditions of a maximum, but none was found close by",
     "stalled": "trials whose step did not change the perturbation any more",
     "nonfinite": "trials whose loss became infinite or NaN",
@@ -58,6 +69,7 @@ def summarize(dataset: xr.Dataset) -> pd.DataFrame:
         steps, reached = by_network(cell.num_steps), by_network(cell.reached)
         certified, once = is_maximum(cell), np.ones((1, len(steps)), int)
         row = settings_of(cell) | {"trials": steps.size, "certified": float(certified.mean())}
+        row |= _proved(cell)
         row["vertex"] = float((cell.kind == Kind.VERTEX_MAX).mean())
         row["unconfirmed"] = float((cell.kind == Kind.UNCONFIRMED).mean())
         row |= {name: float((cell.status == status).mean()) for name, status in ENDS.items()}
@@ -72,6 +84,16 @@ def summarize(dataset: xr.Dataset) -> pd.DataFrame:
             row[name] = float(np.median(known)) if known.size else np.nan
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _proved(cell: xr.Dataset) -> dict[str, float]:
+    """What is proved of the trials of a cell; NaN if no proof was tried."""
+    if not has_proofs(cell):
+        return dict.fromkeys((*PROVED, *INTERVAL), np.nan)
+    proved, unique = is_proved(cell), is_proved(cell, Proved.UNIQUE)
+    networks = share(np.asarray(by_network(proved).all(axis=1)))
+    values = float(proved.mean()), float(unique.mean()), networks.value, networks.low, networks.high
+    return dict(zip((*PROVED, *INTERVAL), values, strict=True))
 
 
 def notes(dataset: xr.Dataset) -> list[str]:
@@ -108,7 +130,13 @@ def as_text(table: pd.DataFrame, max_steps: int) -> str:
     silent = [name for name in settings if name not in kept]
     silent += [name for name in SHARES if name in table and not np.any(table[name])]
     silent += [name for name in MEDIANS if name in table and np.isnan(table[name]).all()]
+    silent += [name for name in PROVED if name in table and np.isnan(table[name]).all()]
     shown = table.drop(columns=silent)
+    if set(INTERVAL) <= set(shown):
+        low, high = (shown.pop(name) for name in INTERVAL)
+        if "networks_proved" in shown:
+            estimates = zip(shown.networks_proved, low, high, strict=True)
+            shown["networks_proved"] = [_percentages(*ends) for ends in estimates]
 
     def show(name: str, value: object) -> str:
         if not isinstance(value, float):
@@ -117,6 +145,17 @@ def as_text(table: pd.DataFrame, max_steps: int) -> str:
             return "-"
         if name.startswith("steps_"):
             return f"> {max_steps}" if np.isinf(value) else f"{value:.0f}"
-        return f"{value:.1%}" if name in ("certified", *SHARES) else f"{value:.3g}"
+        is_share = name in ("certified", *PROVED, *SHARES)
+        return f"{value:.1%}" if is_share else f"{value:.3g}"
 
     return explained(shown, show, LEGEND)
+
+
+def _percentages(value: float, low: float, high: float) -> str:
+    """A share with its interval; "-" for NaN.
+
+    Example:
+        >>> _percentages(0.5, 0.25, 1.0)
+        '50% [25%, 100%]'
+    """
+    return "-" if np.isnan(value) else f"{value:.0%} [{low:.0%}, {high:.0%}]"

@@ -57,7 +57,8 @@ ratio control_ratio of the specification. An order of the scales that is there a
 from adversarial training."""
 ENDS = """\
 At each scale's best rate, after the last step: medians over networks, training examples before the
-slash, held-out ones behind it."""
+slash, held-out ones behind it. *Inner proved*: the share of held-out examples whose inner maximum
+is proved to be the global one, before the first step and after the last."""
 
 
 def as_markdown(
@@ -194,6 +195,8 @@ def _ends(dataset: xr.Dataset) -> Iterator[str]:
     # There are none where labels are numbers to regress on.
     accuracies = [name for name in evaluate.ACCURACIES if last[name].notnull().any()]
     columns = ["clean_loss", "robust_loss", *accuracies]
+    # An older store has no such variable.
+    with_proofs = "inner_proved" in dataset and bool(dataset.inner_proved.notnull().any())
     pairs = dict.fromkeys(zip(dataset.optimizer.values, dataset.ratio.values, strict=True))
     for optimizer, ratio in pairs:
         chosen = (dataset.optimizer.values == optimizer) & (dataset.ratio.values == ratio)
@@ -212,8 +215,10 @@ def _ends(dataset: xr.Dataset) -> Iterator[str]:
                 ),
                 middle(last.distance),
                 middle(last.inner_steps), middle(last.curvature_ratio),
+                *([f"{middle(dataset.inner_proved[..., 0])} to {middle(last.inner_proved)}"]
+                  if with_proofs else []),
             ])  # fmt: skip
     yield show_table(
         ["", "ρ", "s", "rate", *(name.replace("_", " ") for name in columns), "distance",
-         "inner steps", "inner curvature ratio"], rows,
+         "inner steps", "inner curvature ratio", *(["inner proved"] if with_proofs else [])], rows,
     )  # fmt: skip

@@ -16,6 +16,7 @@ from jaxtyping import Shaped
 
 from jaxadv.ascent.kinds import MAXIMA
 from jaxadv.landscape.spec import Landscape
+from jaxadv.proofs.ends import Proved
 from jaxadv.sweeps.spec import Sweep
 from jaxadv.theory import kappa_0
 
@@ -183,6 +184,20 @@ def by_network(values: xr.DataArray) -> Shaped[np.ndarray, "network trial"]:
 def is_maximum(dataset: xr.Dataset) -> xr.DataArray:
     """Which trials ended in a certified strict local maximum."""
     return dataset.kind.isin(MAXIMA)
+
+
+def is_proved(dataset: xr.Dataset, least: Proved = Proved.GLOBAL) -> xr.DataArray:
+    """Which trials ended in a point that is proved to be the global maximum, or more than that.
+
+    Nowhere, if no proof was tried.
+    """
+    # An older store has no such variable.
+    return dataset.proof >= least if "proof" in dataset else xr.zeros_like(dataset.kind, bool)
+
+
+def has_proofs(dataset: xr.Dataset) -> bool:
+    """Whether a proof of any trial was tried."""
+    return "proof" in dataset and bool((dataset.proof != Proved.NOT_TRIED).any())
 
 
 def in_boxes(dataset: xr.Dataset) -> bool:

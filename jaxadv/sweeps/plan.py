@@ -8,7 +8,12 @@ import psutil
 
 from jaxadv.devices import Device
 from jaxadv.experiments.fields import count
-from jaxadv.experiments.layout import ACCELERATOR_LANES, usual_certify_lanes, usual_lanes
+from jaxadv.experiments.layout import (
+    ACCELERATOR_LANES,
+    usual_certify_lanes,
+    usual_lanes,
+    usual_prove_lanes,
+)
 from jaxadv.sweeps.spec import Cell, Sweep
 
 TRIALS_PER_CALL = 128  # at least; fewer would not be worth the call
@@ -24,6 +29,7 @@ class Plan:
         networks_at_once: networks that a device works on side by side.
         networks_per_call: networks that a device works through in one call.
         certify_lanes: trials certified at a time.
+        prove_lanes: inputs at a time of whose trials something is proved.
     """
 
     num_lanes: int
@@ -31,6 +37,7 @@ class Plan:
     networks_at_once: int
     networks_per_call: int
     certify_lanes: int
+    prove_lanes: int
 
     def with_fewer_networks(self) -> "Plan":
         """The same plan with half as many networks in a call, at least one."""
@@ -86,6 +93,7 @@ def make_plan(
         networks_at_once=at_once,
         networks_per_call=-(-per_call // at_once) * at_once,
         certify_lanes=usual_certify_lanes(group.dim, group.width, trials),
+        prove_lanes=usual_prove_lanes(group.dim, group.width, len(cells) * sweep.examples),
     )
 
 

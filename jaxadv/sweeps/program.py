@@ -1,8 +1,8 @@
 """The program of a sweep: all trials on several networks.
 
-Each network has a queue of trials, which share its weights. Three programs are compiled, once for a
-group of cells: one draws networks, inputs and starts, one ascends, one certifies. A call works
-through some networks on one device.
+Each network has a queue of trials, which share its weights. Four programs are compiled, once for a
+group of cells: one draws networks, inputs and starts, one ascends, one certifies the ends, one
+proves what it can of them. A call works through some networks on one device.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,15 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from jaxadv.ascent import trial as ascent
 from jaxadv.ascent.certificate import Certificate
 from jaxadv.ascent.certifying import certify_each
+from jaxadv.ascent.precision import as_double
 from jaxadv.ascent.solution import End, Solution
 from jaxadv.ascent.trial import State
 from jaxadv.devices import Device, in_batches, wait_for
@@ -27,6 +30,7 @@ from jaxadv.lanes import Loops, run_lanes
 from jaxadv.problems.constraints import constraint_of, is_box
 from jaxadv.problems.problem import Problem
 from jaxadv.programs import lower_for, remembered
+from jaxadv.proofs.ends import Proved, has_proofs, prove_ends, square_norm_of
 from jaxadv.sweeps.plan import Plan
 from jaxadv.sweeps.records import record
 from jaxadv.sweeps.spec import Cell, Sweep
@@ -50,6 +54,7 @@ class Running(NamedTuple):
     num_networks: int
     solutions: Solution
     certificates: Certificate
+    proofs: Int[Array, "network trial"]
     lane_steps: Float[Array, " network"]
 
 
@@ -59,6 +64,7 @@ class Programs(NamedTuple):
     draw: Any
     ascend: Any
     certify: Any
+    prove: Any
     num_bytes: int
 
 
@@ -120,7 +126,8 @@ class SweepProgram:
         draws = self.draw(networks, device)
         solutions, lane_steps = self.ascend(draws, device)
         certificates = self.certify(draws, solutions, device)
-        return Running(len(networks), solutions, certificates, lane_steps)
+        proofs = self.prove(draws, solutions, device)
+        return Running(len(networks), solutions, certificates, proofs, lane_steps)
 
     def draw(self, networks: Sequence[int], device: Device) -> Draws:
         """The networks, inputs, labels and starts of a call."""
@@ -139,6 +146,14 @@ class SweepProgram:
         with jax.enable_x64(True):
             return self._programs[device].certify((draws, solutions), self._settings, self._numbers)
 
+    def prove(
+        self, draws: Draws, solutions: Solution, device: Device
+    ) -> Int[Array, "network trial"]:
+        """What is proved of the ends of all trials of a call."""
+        ends = draws, solutions.perturbation
+        with jax.enable_x64(True):
+            return self._programs[device].prove(ends, self._settings, self._numbers)
+
     def finish(self, running: Running, tick: Tick) -> Finished:
         """Wait until the trials have ended, and return their records."""
         del tick
@@ -150,7 +165,9 @@ class SweepProgram:
             values = values.reshape(running.num_networks, *self._shape, *values.shape[2:])
             return np.moveaxis(values, 0, 1)
 
-        records = record(running.solutions, running.certificates, in_box=self._in_box)
+        records = record(
+            running.solutions, running.certificates, running.proofs, in_box=self._in_box
+        )
         steps = np.asarray(running.solutions.steps)[: running.num_networks]
         return Finished(
             {name: arrange(values) for name, values in records.items()},
@@ -199,6 +216,9 @@ def compile_programs(
             ends = (draws, ascending.out_info[0])
             certifying = lower_for(device, partial(certify_all, rules, plan), ends, *trials)
             waiting.append(threads.submit(certifying.compile))
+            found = (draws, ascending.out_info[0].perturbation)
+            proving = lower_for(device, partial(prove_all, rules, plan), found, *trials)
+            waiting.append(threads.submit(proving.compile))
         compiled = [program.result() for program in waiting]
     needs: list[Any] = [program.memory_analysis() for program in compiled]
     kept = sum(need.output_size_in_bytes for need in needs)
@@ -274,5 +294,39 @@ def certify_all(
             tolerance=rules.method.tolerances[-1],
             lanes=plan.certify_lanes,
         )
+
+    return in_batches(one_network, ends, plan.networks_at_once)
+
+
+def prove_all(
+    rules: Rules,
+    plan: Plan,
+    ends: tuple[Draws, Float[Array, "network trial dim"]],
+    settings: Settings,
+    numbers: Numbers,
+) -> Int[Array, "network trial"]:
+    """The `Proved` of the ends of all trials."""
+    starts = ends[0].start.shape[2]
+
+    def one_network(ends: tuple[Draws, Float[Array, "trial dim"]]) -> Int[Array, " trial"]:
+        draws, perturbations = ends
+        network = as_double(draws.network)
+
+        def problem_of(number: Int[Array, " 3"]) -> Problem:
+            return rules.problem(network, trial_of(draws, settings, *number))[0]
+
+        if not (rules.prove and has_proofs(problem_of(numbers[0]))):
+            return jnp.full(len(numbers), Proved.NOT_TRIED, jnp.int8)
+        square_norm = square_norm_of(problem_of(numbers[0]))
+        # All starts on an input follow each other, and share what is costly.
+        grouped = tuple(
+            rows.reshape(-1, starts, rows.shape[1]) for rows in (numbers, perturbations)
+        )
+        proofs = lax.map(
+            lambda rows: prove_ends(problem_of(rows[0][0]), rows[1], square_norm).proved,
+            grouped,
+            batch_size=plan.prove_lanes,
+        )
+        return proofs.ravel()
 
     return in_batches(one_network, ends, plan.networks_at_once)

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Array
 
 from jaxadv.ascent.certificate import Certificate
-from jaxadv.ascent.kinds import Kind
+from jaxadv.ascent.kinds import MAXIMA, Kind
 from jaxadv.ascent.solution import Solution, Status
 from jaxadv.experiments.variables import Known, filled, known_on_boundary
 from jaxadv.grid.schema import Variable
+from jaxadv.proofs.ends import Proved
 
 SOLUTION = {
     "num_steps": Variable(
@@ -72,16 +74,25 @@ CERTIFICATE = {
         "kink_distance", "distance of a pre-activation from the nearest kink; 0 if unknown"
     ),
 }
+PROOF = Variable(
+    "proof",
+    "what is proved of the end: that it is the global maximum, and that there is no other",
+    dtype="int8",
+    flags=Proved,
+)
 # The variables of a sweep's dataset, by name.
-VARIABLES: Mapping[str, Variable] = {**SOLUTION, **CERTIFICATE}
+VARIABLES: Mapping[str, Variable] = {**SOLUTION, **CERTIFICATE, "proof": PROOF}
 
 
-def record(solution: Solution, certificate: Certificate, *, in_box: bool) -> dict[str, np.ndarray]:
+def record(
+    solution: Solution, certificate: Certificate, proof: Array, *, in_box: bool
+) -> dict[str, np.ndarray]:
     """The values of all variables for a batch of trials; NaN where a value does not exist.
 
     Args:
         solution: of all trials.
         certificate: of all trials.
+        proof: the `Proved` of all trials.
         in_box: whether the set of perturbations is a box.
     """
     sources = ((SOLUTION, solution), (CERTIFICATE, certificate))
@@ -99,4 +110,7 @@ def record(solution: Solution, certificate: Certificate, *, in_box: bool) -> dic
     for name in ("num_free", "complementarity"):
         exists = in_box & np.isfinite(records[name])
         records[name] = filled(Known(records[name].astype(float), exists))
+    # An end that is not certified may be far from the maximum that the proof is about.
+    is_maximum = np.isin(records["kind"], MAXIMA)
+    records["proof"] = np.where(is_maximum, proof, np.minimum(proof, Proved.NOTHING))
     return records

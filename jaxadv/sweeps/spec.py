@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from jaxadv.experiments.fields import choice, count, descending, grid, positive, whole
+from jaxadv.experiments.fields import choice, count, descending, grid, positive, switch, whole
 from jaxadv.experiments.groups import Group, Width
 from jaxadv.experiments.moves import step_of
 from jaxadv.experiments.specification import OF_ASCENTS, Specification
@@ -66,6 +66,8 @@ class Sweep(Specification[Cell]):
             or cifar10.npz).
         smooth: declares that networks, activations and losses of your own have no kinks, where
             their computation does not show it. Certificates then take your word.
+        prove: whether to prove, where that is possible, that an end is the global maximum, and that
+            there is no other one.
         seed: all randomness comes from it.
         precision: single or double; the random draws are the same in both.
 
@@ -103,6 +105,7 @@ class Sweep(Specification[Cell]):
     data: str = "sphere"
     data_dir: str = ""
     smooth: bool = False
+    prove: bool = True
     seed: int = 0
     precision: Literal["single", "double"] = "single"
 
@@ -112,6 +115,7 @@ class Sweep(Specification[Cell]):
         self._set("tolerances", descending("tolerances", self.tolerances))
         self._set("starts", count("starts", self.starts))
         self._set("max_steps", whole("max_steps", self.max_steps, least=0))
+        self._set("prove", switch("prove", self.prove))
         choice("precision", self.precision, ("single", "double"))
         self._settle()
         self._check_functions()

@@ -49,6 +49,7 @@ class Rules(NamedTuple):
     constraint: Function
     method: Maker
     smooth: bool
+    prove: bool
 
     def problem(self, network: Network, trial: Trial) -> tuple[Problem, Method]:
         """The problem and the method of one trial, for `ascend` and `certify`."""
@@ -70,6 +71,7 @@ def rules_of(sweep: Sweep, group: Group) -> Rules:
         resolve("constraints", group.constraint, CONSTRAINTS),
         maker_of(group.method, step_rule, tolerances=sweep.tolerances, max_steps=sweep.max_steps),
         sweep.smooth,
+        sweep.prove,
     )
 
 

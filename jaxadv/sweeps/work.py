@@ -112,6 +112,7 @@ class SweepWork(SpecifiedWork[Sweep]):
     }
     labels: ClassVar[Mapping[str, str]] = {**SpecifiedWork.labels, "step_rule": "step"}
     of_cells: ClassVar[frozenset[str]] = SpecifiedWork.of_cells | {"step", "step_sizes"}
+    of_runs: ClassVar[frozenset[str]] = SpecifiedWork.of_runs | {"prove"}
 
     @property
     def unit(self) -> str:

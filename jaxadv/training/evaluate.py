@@ -12,6 +12,7 @@ from jaxadv.ascent.certifying import certify_each
 from jaxadv.ascent.kinds import MAXIMA
 from jaxadv.ascent.trial import ascend
 from jaxadv.experiments.draws import Draws
+from jaxadv.experiments.layout import usual_prove_lanes
 from jaxadv.experiments.variables import Known, Record, known_on_boundary, known_where
 from jaxadv.grid.schema import Variable
 from jaxadv.learning.adversary import Adversary, mean_loss
@@ -21,6 +22,8 @@ from jaxadv.problems.losses import Loss, margin
 from jaxadv.problems.networks import Network
 from jaxadv.problems.norms import l2_norm, over
 from jaxadv.problems.problem import Problem
+from jaxadv.proofs.ends import has_proofs, prove_input, square_norm_of
+from jaxadv.proofs.readable import as_readable
 from jaxadv.pytrees import pytree
 from jaxadv.training.run import Rules, Run, Settings
 
@@ -76,6 +79,10 @@ OF_EVALUATIONS: Mapping[str, Variable] = {
     "curvature_ratio": Variable(
         "curvature_ratio", "largest tangent curvature over multiplier at its end; NaN in the "
         "interior, and without certificates", dims=BY_PROBE
+    ),
+    "inner_proved": Variable(
+        "inner_proved", "share of the held-out examples whose inner maximum is known, and proved "
+        "to be the global one; NaN where no proof is tried", dims=("evaluation",),
     ),
 }  # fmt: skip
 ACCURACIES = ("clean_accuracy", "robust_accuracy")
@@ -170,6 +177,7 @@ def evaluate(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict[s
             },
             **_of_weights(run, draws, inputs[:size] + perturbations, rules),
             **_of_probes(run, draws, settings, rules),
+            "inner_proved": _share_proved(run, draws, settings, rules),
             "learning_rate": run.learning_rate,
             "sharpness": run.sharpness,
             "chance_loss": jnp.mean(
@@ -199,6 +207,28 @@ def _of_weights(
         "gradient_norm": l2_norm(gradient),
         "distance": over(l2_norm(now - start), l2_norm(start)),
     }
+
+
+def _share_proved(run: Run, draws: Draws, settings: Settings, rules: Rules) -> Record:
+    """Of how many held-out examples the global inner maximum is known."""
+    attack = rules.attack(settings.measured_ratio, rules.strong)
+    rows = slice(rules.examples, None)
+    inputs, labels = settings.scale * draws.direction[rows], draws.label[rows]
+
+    def problem(x: Float[Array, " dim"], y: Float[Array, ""]) -> Problem:
+        return attack.problem(run.network, x, y, loss=rules.loss)
+
+    first = problem(inputs[0], labels[0])
+    if not has_proofs(first):
+        return known_where(jnp.bool_(False), jnp.zeros((), inputs.dtype))
+    square_norm = square_norm_of(first)
+    width, dim = as_readable(first.network, first.x).weights[0].shape
+    lanes = usual_prove_lanes(dim, width, len(labels))
+    proved = jax.lax.map(
+        lambda row: prove_input(problem(*row), square_norm), (inputs, labels), batch_size=lanes
+    )
+    # Without an attack there is no inner problem.
+    return known_where(settings.measured_ratio > 0, jnp.mean(proved.astype(inputs.dtype)))
 
 
 def _of_probes(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict[str, Record]:

@@ -160,6 +160,43 @@ def test_single_outputs_have_signs_for_answers():
     assert (attacked.kind == ja.Kind.BOUNDARY_MAX).any()
 
 
+@pytest.mark.parametrize(
+    ("classes", "targeted", "make_set", "bounds"),
+    [
+        (None, False, ja.L2Ball, None),
+        (2, True, ja.LInfBall, BOUNDS),
+        (4, False, ja.LInfBall, None),
+        (4, True, ja.L2Ball, BOUNDS),
+    ],
+)
+def test_what_is_proved_no_attack_breaks(classes, targeted, make_set, bounds):
+    network = ja.init_two_layer(jax.random.key(0), dim=12, width=48, classes=classes)
+    x = jax.random.uniform(jax.random.key(1), (20, 3, 4))
+    outputs = np.asarray(jax.vmap(network)(x))
+    right = np.sign(outputs) if classes is None else outputs.argmax(axis=1)
+    wrong = -right if classes is None else (right + 1) % classes
+    tiny, *others = ja.attack(
+        network, x, wrong if targeted else right, bounds=bounds, starts=20, targeted=targeted,
+        constraint=[make_set(radius) for radius in (1e-3, 0.03, 0.3, 2.0)], prove=True,
+        loss="logistic" if classes is None else "cross-entropy", **QUIET,
+    )  # fmt: skip
+    assert tiny.proved.mean() > 0.8
+    for one in (tiny, *others):
+        assert not (one.proved & ~one.robust).any()
+        assert one.robust_bounds == (one.proved.mean(), one.robust_accuracy)
+        assert "(proved)" in str(one)
+    assert others[-1].proved.mean() < 0.5
+
+
+def test_proofs_need_a_network_whose_weights_can_be_read(trained):
+    network, x, y = trained
+    with pytest.raises(TypeError, match=r"network: proofs read the weights of a ja\.TwoLayer"):
+        ja.attack(network, x, y, constraint=ja.L2Ball(0.1), prove=True, **QUIET)
+    relu = ja.init_two_layer(jax.random.key(0), dim=16, width=8, activation="relu", classes=3)
+    with pytest.raises(ValueError, match="activation: no bound of σ'' is known for 'relu'"):
+        ja.attack(relu, x, y, constraint=ja.L2Ball(0.1), prove=True, **QUIET)
+
+
 def test_lanes_and_devices_change_nothing(trained, attacked):
     network, x, y = trained
     for options in ({"num_lanes": 3}, {"devices": 2}, {"num_lanes": 80, "devices": 1}):

@@ -54,6 +54,15 @@ def test_it_prints_a_table_and_writes_figures_and_perturbations(files, here, cap
     assert capsys.readouterr().out == out
 
 
+def test_it_proves_what_it_can(files, here, capsys):
+    del files
+    main(["attack", "net.npz", "flat.npz", *FLAGS, "--prove", "--store", "out"])
+    assert "\nproved: inputs at which it is proved that no perturbation" in capsys.readouterr().out
+    table = pd.read_csv(here / "out" / "summary.csv")
+    assert (table.proved <= table.robust).all()
+    assert table.proved[0] > 0
+
+
 def test_targets_and_inputs_that_are_no_images(files, here, capsys):
     del files
     flags = ["--targeted", "--radii", "0.1", "--examples", "5", "--method", "sign", "--steps", "9"]

@@ -108,9 +108,19 @@ def test_cheap_bounds_hold_as_well_and_batches_give_the_same():
     rows, weights = jnp.asarray(rng.normal(size=(40, 7))), jnp.asarray(rng.normal(size=(5, 40)))
     exact = [np.linalg.eigvalsh(rows.T @ (w[:, None] * rows))[-1] for w in weights]
     best = [float(largest_eigenvalue(rows, w)) for w in weights]
-    for limits in ({"enough": 1e6}, {"useless": 1.0}):
-        cheap = [float(largest_eigenvalue(rows, w, **limits)) for w in weights]
-        assert (np.array(cheap) > best).all()
+    square_norm = largest_eigenvalue(rows, jnp.ones(40))
+    assert np.linalg.norm(rows, 2) ** 2 <= square_norm
+    for options in ({"limits": ()}, {"limits": (1e6, 0.01)}, {"square_norm": square_norm}):
+        bounds = [float(largest_eigenvalue(rows, w, **options)) for w in weights]
+        assert (np.array(bounds) > exact).all()
+    # A limit between the eigenvalue and the cheap bounds is worth a factorisation.
+    cheap = [float(largest_eigenvalue(rows, w, limits=())) for w in weights]
+    limits = [(one + other) / 2 for one, other in zip(best, cheap, strict=True)]
+    decided = [
+        float(largest_eigenvalue(rows, w, limits=(limit,)))
+        for w, limit in zip(weights, limits, strict=True)
+    ]
+    np.testing.assert_allclose(decided, best, rtol=1e-9)
     together = jax.vmap(lambda w: largest_eigenvalue(rows, w))(weights)
     np.testing.assert_allclose(together, best, rtol=0.01)
     assert (np.asarray(together) > exact).all()

@@ -241,6 +241,7 @@ def test_the_fingerprint_is_stable_and_tells_every_field_apart(tmp_path):
         "starts": 9, "network": "jaxadv.problems.networks:init_two_layer", "activations": "sin",
         "losses": "logistic", "step": "normalized", "step_sizes": 0.2, "tolerances": 1e-3,
         "max_steps": 9, "data": "gaussian", "seed": 9, "precision": "double", "smooth": True,
+        "prove": False,
             "constraints": "linf-ball", "methods": "sign",
     }  # fmt: skip
     # Where the files of images are is no part of what is run.

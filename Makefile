@@ -4,12 +4,13 @@
 # make trainings: the trainings of results/training and the report on them, in two hours, resumes
 # make report: the claims, in three hours, resumes · make report QUICK=--quick
 # make boxes: the page results/boxes, in six minutes, resumes
+# make proofs: the page results/proofs, in half an hour, resumes
 # make figures: results/ anew, but for the report · make benchmark
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: sweep test soak lint report landscapes trainings boxes figures benchmark
+.PHONY: sweep test soak lint report landscapes trainings boxes proofs figures benchmark
 
 sweep: $(VENV)/ready
 	$(BIN)/python scripts/sweep.py --scales 0.1,1,10
@@ -41,6 +42,9 @@ trainings: $(VENV)/ready-dev
 
 boxes: $(VENV)/ready
 	$(BIN)/python scripts/boxes.py results/boxes
+
+proofs: $(VENV)/ready
+	$(BIN)/python scripts/proofs.py results/proofs
 
 figures: $(VENV)/ready-dev
 	$(BIN)/python scripts/sweep.py --scales 0.1,1,10 --store results/default

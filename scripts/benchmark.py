@@ -29,6 +29,7 @@ from ceiling import FLOP_PER_WEIGHT, each_in_a_thread, products
 from comparison import CEILING, ONE, OURS, draw, table
 from end_to_end import measure_end_to_end
 from growth import draw_growth, grow
+from proof_speed import measure_proofs
 from rivals import RIVALS, batch_of, missing
 from tqdm import tqdm
 from training_speed import measure_training
@@ -54,6 +55,7 @@ class Options:
         growth: measure time and memory against trials, dim, width and devices instead.
         training: measure a hundred runs of training, at once and one after the other, instead.
         attacks: measure attacks on a trained network against Foolbox and torchattacks instead.
+        proofs: measure proofs beside the ascents on the same inputs instead.
         folder: where the JSON, the table and the figure go.
     """
 
@@ -63,6 +65,7 @@ class Options:
     growth: bool = False
     training: bool = False
     attacks: bool = False
+    proofs: bool = False
     folder: Path = Path("results/benchmarks")
 
     def __post_init__(self) -> None:
@@ -81,6 +84,7 @@ def main() -> None:
         "growth": (options.growth, grow),
         "training": (options.training, measure_training),
         "attacks": (options.attacks, measure_attacks),
+        "proofs": (options.proofs, measure_proofs),
     }
     asked = [name for name, (is_asked, _) in other.items() if is_asked]
     if asked:

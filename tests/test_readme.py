@@ -12,10 +12,14 @@ import jaxadv as ja
 README = Path(__file__).parents[1] / "README.md"
 
 
+def snippets_of(title):
+    section = README.read_text(encoding="utf-8").partition(f"\n## {title}\n")[2]
+    return re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
+
+
 @pytest.fixture(scope="module")
 def snippets():
-    section = README.read_text(encoding="utf-8").partition("## Your own network")[2]
-    return re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
+    return snippets_of("Your own network")
 
 
 def test_an_own_network_is_attacked_as_the_readme_says(snippets, capsys):
@@ -37,3 +41,13 @@ def test_an_own_network_is_certified_as_the_readme_says(snippets, capsys):
         assert ja.Kind(int(names["cert"].kind)) is ja.Kind.BOUNDARY_MAX
         exec(second.replace("(100, 784)", "(5, 784)").replace("num_lanes=16", "num_lanes=4"), names)
         assert np.asarray(names["sols"].status).tolist() == [ja.Status.CONVERGED] * 5
+
+
+def test_the_robust_share_is_bounded_as_the_readme_says(capsys):
+    (snippet,) = snippets_of("What is proved")
+    names = {}
+    with jax.numpy_rank_promotion("allow"):
+        exec(snippet.replace("(100, 28, 28)", "(8, 28, 28)"), names)
+    low, high = names["attacked"].robust_bounds
+    assert capsys.readouterr().out == f"({low}, {high})\n"
+    assert 0 < low <= high <= 1

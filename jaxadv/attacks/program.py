@@ -145,7 +145,9 @@ class AttackProgram:
             records["kind"] = kinds.reshape(self._per_call, self._rules.starts)
         if self._rules.prove:
             with jax.enable_x64(True):
-                records["proved"] = prove_inputs(target, x, y, self._rules)
+                proved = prove_inputs(target, x, y, self._rules)
+            # A set need not hold 0, but the input itself counts as well.
+            records["proved"] = proved & (records["correct"] != self._rules.targeted)
         return len(replicates), records
 
     def finish(self, running: Any, tick: Tick) -> Finished:

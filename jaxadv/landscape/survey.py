@@ -66,6 +66,11 @@ VARIABLES: Mapping[str, Variable] = {
         "most_maxima", "how many maxima there are at most, as is proved; NaN where nothing is",
         dims=("example",),
     ),
+    "proof_ratio": Variable(
+        "proof_ratio", "bound of the network's curvature on the set over the multiplier at the "
+        "best maximum: it is global below 1, and the only one of its kind below 1/2; NaN without "
+        "a maximum, and where no proof is tried", dims=("example",),
+    ),
     "loss_maximum": Variable("loss_maximum", "loss at the polished maximum", units=LOSS),
     "num_free": Variable(
         "num_free", "coordinates of the end that are at no bound; NaN where the set is no box"
@@ -198,12 +203,18 @@ def _proofs(problem: Problem, ends: Ends, square_norm: ScalarLike) -> dict[str, 
     """What is proved of the ends on one input, and of the number of its maxima."""
     if not has_proofs(problem):
         not_tried = jnp.full(ends.certified.shape, Proved.NOT_TRIED, jnp.int8)
-        return {"proof": not_tried, "most_maxima": known_where(jnp.bool_(False), 0.0)}
-    proved, num_maxima = prove_ends(problem, ends.maximum, square_norm)
+        unknown = known_where(jnp.bool_(False), 0.0)
+        return {"proof": not_tried, "most_maxima": unknown, "proof_ratio": unknown}
+    proved, num_maxima, ratios = prove_ends(problem, ends.maximum, square_norm, tight=True)
     # An end that is not certified may be far from the maximum that the proof is about.
     proved = jnp.where(ends.certified, proved, jnp.minimum(proved, Proved.NOTHING))
     most = num_maxima.min()
-    return {"proof": proved, "most_maxima": known_where(jnp.isfinite(most), most)}
+    ratio = ratios[jnp.argmax(jnp.where(ends.certified, ends.loss_maximum, -jnp.inf))]
+    return {
+        "proof": proved,
+        "most_maxima": known_where(jnp.isfinite(most), most),
+        "proof_ratio": known_where(ends.certified.any() & jnp.isfinite(ratio), ratio),
+    }
 
 
 def _one_example(

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, ScalarLike
 
 from jaxadv.problems.boxes import Box
 from jaxadv.proofs.enclosures import gradient_range
+from jaxadv.proofs.flat_sets import box_slack
 from jaxadv.proofs.hessian_bound import hessian_bound
 from jaxadv.proofs.poles import Pole, Vector, bound_on_set, curvature_needed, evaluate
 from jaxadv.proofs.readable import Readable
@@ -24,15 +25,18 @@ class Part(NamedTuple):
     Attributes:
         middle: its middle.
         reach: how far each entry may lie from the middle; 0 where it is fixed.
+        slack: what rounding may add to the two.
     """
 
     middle: Vector
     reach: Vector
+    slack: Vector
 
     @property
     def box(self) -> Box:
-        """The part, seen from its middle."""
-        return Box(-self.reach, self.reach)
+        """A box that holds the part, seen from its middle."""
+        reach = self.reach + self.slack
+        return Box(-reach, reach)
 
 
 def pole_in_box(
@@ -70,12 +74,11 @@ def pole_in_box(
     limits = None if target is None else (curvature_needed(h, at, part.box, target),)
     curvature = within.largest_eigenvalue(limits)
     # The vertex is a corner of the box but for rounding.
-    corner = jnp.finfo(x.dtype).eps * (jnp.abs(lower) + jnp.abs(upper))
-    error = value_error + jnp.sum((jnp.abs(gradient) + gradient_error) * corner)
+    error = value_error + jnp.sum((jnp.abs(gradient) + gradient_error) * part.slack)
     from_vertex = value + jnp.where(is_global, 0, jnp.inf) + error
     return Pole(
         point=part.middle + vertex,
-        value=value,
+        value=value - error,
         multiplier=jnp.min(multipliers),
         curvature=curvature,
         margin=jnp.where(is_held, 1 - ratio, -jnp.inf),
@@ -95,13 +98,14 @@ def reduced(h: Readable, x: Vector, lower: Vector, upper: Vector) -> Part:
         # An entry that is fixed already stays where it is.
         up, down = slope.low > 0, slope.high < 0
         shift = jnp.where(up, part.reach, 0) - jnp.where(down, part.reach, 0)
-        following = Part(part.middle + shift, jnp.where(up | down, 0, part.reach))
+        reach = jnp.where(up | down, 0, part.reach)
+        following = Part(part.middle + shift, reach, part.slack)
         return following, count + 1, jnp.any(following.reach < part.reach)
 
     def goes_on(state: tuple[Part, Array, Array]) -> Bool[Array, ""]:
         return state[2] & (state[1] < MOST_ROUNDS)
 
-    whole = Part((lower + upper) / 2, (upper - lower) / 2)
+    whole = Part((lower + upper) / 2, (upper - lower) / 2, box_slack(lower, upper))
     return jax.lax.while_loop(goes_on, fix, (whole, jnp.int32(0), jnp.bool_(True)))[0]
 
 
@@ -127,5 +131,5 @@ def is_nearest_vertex(
     delta: Vector, vertex: Vector, lower: Vector, upper: Vector
 ) -> Bool[Array, ""]:
     """Whether each entry of δ is nearer to the vertex's bound than to the other one."""
-    nearest = jnp.where(delta - lower < upper - delta, lower, upper)
-    return jnp.all(jnp.abs(nearest - vertex) <= 0.25 * (upper - lower))
+    is_near = jnp.abs(delta - vertex) < 0.5 * (upper - lower)
+    return jnp.all(is_near | ((lower == upper) & jnp.isfinite(delta)))

@@ -15,7 +15,7 @@ from jaxadv.problems.checks import as_floats
 from jaxadv.problems.constraints import Constraint
 from jaxadv.problems.networks import as_network
 from jaxadv.problems.problem import as_constraint
-from jaxadv.proofs.flat_sets import flattened, symmetric_hull
+from jaxadv.proofs.flat_sets import flattened, recentred, symmetric_hull
 from jaxadv.proofs.hessian_bound import hessian_bound
 from jaxadv.proofs.readable import Readable, as_readable
 from jaxadv.pytrees import pytree
@@ -90,6 +90,7 @@ def _bound(
     network: Readable, x: Float[Array, " dim"], constraint: Constraint, dtype: Any
 ) -> CurvatureBound:
     network, x, constraint = as_double((network, x, constraint))
+    x, constraint = recentred(x, constraint)
     with jax.default_matmul_precision("highest"):
         above, below = (
             hessian_bound(network.times(sign), x, constraint).largest_eigenvalue()

@@ -132,12 +132,18 @@ def _factorised(
         matrix = rows.T @ (weights[:, None] * rows)
         identity = jnp.eye(rows.shape[1], dtype=rows.dtype)
 
+        # The error of a factorisation is at most so many times the trace of the matrix.
+        of_trace = SAFETY * (len(identity) + 1) * jnp.finfo(rows.dtype).eps
+
+        def base(tries: Array) -> Scalar:
+            return guess.value + guess.residual * 2.0 ** (tries - 1)
+
         def bound(tries: Array) -> Scalar:
-            return guess.value + guess.residual * 2.0 ** (tries - 1) + guess.margin
+            return base(tries) + guess.margin + of_trace * len(identity) * jnp.abs(base(tries))
 
         def fails(tries: Array) -> Bool[Array, ""]:
-            # The factorisation has to succeed with a part of the margin; the rest covers errors.
-            shifted = (bound(tries) - guess.margin / 2) * identity - matrix
+            # The factorisation has to succeed with half of the margin; the rest covers errors.
+            shifted = (base(tries) + guess.margin / 2) * identity - matrix
             factor = jnp.linalg.cholesky(shifted, symmetrize_input=False)
             return ~jnp.isfinite(jnp.diagonal(factor)).all() & (tries < MOST_TRIES)
 

@@ -20,6 +20,11 @@ from jaxadv.proofs.readable import Readable
 SAFETY = 4  # a factor on estimates of rounding errors, which leave out terms of higher order
 
 
+def of_sums(x: Float[Array, " dim"]) -> float:
+    """The relative rounding error allowed in sums over the entries of x, in whatever order."""
+    return SAFETY * (x.size + 2) * float(jnp.finfo(x.dtype).eps)
+
+
 class Range(NamedTuple):
     """Arrays that hold each entry of a third one between them."""
 
@@ -88,7 +93,7 @@ def layers_of(h: Readable, x: Float[Array, " dim"], constraint: Constraint | Non
     for layer, (weight, bias) in enumerate(zip(h.weights[:-1], h.biases[:-1], strict=True)):
         centre = weight @ value + bias
         sizes = jnp.abs(weight) @ jnp.abs(value) + jnp.abs(bias)
-        inherited = jnp.abs(weight) @ error
+        inherited = jnp.abs(weight) @ error + (h.bias_error if layer == 0 else 0)
         if layer == 0:
             above, below = _support(constraint, weight)
         else:

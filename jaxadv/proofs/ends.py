@@ -11,11 +11,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, ScalarLike
 
 from jaxadv.ascent.precision import as_double
-from jaxadv.problems.boxes import Box, LInfBall
 from jaxadv.problems.problem import Problem
-from jaxadv.problems.round_sets import L2Ball, L2Sphere
 from jaxadv.proofs.eigenvalues import largest_square
 from jaxadv.proofs.extremes import extremes_of
+from jaxadv.proofs.flat_sets import is_box, is_round
 from jaxadv.proofs.prove import Proof, prove_end
 from jaxadv.proofs.readable import as_readable
 from jaxadv.proofs.scalar_problems import as_scalar_problem, check_provable
@@ -40,10 +39,12 @@ class OfEnds(NamedTuple):
         proved: the `Proved` of each end.
         num_maxima: an upper bound of the number of strict local maxima, from each end; inf if none
             is proved.
+        ratio: K/λ at the pole of each end (1 − `Proof.margin`); inf where λ ≤ 0.
     """
 
     proved: Int[Array, " end"]
     num_maxima: Float[Array, " end"]
+    ratio: Float[Array, " end"]
 
 
 def has_proofs(problem: Problem) -> bool:
@@ -61,7 +62,7 @@ def has_proofs(problem: Problem) -> bool:
         check_provable(problem)
     except (TypeError, ValueError):
         return False
-    is_known = isinstance(problem.constraint, L2Ball | L2Sphere | Box | LInfBall)
+    is_known = is_round(problem.constraint) or is_box(problem.constraint)
     return is_known and as_scalar_problem(problem) is not None
 
 
@@ -71,28 +72,31 @@ def square_norm_of(problem: Problem) -> Float[Array, ""]:
 
 
 def prove_ends(
-    problem: Problem, ends: Float[Array, "end *shape"], square_norm: ScalarLike
+    problem: Problem,
+    ends: Float[Array, "end *shape"],
+    square_norm: ScalarLike,
+    *,
+    tight: bool = False,
 ) -> OfEnds:
     """What is proved of ends of ascents on one problem.
-
-    Bounds of the loss are not asked for, which saves most of the time where nothing can be proved.
 
     Args:
         problem: one for which `has_proofs` holds.
         ends: the perturbations.
         square_norm: the `square_norm_of` its network, which many problems may share.
+        tight: whether K is to be tight also where that proves nothing more, which takes time.
     """
     problem, ends = as_double((problem, ends))
     question = as_scalar_problem(problem, square_norm)
     assert question is not None
     with jax.default_matmul_precision("highest"):
-        extremes = extremes_of(question.network, question.x, question.constraint, tight=False)
+        extremes = extremes_of(question.network, question.x, question.constraint, tight=tight)
 
         project = jax.vmap(question.constraint.project)
         proofs = jax.vmap(lambda end: prove_end(question, extremes, end))(
             project(ends.reshape(len(ends), -1))
         )
-        return OfEnds(_proved(proofs), proofs.num_maxima)
+        return OfEnds(_proved(proofs), proofs.num_maxima, 1 - proofs.margin)
 
 
 def prove_input(problem: Problem, square_norm: ScalarLike) -> Bool[Array, ""]:

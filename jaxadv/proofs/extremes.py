@@ -10,12 +10,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaxadv.problems.boxes import Box, LInfBall
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.round_sets import L2Ball, L2Sphere
 from jaxadv.proofs.box_poles import is_nearest_vertex, pole_in_box
 from jaxadv.proofs.curvature_bound import CurvatureBound
-from jaxadv.proofs.flat_sets import bounds_of
+from jaxadv.proofs.flat_sets import bounds_of, is_box, is_round
 from jaxadv.proofs.hessian_bound import hessian_bound
 from jaxadv.proofs.poles import Pole, Scalar, Vector, bound_on_set, evaluate
 from jaxadv.proofs.readable import Readable
@@ -34,9 +33,9 @@ def extremes_of(f: Readable, x: Vector, constraint: Any, *, tight: bool) -> Pole
         tight: whether bounds have to be tight where nothing is proved, which takes more time.
     """
     signs = jnp.array([1, -1], x.dtype)
-    if isinstance(constraint, L2Ball | L2Sphere):
+    if is_round(constraint):
         return _round_extremes(f, x, constraint, signs, tight=tight)
-    if isinstance(constraint, Box | LInfBall):
+    if is_box(constraint):
         limits = bounds_of(constraint, x)
         target = None if tight else -jnp.inf
         return jax.vmap(lambda sign: pole_in_box(f.times(sign), x, *limits, target=target))(signs)
@@ -54,11 +53,11 @@ def at_end(pole: Pole, below: Scalar, question: ScalarProblem, sign: Scalar, del
         delta: the end.
     """
     x, constraint = question.x, question.constraint
-    if isinstance(constraint, L2Ball | L2Sphere):
+    if is_round(constraint):
         curved = CurvatureBound(pole.curvature, below)
         here = pole_at(question.network.times(sign), x, constraint, delta, curved)
         return dataclasses.replace(here, bound=jnp.minimum(here.bound, pole.bound))
-    if isinstance(constraint, Box | LInfBall):
+    if is_box(constraint):
         is_near = is_nearest_vertex(delta, pole.point, *bounds_of(constraint, x))
         distance = l2_norm(delta - pole.point)
         return dataclasses.replace(

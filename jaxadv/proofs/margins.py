@@ -9,11 +9,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, ScalarLike
 
-from jaxadv.problems.boxes import Box, LInfBall
-from jaxadv.problems.round_sets import L2Ball, L2Sphere
 from jaxadv.proofs.box_poles import pole_in_box
 from jaxadv.proofs.curvature_bound import CurvatureBound
-from jaxadv.proofs.flat_sets import bounds_of, flattened
+from jaxadv.proofs.flat_sets import bounds_of, flattened, is_box, is_round
 from jaxadv.proofs.hessian_bound import hessian_bound
 from jaxadv.proofs.poles import Scalar, Vector, bound_on_set, curvature_needed
 from jaxadv.proofs.readable import Readable
@@ -74,16 +72,18 @@ def is_proved(
 
 def _upper_bound(h: Readable, x: Vector, constraint: Any, target: ScalarLike | None) -> Scalar:
     """An upper bound of h on x plus a set; ``target`` as of `margin_bounds`."""
-    if isinstance(constraint, Box | LInfBall):
+    if is_box(constraint):
         return pole_in_box(h, x, *bounds_of(constraint, x), target=target).bound
     limits = None if target is None else [curvature_needed(h, x, constraint, target)]
     bounded = hessian_bound(h, x, constraint)
-    if not isinstance(constraint, L2Ball | L2Sphere):
+    if not is_round(constraint):
         return bound_on_set(h, x, constraint, bounded.largest_eigenvalue(limits))
     tight = target is None
     delta = find_pole(h, x, jnp.asarray(constraint.radius, x.dtype), tight=tight)
     if limits is not None:
         limits.append(multiplier_at(h, x, delta))
     curvature = bounded.largest_eigenvalue(limits)
-    pole = pole_at(h, x, constraint, delta, CurvatureBound(curvature, curvature))
+    # The curvature of −h, which is not known, matters for the distance to the pole alone.
+    unknown = jnp.full_like(curvature, jnp.inf)
+    pole = pole_at(h, x, constraint, delta, CurvatureBound(curvature, unknown))
     return jnp.minimum(pole.bound, bound_on_set(h, x, constraint, curvature))

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, ScalarLike
 
-from jaxadv.problems.norms import l2_norm, over, rounding
-from jaxadv.proofs.enclosures import gradient_range, layers_of
+from jaxadv.problems.norms import l2_norm, over
+from jaxadv.proofs.enclosures import gradient_range, layers_of, of_sums
 from jaxadv.proofs.flat_sets import symmetric_hull
 from jaxadv.proofs.readable import Readable
 from jaxadv.pytrees import pytree
@@ -24,9 +24,10 @@ class Pole:
 
     Attributes:
         point: a point of the set, close to the pole if ``is_global``.
-        value: h(x + δ) at the point.
+        value: a lower bound of h at a point of the set that is as close as rounding allows.
         multiplier: λ at the point, in units of h over δ².
-        curvature: K, an upper bound of the curvature of h on the set, in the same units.
+        curvature: K, an upper bound of the curvature of h, in the same units: on the set, or, in a
+            box, along the entries that are not proved to be monotone, on what they leave of it.
         margin: 1 − K/λ, or what takes its place in a box; −inf where λ ≤ 0.
         is_global: whether the global maximum is proved to lie within ``distance`` of the point, and
             to be the only one.
@@ -72,7 +73,7 @@ def curvature_needed(h: Readable, x: Vector, constraint: Any, target: ScalarLike
     """The curvature below which `bound_on_set` is below a target; −inf if none is low enough."""
     linear = bound_on_set(h, x, constraint, jnp.zeros((), x.dtype))
     room = 2 * over(target - linear, _largest_norm(constraint, x) ** 2)
-    return jnp.where(linear < target, room * (1 - rounding(x.size, x.dtype)), -jnp.inf)
+    return jnp.where(linear < target, room * (1 - of_sums(x)), -jnp.inf)
 
 
 def bound_on_set(h: Readable, x: Vector, constraint: Any, curvature: Scalar) -> Scalar:
@@ -86,7 +87,7 @@ def bound_on_set(h: Readable, x: Vector, constraint: Any, curvature: Scalar) -> 
     largest_norm = _largest_norm(constraint, x)
     quadratic = 0.5 * jnp.maximum(curvature, 0) * largest_norm**2
     slack = at.value_error + largest_norm * l2_norm(at.gradient_error)
-    slack += rounding(x.size, x.dtype) * (jnp.abs(at.value) + jnp.abs(linear) + quadratic)
+    slack += of_sums(x) * (jnp.abs(at.value) + jnp.abs(linear) + quadratic)
     return jnp.minimum(
         at.value + linear + quadratic + slack, layers_of(h, x, constraint).output.high
     )

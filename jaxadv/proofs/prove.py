@@ -10,13 +10,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaxadv.ascent.entry import check_problem, check_trial
+from jaxadv.ascent.entry import check_problem, check_trial, check_values
 from jaxadv.ascent.precision import as_double, in_double
 from jaxadv.problems.checks import Floats, as_floats, check_number
-from jaxadv.problems.norms import rounding
+from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
 from jaxadv.problems.round_sets import L2Ball
 from jaxadv.proofs.curvature_bound import CurvatureBound, rounded_up
+from jaxadv.proofs.enclosures import of_sums
 from jaxadv.proofs.extremes import at_end, extremes_of
 from jaxadv.proofs.margins import margin_bounds
 from jaxadv.proofs.poles import Pole, Scalar, Vector, evaluate
@@ -38,7 +39,8 @@ class Proof:
     Attributes:
         network_multiplier: λ, the multiplier of f at the pole: ⟨∇f(x + δ), δ⟩/ε² in a ball; in a
             box 2 min_i |∂_i f|/(u_i − l_i) over the entries that are not proved to be monotone.
-        curvature: K, an upper bound of the curvature of f on the set.
+        curvature: K, an upper bound of the curvature of f (or of −f, at its pole) on the set; in a
+            box along the entries that are not proved to be monotone, on what they leave of it.
         margin: 1 − K/λ in a ball, and what takes its place in a box, 1 where all entries are
             monotone; −inf where λ ≤ 0.
         is_global: whether the global maximum of the loss on the set is proved to lie within
@@ -47,7 +49,7 @@ class Proof:
         distance: an upper bound of the distance between δ and the maximum; inf without a proof.
         loss_bound: no point of the set has a larger loss. (The loss of an ascent in single
             precision may lie above by its rounding.)
-        gap: loss_bound − L(δ).
+        gap: loss_bound − L(δ), for the point of the set that is nearest to δ.
         num_maxima: an upper bound of the number of strict local maxima of the loss: 1, 2, or inf
             without a proof.
         step_bound: the steps of the given size within which projected gradient ascent reaches the
@@ -107,6 +109,7 @@ def prove(
     check_provable(problem)
     point = as_floats("delta", delta)
     check_trial(problem, point, name="delta")
+    check_values(problem, point)
     check_number("tolerance", tolerance, positive=True)
     if step_size is not None:
         check_number("step_size", step_size, positive=True)
@@ -124,12 +127,16 @@ def _prove(problem: Problem, delta: Float[Array, "*shape"], sizes: Any, dtype: A
         else:
             # In single precision, an end may lie outside by rounding.
             end = question.constraint.project(delta.ravel())
+            moved = l2_norm(delta.ravel() - end)
             extremes = extremes_of(question.network, question.x, question.constraint, tight=True)
             proof = prove_end(question, extremes, end)
+            proof = dataclasses.replace(
+                proof, distance=(proof.distance + moved) * (1 + of_sums(end))
+            )
             if step_size is not None and isinstance(question.constraint, L2Ball):
                 steps = _steps(question, extremes, end, step_size, tolerance)
                 proof = dataclasses.replace(proof, step_bound=steps)
-    upwards = ("curvature", "distance", "loss_bound", "gap")
+    upwards = ("curvature", "distance", "loss_bound", "gap", "step_bound")
     rounded = {name: rounded_up(getattr(proof, name), dtype) for name in upwards}
     return dataclasses.replace(proof, **rounded)
 
@@ -138,23 +145,22 @@ def prove_end(question: ScalarProblem, extremes: Pole, delta: Vector) -> Proof:
     """What the poles of a network say of an end of ascent on a loss of its output."""
     x = question.x
     output = question.network(x + delta)
-    # The side of the label on which the loss grows at δ.
-    rises = question.slope(output) >= 0
+    # The side of the label on which the loss grows at δ. The sign is right where ℓ' underflows.
+    rises = ~jnp.signbit(question.slope(output))
     sign = jnp.where(rises, 1.0, -1.0).astype(x.dtype)
     own, other = (_choose(extremes, choice) for choice in (rises, ~rises))
     own = at_end(own, other.curvature, question, sign, delta)
-    slack = 1 + rounding(x.size, x.dtype)
+    slack = of_sums(x)
     # f lies between these two values on the set, and the loss is convex in f.
     above, below = (question.loss(value) for value in (sign * own.bound, -sign * other.bound))
-    loss_bound = jnp.maximum(above, below) + (slack - 1) * jnp.maximum(
-        jnp.abs(above), jnp.abs(below)
-    )
+    largest = jnp.maximum(jnp.abs(above), jnp.abs(below))
+    loss_bound = jnp.maximum(above, below) + slack * largest + jnp.finfo(x.dtype).tiny
     # The loss grows with h from the value at the point on, so that its maximum is at least that.
     grows = sign * question.slope(sign * own.value) >= 0
     reached = question.loss(sign * own.value)
-    others = grows & (below + (slack - 1) * (jnp.abs(below) + jnp.abs(reached)) < reached)
+    others = grows & (below + slack * (jnp.abs(below) + jnp.abs(reached)) < reached)
     # Where the loss grows with h on all of the set, it has no maximum at the other pole.
-    only_own = sign * question.slope(-sign * other.bound) >= 0
+    only_own = sign * question.slope(-sign * other.bound) > 0
     number = jnp.where(other.is_unique, 2.0, jnp.inf).astype(x.dtype)
     number = jnp.where(own.is_unique, jnp.where(only_own, 1.0, number), jnp.inf)
     is_global = own.is_global & others
@@ -184,7 +190,7 @@ def _steps(
     ends = [question.slope(end) for end in (-extremes.bound[1], extremes.bound[0])]
     is_one_sided = ends[0] * ends[1] > 0
     pushes = [step_size * jnp.abs(end) for end in ends]
-    rises = question.slope(question.network(question.x + delta)) >= 0
+    rises = ~jnp.signbit(question.slope(question.network(question.x + delta)))
     above, below = (_choose(extremes, choice).curvature for choice in (rises, ~rises))
     steps = step_bound(
         evaluate(question.network, question.x),
@@ -201,8 +207,9 @@ def _of_classes(problem: Problem, delta: Float[Array, "*shape"]) -> Proof:
     network = as_readable(problem.network, problem.x)
     margins = margin_bounds(network, problem.x, problem.y, problem.constraint)
     # The losses depend on the differences to the logit of the label alone, and grow with them.
-    bound = problem.loss(margins.at[problem.y].set(0), problem.y)
-    bound += rounding(problem.x.size, bound.dtype) * jnp.abs(bound)
+    label = jnp.asarray(problem.y).astype(int)
+    bound = problem.loss(margins.at[label].set(0), label)
+    bound += of_sums(margins) * (1 + jnp.abs(bound))
     nothing, unknown = jnp.zeros_like(bound), jnp.full_like(bound, jnp.inf)
     return Proof(
         network_multiplier=nothing,

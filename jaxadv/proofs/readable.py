@@ -25,12 +25,14 @@ class Readable:
         biases: b_1, …, b_L.
         activation: σ, one with known bounds.
         square_norm: an upper bound of ‖W_1‖₂²; inf if none is known.
+        bias_error: an upper bound of the rounding errors of b_1.
     """
 
     weights: tuple[Array, ...]
     biases: tuple[Array, ...]
     activation: Activation = static()
     square_norm: ScalarLike = jnp.inf
+    bias_error: ScalarLike | Float[Array, " width"] = 0.0
 
     def __call__(self, z: Float[Array, " dim"]) -> Float[Array, "*classes"]:
         """The output f(z)."""
@@ -100,9 +102,12 @@ def as_readable(network: Any, x: Float[Array, "*shape"]) -> Readable:
 def _normalized(inner: Readable, mean: Any, std: Any, x: Float[Array, "*shape"]) -> Readable:
     """The network with the normalisation of its input in its first layer."""
     mean, std = (jnp.broadcast_to(jnp.asarray(v, x.dtype), x.shape).ravel() for v in (mean, std))
-    first = inner.weights[0] / std[None]
+    first, bias = inner.weights[0] / std[None], inner.biases[0]
+    sizes = jnp.abs(bias) + jnp.abs(first) @ jnp.abs(mean)
     return dataclasses.replace(
         inner,
         weights=(first, *inner.weights[1:]),
-        biases=(inner.biases[0] - first @ mean, *inner.biases[1:]),
+        biases=(bias - first @ mean, *inner.biases[1:]),
+        # The difference may be much smaller than its parts.
+        bias_error=inner.bias_error + 4 * (x.size + 2) * jnp.finfo(x.dtype).eps * sizes,
     )

@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from jaxadv.problems.norms import inner, l2_norm, over, rounding
+from jaxadv.problems.norms import inner, l2_norm, over
 from jaxadv.problems.round_sets import L2Ball, L2Sphere
 from jaxadv.proofs.curvature_bound import CurvatureBound
+from jaxadv.proofs.enclosures import of_sums
 from jaxadv.proofs.poles import Pole, Scalar, Vector, evaluate
 from jaxadv.proofs.readable import Readable
 
@@ -61,10 +62,13 @@ def pole_at(
     value, gradient, value_error, gradient_error = evaluate(h, x + point)
     multiplier = over(inner(gradient, point), inner(point, point))
     # What rounding may hide is added to the residual.
-    slack = l2_norm(gradient_error) + rounding(x.size, x.dtype) * l2_norm(gradient)
+    slack = l2_norm(gradient_error) + of_sums(x) * l2_norm(gradient)
     residual = l2_norm(gradient - multiplier * point) + slack
     room = multiplier - above
     is_proved = (room > 0) & (multiplier >= 0)
+    if isinstance(constraint, L2Sphere):
+        # The centre is in the ball, but is no point of the sphere.
+        is_proved &= l2_norm(point) > 0
     distance = jnp.where(is_proved, 2 * over(residual, room), jnp.inf)
     rise = jnp.minimum(2 * radius * residual, over(residual**2, 2 * room))
     # The norm of the point is the radius but for rounding, too.
@@ -77,7 +81,7 @@ def pole_at(
     is_global = is_proved & (above < least)
     return Pole(
         point=point,
-        value=value,
+        value=value - error,
         multiplier=multiplier,
         curvature=above,
         margin=jnp.where(multiplier > 0, 1 - over(above, multiplier), -jnp.inf),

@@ -3,14 +3,13 @@
 import math
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import pandas as pd
 import xarray as xr
 
 from jaxadv.figures import boxes as plots
 from jaxadv.figures.style import alone
-from jaxadv.reports.markdown import document, minutes, show_table
+from jaxadv.reports.markdown import document, minutes, records, show_table
 from jaxadv.reports.pictures import Picture
 from jaxadv.stats.boxes import (
     HEURISTIC,
@@ -99,7 +98,7 @@ def as_markdown(methods: xr.Dataset, free: xr.Dataset, command: str) -> str:
 
 def _summary(table: pd.DataFrame, law: FreeLaw, counts: pd.DataFrame) -> Iterator[str]:
     """The findings, a sentence each."""
-    box = [row for row in _records(table) if row["constraint"] == "linf-ball"]
+    box = [row for row in records(table) if row["constraint"] == "linf-ball"]
     scales = sorted({row["scale"] for row in box})
     small, large = ([row for row in box if row["scale"] == s] for s in (scales[0], scales[-1]))
     steps = ", ".join(f"{row['steps']:g} ({row['method']})" for row in small)
@@ -124,7 +123,7 @@ def _summary(table: pd.DataFrame, law: FreeLaw, counts: pd.DataFrame) -> Iterato
     )
     shares = [
         f"{row['free'] / row['dim']:.2%} (d = {row['dim']})"
-        for row in _records(counts)
+        for row in records(counts)
         if row["scale"] == 1
     ]
     yield (
@@ -138,11 +137,6 @@ def _summary(table: pd.DataFrame, law: FreeLaw, counts: pd.DataFrame) -> Iterato
     )
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows by column."""
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
 def _methods(table: pd.DataFrame) -> str:
     head = ["set", "s", "κ₀", "method", "certified", "vertex", "cycling", "free", "steps", "loss"]
     rows = [
@@ -152,7 +146,7 @@ def _methods(table: pd.DataFrame) -> str:
             "" if math.isnan(row["free"]) else f"{row['free']:.1f}", f"{row['steps']:g}",
             f"{row['relative']:.4f} ({row['low']:.4f})",
         ]
-        for row in _records(table.sort_values(["constraint", "scale"], kind="stable"))
+        for row in records(table.sort_values(["constraint", "scale"], kind="stable"))
     ]  # fmt: skip
     return show_table(head, rows)
 
@@ -169,7 +163,7 @@ def _law(law: FreeLaw) -> str:
 
 
 def _counts(counts: pd.DataFrame, law: FreeLaw) -> str:
-    cells, errors = _records(counts), free_law_errors(law, counts)
+    cells, errors = records(counts), free_law_errors(law, counts)
     kappas = {row["scale"]: row["kappa_0"] for row in cells}
     scales, dims = sorted(kappas), sorted({row["dim"] for row in cells})
     by_setting = {(row["dim"], row["scale"]): row["free"] for row in cells}

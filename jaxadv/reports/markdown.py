@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+import pandas as pd
 import xarray as xr
 
 from jaxadv.claims.verdicts import Finding, Outcome
@@ -81,6 +82,16 @@ def show_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table, by column.
+
+    Example:
+        >>> records(pd.DataFrame({"s": [0.5, 1.0]}))
+        [{'s': 0.5}, {'s': 1.0}]
+    """
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def show_picture(picture: Picture) -> str:

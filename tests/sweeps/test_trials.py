@@ -11,8 +11,8 @@ import pytest
 
 import jaxadv as ja
 from jaxadv.experiments.draws import draw, given_of, key_of
+from jaxadv.sweeps.compiled import draw_networks
 from jaxadv.sweeps.plan import make_plan
-from jaxadv.sweeps.program import draw_networks
 from jaxadv.sweeps.trials import (
     longest_first,
     rules_of,

@@ -49,6 +49,16 @@ KINKS: Mapping[Activation, tuple[float, ...]] = {
 }
 
 
+def slope_of(activation: Activation) -> Activation:
+    """σ', for a function that acts on each entry by itself: its derivative along 1.
+
+    Example:
+        >>> slope_of(jnp.sin)(jnp.zeros(2)).tolist()
+        [1.0, 1.0]
+    """
+    return lambda z: jax.jvp(activation, (z,), (jnp.ones_like(z),))[1]
+
+
 def is_smooth(activation: Activation) -> bool:
     """Whether an activation is analytic, as far as its computation shows (`kinks`).
 

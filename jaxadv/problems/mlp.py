@@ -26,6 +26,7 @@ class MLP:
         activation: σ, elementwise: a name of `ACTIVATIONS`, or a function; by default tanh.
 
     Raises:
+        TypeError: for what is no list of arrays.
         ValueError: for layers that do not fit.
 
     Example:
@@ -41,10 +42,14 @@ class MLP:
 
     def __init__(
         self,
-        weights: Sequence[Any],
-        biases: Sequence[Any],
+        weights: Any,
+        biases: Any,
         activation: str | Activation = "tanh",
     ) -> None:
+        for field, arrays in (("weights", weights), ("biases", biases)):
+            if not isinstance(arrays, Sequence) or isinstance(arrays, str):
+                kind = type(arrays).__name__
+                raise TypeError(f"{field}: must be a list of arrays, not of type {kind}")
         set_fields(
             self,
             weights=tuple(as_floats("weights", each) for each in weights),

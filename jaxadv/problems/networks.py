@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Key, ScalarLike
 
-from jaxadv.problems.activations import ACTIVATIONS, KINKS, Activation, is_smooth
+from jaxadv.problems.activations import ACTIVATIONS, KINKS, Activation, is_smooth, slope_of
 from jaxadv.problems.foreign import as_pytree
 from jaxadv.problems.names import resolve
 from jaxadv.pytrees import pytree, set_fields, static
@@ -117,6 +117,13 @@ class Normalized:
         Raises:
             ValueError: if the mean or the standard deviation does not broadcast to the input.
         """
+        mean, std = self.moments(z)
+        return self.network((z - mean) / std)
+
+    def moments(
+        self, z: Float[Array, "*shape"]
+    ) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
+        """The mean and the standard deviation of each entry of an input; errors as of a call."""
         try:
             mean, std = (
                 jnp.broadcast_to(jnp.asarray(values, z.dtype), z.shape)
@@ -125,7 +132,7 @@ class Normalized:
         except ValueError as error:
             shapes = f"mean {jnp.shape(self.mean)} and std {jnp.shape(self.std)}"
             raise ValueError(f"{shapes} do not broadcast to an input {z.shape}") from error
-        return self.network((z - mean) / std)
+        return mean, std
 
 
 @pytree
@@ -182,13 +189,9 @@ class TwoLayer:
         For one output, and an activation that acts on each entry by itself: its derivatives along 1
         are then those of all entries.
         """
-
-        def along_ones(function: Activation) -> Activation:
-            return lambda z: jax.jvp(function, (z,), (jnp.ones_like(z),))[1]
-
         pre = z.ravel() @ self.hidden.T
-        slopes = along_ones(self.activation)
-        first, second = self.output * slopes(pre), self.output * along_ones(slopes)(pre)
+        slopes = slope_of(self.activation)
+        first, second = self.output * slopes(pre), self.output * slope_of(slopes)(pre)
 
         def product(vector: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
             return ((second * (vector.ravel() @ self.hidden.T)) @ self.hidden).reshape(z.shape)

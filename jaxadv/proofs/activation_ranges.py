@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from jaxadv.problems.activations import Activation, gelu, identity
+from jaxadv.problems.activations import Activation, gelu, identity, slope_of
 
 
 class Turns(NamedTuple):
@@ -77,7 +77,7 @@ def activation_range(activation: Activation, order: int, low: Pre, high: Pre) ->
     turns = TURNS[activation]
     derivative = activation
     for _ in range(order):
-        derivative = _slope(derivative)
+        derivative = slope_of(derivative)
     values = [derivative(low), derivative(high)]
     for turn in turns.points[order]:
         # At a turn whose repetition is within, a function with a period has the same value.
@@ -97,11 +97,7 @@ def check_activation(activation: Activation) -> None:
     if activation not in TURNS:
         names = ", ".join(getattr(known, "__name__", repr(known)) for known in TURNS)
         name = getattr(activation, "__name__", repr(activation))
-        raise ValueError(f"activation: no bound of σ'' is known for {name!r}, but for {names}")
-
-
-def _slope(function: Activation) -> Activation:
-    return lambda z: jax.jvp(function, (z,), (jnp.ones_like(z),))[1]
+        raise ValueError(f"activation: {name!r} has no known bounds of σ''; these have: {names}")
 
 
 def _contains(low: Pre, high: Pre, point: float, period: float) -> Bool[Array, "*width"]:

@@ -7,17 +7,18 @@ bounds of smooth networks.
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxadv.ascent.entry import check_trial
 from jaxadv.ascent.precision import as_double, in_double
 from jaxadv.problems.checks import as_floats
 from jaxadv.problems.constraints import Constraint
 from jaxadv.problems.networks import as_network
-from jaxadv.problems.problem import as_constraint
+from jaxadv.problems.problem import Problem
 from jaxadv.proofs.flat_sets import flattened, recentred, symmetric_hull
 from jaxadv.proofs.hessian_bound import hessian_bound
 from jaxadv.proofs.readable import Readable, as_readable
+from jaxadv.proofs.rounding import rounded_up
 from jaxadv.pytrees import pytree
 
 Scalar = Float[Array, ""]
@@ -65,7 +66,9 @@ def curvature_bound(network: Any, x: Any, constraint: Any) -> CurvatureBound:
     """
     inputs = as_floats("x", x)
     readable = one_output(as_readable(as_network(network), inputs))
-    limits = flattened(as_constraint(constraint), inputs.shape)
+    problem = Problem(network, inputs, 0.0, constraint)
+    check_trial(problem, inputs, name="x")
+    limits = flattened(problem.constraint, inputs.shape)
     if len(readable.weights) > 2:
         symmetric_hull(limits)
     return in_double(_bound, readable, inputs.ravel(), limits, inputs.dtype, dtype=inputs.dtype)
@@ -97,15 +100,3 @@ def _bound(
             for sign in (1, -1)
         )
     return CurvatureBound(rounded_up(above, dtype), rounded_up(below, dtype))
-
-
-def rounded_up(value: Scalar, dtype: Any) -> Scalar:
-    """The least number of a precision that is not below a value, as bounds have to be returned.
-
-    Example:
-        >>> float(rounded_up(jnp.float32(0.5), jnp.float32))
-        0.5
-    """
-    rounded = value.astype(dtype)
-    is_below = rounded.astype(value.dtype) < value
-    return jnp.where(is_below, jnp.nextafter(rounded, jnp.asarray(jnp.inf, dtype)), rounded)

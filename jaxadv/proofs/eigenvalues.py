@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, ScalarLike
 
 from jaxadv.ascent.lanczos import brief_ritz_values
-from jaxadv.proofs.enclosures import SAFETY
+from jaxadv.proofs.rounding import SAFETY
 
 Scalar = Float[Array, ""]
 MAX_ITERS = 33  # of Lanczos

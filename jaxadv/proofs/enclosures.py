@@ -16,13 +16,7 @@ from jaxadv.problems.constraints import Constraint
 from jaxadv.proofs.activation_ranges import activation_range
 from jaxadv.proofs.flat_sets import symmetric_hull
 from jaxadv.proofs.readable import Readable
-
-SAFETY = 4  # a factor on estimates of rounding errors, which leave out terms of higher order
-
-
-def of_sums(x: Float[Array, " dim"]) -> float:
-    """The relative rounding error allowed in sums over the entries of x, in whatever order."""
-    return SAFETY * (x.size + 2) * float(jnp.finfo(x.dtype).eps)
+from jaxadv.proofs.rounding import SAFETY
 
 
 class Range(NamedTuple):

@@ -11,6 +11,7 @@ from jaxadv.problems.boxes import Box, LInfBall
 from jaxadv.problems.constraints import Constraint
 from jaxadv.problems.l1_ball import L1Ball
 from jaxadv.problems.round_sets import L2Ball, L2Sphere
+from jaxadv.proofs.rounding import SAFETY
 from jaxadv.pytrees import pytree, static
 
 # Sets that hold all changes of the signs of the entries of their points.
@@ -95,4 +96,4 @@ def recentred(x: Float[Array, " dim"], constraint: Any) -> tuple[Float[Array, " 
 
 def box_slack(lower: Float[Array, " dim"], upper: Float[Array, " dim"]) -> Float[Array, " dim"]:
     """What rounding may add to the middle and to half of the width of a box."""
-    return 4 * jnp.finfo(lower.dtype).eps * (jnp.abs(lower) + jnp.abs(upper))
+    return SAFETY * jnp.finfo(lower.dtype).eps * (jnp.abs(lower) + jnp.abs(upper))

@@ -12,8 +12,9 @@ from jaxtyping import Array, Float, ScalarLike
 from jaxadv.problems.constraints import Constraint
 from jaxadv.proofs.activation_ranges import activation_range
 from jaxadv.proofs.eigenvalues import largest_eigenvalue
-from jaxadv.proofs.enclosures import SAFETY, Range, exactly, layers_of, slope_before
+from jaxadv.proofs.enclosures import Range, exactly, layers_of, slope_before
 from jaxadv.proofs.readable import Readable
+from jaxadv.proofs.rounding import SAFETY
 from jaxadv.pytrees import pytree
 
 Scalar = Float[Array, ""]

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, ScalarLike
 
 from jaxadv.problems.norms import l2_norm, over
-from jaxadv.proofs.enclosures import gradient_range, layers_of, of_sums
+from jaxadv.proofs.enclosures import gradient_range, layers_of
 from jaxadv.proofs.flat_sets import symmetric_hull
 from jaxadv.proofs.readable import Readable
+from jaxadv.proofs.rounding import sum_error
 from jaxadv.pytrees import pytree
 
 Scalar = Float[Array, ""]
@@ -73,7 +74,7 @@ def curvature_needed(h: Readable, x: Vector, constraint: Any, target: ScalarLike
     """The curvature below which `bound_on_set` is below a target; −inf if none is low enough."""
     linear = bound_on_set(h, x, constraint, jnp.zeros((), x.dtype))
     room = 2 * over(target - linear, _largest_norm(constraint, x) ** 2)
-    return jnp.where(linear < target, room * (1 - of_sums(x)), -jnp.inf)
+    return jnp.where(linear < target, room * (1 - sum_error(x)), -jnp.inf)
 
 
 def bound_on_set(h: Readable, x: Vector, constraint: Any, curvature: Scalar) -> Scalar:
@@ -87,7 +88,7 @@ def bound_on_set(h: Readable, x: Vector, constraint: Any, curvature: Scalar) -> 
     largest_norm = _largest_norm(constraint, x)
     quadratic = 0.5 * jnp.maximum(curvature, 0) * largest_norm**2
     slack = at.value_error + largest_norm * l2_norm(at.gradient_error)
-    slack += of_sums(x) * (jnp.abs(at.value) + jnp.abs(linear) + quadratic)
+    slack += sum_error(x) * (jnp.abs(at.value) + jnp.abs(linear) + quadratic)
     return jnp.minimum(
         at.value + linear + quadratic + slack, layers_of(h, x, constraint).output.high
     )

@@ -16,12 +16,12 @@ from jaxadv.problems.checks import Floats, as_floats, check_number
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
 from jaxadv.problems.round_sets import L2Ball
-from jaxadv.proofs.curvature_bound import CurvatureBound, rounded_up
-from jaxadv.proofs.enclosures import of_sums
+from jaxadv.proofs.curvature_bound import CurvatureBound
 from jaxadv.proofs.extremes import at_end, extremes_of
 from jaxadv.proofs.margins import margin_bounds
 from jaxadv.proofs.poles import Pole, Scalar, Vector, evaluate
 from jaxadv.proofs.readable import as_readable
+from jaxadv.proofs.rounding import rounded_up, sum_error
 from jaxadv.proofs.scalar_problems import ScalarProblem, as_scalar_problem, check_provable
 from jaxadv.proofs.step_bound import step_bound
 from jaxadv.pytrees import pytree
@@ -45,7 +45,8 @@ class Proof:
             monotone; −inf where λ ≤ 0.
         is_global: whether the global maximum of the loss on the set is proved to lie within
             ``distance`` of δ, and to be the only one.
-        is_unique: whether f is also proved to have no other local maximum.
+        is_unique: whether this pole is also proved to be the only one: f has no other local maximum
+            (or −f, at its pole), and so the loss none on this side of the label.
         distance: an upper bound of the distance between δ and the maximum; inf without a proof.
         loss_bound: no point of the set has a larger loss. (The loss of an ascent in single
             precision may lie above by its rounding.)
@@ -131,7 +132,7 @@ def _prove(problem: Problem, delta: Float[Array, "*shape"], sizes: Any, dtype: A
             extremes = extremes_of(question.network, question.x, question.constraint, tight=True)
             proof = prove_end(question, extremes, end)
             proof = dataclasses.replace(
-                proof, distance=(proof.distance + moved) * (1 + of_sums(end))
+                proof, distance=(proof.distance + moved) * (1 + sum_error(end))
             )
             if step_size is not None and isinstance(question.constraint, L2Ball):
                 steps = _steps(question, extremes, end, step_size, tolerance)
@@ -150,7 +151,7 @@ def prove_end(question: ScalarProblem, extremes: Pole, delta: Vector) -> Proof:
     sign = jnp.where(rises, 1.0, -1.0).astype(x.dtype)
     own, other = (_choose(extremes, choice) for choice in (rises, ~rises))
     own = at_end(own, other.curvature, question, sign, delta)
-    slack = of_sums(x)
+    slack = sum_error(x)
     # f lies between these two values on the set, and the loss is convex in f.
     above, below = (question.loss(value) for value in (sign * own.bound, -sign * other.bound))
     largest = jnp.maximum(jnp.abs(above), jnp.abs(below))
@@ -209,7 +210,7 @@ def _of_classes(problem: Problem, delta: Float[Array, "*shape"]) -> Proof:
     # The losses depend on the differences to the logit of the label alone, and grow with them.
     label = jnp.asarray(problem.y).astype(int)
     bound = problem.loss(margins.at[label].set(0), label)
-    bound += of_sums(margins) * (1 + jnp.abs(bound))
+    bound += sum_error(margins) * (1 + jnp.abs(bound))
     nothing, unknown = jnp.zeros_like(bound), jnp.full_like(bound, jnp.inf)
     return Proof(
         network_multiplier=nothing,
@@ -219,7 +220,7 @@ def _of_classes(problem: Problem, delta: Float[Array, "*shape"]) -> Proof:
         is_unique=jnp.bool_(False),
         distance=unknown,
         loss_bound=bound,
-        gap=bound - problem.objective(delta),
+        gap=bound - problem.objective(problem.constraint.project(delta)),
         num_maxima=unknown,
         step_bound=unknown,
     )

@@ -13,6 +13,7 @@ from jaxadv.problems.activations import Activation
 from jaxadv.problems.mlp import MLP
 from jaxadv.problems.networks import Normalized, TwoLayer
 from jaxadv.proofs.activation_ranges import check_activation
+from jaxadv.proofs.rounding import sum_error
 from jaxadv.pytrees import pytree, static
 
 
@@ -85,12 +86,14 @@ def as_readable(network: Any, x: Float[Array, "*shape"]) -> Readable:
     elif type(network) is MLP:
         readable = Readable(network.weights, network.biases, network.activation)
     elif type(network) is Normalized:
-        return _normalized(as_readable(network.network, x), network.mean, network.std, x)
+        moments = (values.ravel() for values in network.moments(x))
+        return _normalized(as_readable(network.network, x), *moments)
     else:
-        kind = type(network).__name__
+        # What stands for a user's object has the name of that object.
+        kind = getattr(network, "__name__", type(network).__name__)
         raise TypeError(
             "network: proofs read the weights of a ja.TwoLayer or a ja.MLP, also inside of "
-            f"ja.Normalized, and not those of {kind}"
+            f"ja.Normalized, and not those of {kind!r}"
         )
     check_activation(readable.activation)
     takes = readable.weights[0].shape[-1]
@@ -99,9 +102,8 @@ def as_readable(network: Any, x: Float[Array, "*shape"]) -> Readable:
     return readable
 
 
-def _normalized(inner: Readable, mean: Any, std: Any, x: Float[Array, "*shape"]) -> Readable:
+def _normalized(inner: Readable, mean: Float[Array, " dim"], std: Float[Array, " dim"]) -> Readable:
     """The network with the normalisation of its input in its first layer."""
-    mean, std = (jnp.broadcast_to(jnp.asarray(v, x.dtype), x.shape).ravel() for v in (mean, std))
     first, bias = inner.weights[0] / std[None], inner.biases[0]
     sizes = jnp.abs(bias) + jnp.abs(first) @ jnp.abs(mean)
     return dataclasses.replace(
@@ -109,5 +111,5 @@ def _normalized(inner: Readable, mean: Any, std: Any, x: Float[Array, "*shape"])
         weights=(first, *inner.weights[1:]),
         biases=(bias - first @ mean, *inner.biases[1:]),
         # The difference may be much smaller than its parts.
-        bias_error=inner.bias_error + 4 * (x.size + 2) * jnp.finfo(x.dtype).eps * sizes,
+        bias_error=inner.bias_error + sum_error(mean) * sizes,
     )

@@ -10,9 +10,9 @@ from jaxtyping import Array, Bool
 from jaxadv.problems.norms import inner, l2_norm, over
 from jaxadv.problems.round_sets import L2Ball, L2Sphere
 from jaxadv.proofs.curvature_bound import CurvatureBound
-from jaxadv.proofs.enclosures import of_sums
 from jaxadv.proofs.poles import Pole, Scalar, Vector, evaluate
 from jaxadv.proofs.readable import Readable
+from jaxadv.proofs.rounding import sum_error
 
 MOST_STEPS = 50  # of the iteration to a pole
 # The change of a unit vector at which the iteration ends: for a tight bound, and for a proof alone.
@@ -62,7 +62,7 @@ def pole_at(
     value, gradient, value_error, gradient_error = evaluate(h, x + point)
     multiplier = over(inner(gradient, point), inner(point, point))
     # What rounding may hide is added to the residual.
-    slack = l2_norm(gradient_error) + of_sums(x) * l2_norm(gradient)
+    slack = l2_norm(gradient_error) + sum_error(x) * l2_norm(gradient)
     residual = l2_norm(gradient - multiplier * point) + slack
     room = multiplier - above
     is_proved = (room > 0) & (multiplier >= 0)

@@ -195,7 +195,7 @@ def is_proved(dataset: xr.Dataset, least: Proved = Proved.GLOBAL) -> xr.DataArra
     return dataset.proof >= least if "proof" in dataset else xr.zeros_like(dataset.kind, bool)
 
 
-def has_proofs(dataset: xr.Dataset) -> bool:
+def proofs_were_tried(dataset: xr.Dataset) -> bool:
     """Whether a proof of any trial was tried."""
     return "proof" in dataset and bool((dataset.proof != Proved.NOT_TRIED).any())
 

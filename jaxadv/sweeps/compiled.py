@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from jaxadv.ascent import trial as ascent
@@ -19,6 +18,7 @@ from jaxadv.ascent.certifying import certify_each
 from jaxadv.ascent.precision import as_double
 from jaxadv.ascent.solution import End, Solution
 from jaxadv.ascent.trial import State
+from jaxadv.batches import map_batches
 from jaxadv.devices import Device, in_batches
 from jaxadv.experiments.draws import Draws, Given, Source, draw, like_seeds
 from jaxadv.lanes import Loops, run_lanes
@@ -184,10 +184,10 @@ def prove_all(
         grouped = tuple(
             rows.reshape(-1, starts, rows.shape[1]) for rows in (numbers, perturbations)
         )
-        proofs = lax.map(
+        proofs = map_batches(
             lambda rows: prove_ends(problem_of(rows[0][0]), rows[1], square_norm).proved,
             grouped,
-            batch_size=plan.prove_lanes,
+            plan.prove_lanes,
         )
         return proofs.ravel()
 

@@ -118,3 +118,25 @@ def test_a_set_that_is_derived_from_a_ball_may_be_another_set():
     problem = ja.Problem(network, jnp.ones(4), 0.0, Other(0.1))
     with pytest.raises(TypeError, match="constraint: bounds are known for the built-in sets"):
         ja.prove(problem, jnp.zeros(4))
+
+
+def test_what_does_not_fit_is_refused_in_words():
+    network = ja.init_two_layer(jax.random.key(0), 4, 16)
+    normalized = ja.Normalized(network, mean=jnp.ones(3), std=1.0)
+    cases = [
+        (lambda: ja.curvature_bound(network, jnp.ones(4), ja.Box(-jnp.ones(3), jnp.ones(3))),
+         "constraint: project cannot be called on a perturbation of shape"),
+        (lambda: ja.curvature_bound(normalized, jnp.ones(4), ja.L2Ball(0.1)),
+         r"mean \(3,\) and std \(\) do not broadcast"),
+        (lambda: ja.curvature_bound(lambda z: z.sum(), jnp.ones(4), ja.L2Ball(0.1)),
+         "and not those of .*<lambda>"),
+        (lambda: ja.MLP(5, [1.0]), "weights: must be a list of arrays, not of type int"),
+        (lambda: ja.MLP([jnp.ones((3, 4))], [jnp.ones(3)]), "1 and 1 must be as many"),
+        (lambda: ja.MLP([jnp.ones((3, 4)), jnp.ones((2, 5))], [jnp.ones(3), jnp.ones(2)]),
+         "layer 2 takes 5 numbers, and the one before it gives 3"),
+        (lambda: ja.MLP([jnp.ones((3, 4)), jnp.ones((2, 3))], [jnp.ones(3), jnp.ones(3)]),
+         r"layer 2 has shapes \(2, 3\) and \(3,\)"),
+    ]  # fmt: skip
+    for call, message in cases:
+        with pytest.raises((TypeError, ValueError), match=message):
+            call()

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float
 from jaxadv.ascent.certifying import certify_each
 from jaxadv.ascent.kinds import MAXIMA
 from jaxadv.ascent.trial import ascend
+from jaxadv.batches import map_batches
 from jaxadv.experiments.draws import Draws
 from jaxadv.experiments.layout import usual_prove_lanes
 from jaxadv.experiments.variables import Known, Record, known_on_boundary, known_where
@@ -224,8 +225,8 @@ def _share_proved(run: Run, draws: Draws, settings: Settings, rules: Rules) -> R
     square_norm = square_norm_of(first)
     width, dim = as_readable(first.network, first.x).weights[0].shape
     lanes = usual_prove_lanes(dim, width, len(labels))
-    proved = jax.lax.map(
-        lambda row: prove_input(problem(*row), square_norm), (inputs, labels), batch_size=lanes
+    proved = map_batches(
+        lambda row: prove_input(problem(*row), square_norm), (inputs, labels), lanes
     )
     # Without an attack there is no inner problem.
     return known_where(settings.measured_ratio > 0, jnp.mean(proved.astype(inputs.dtype)))

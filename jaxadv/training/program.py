@@ -31,7 +31,13 @@ from jaxadv.problems.constraints import CONSTRAINTS, constraint_of, is_box
 from jaxadv.problems.losses import EVERY_LOSS
 from jaxadv.problems.names import Function, resolve
 from jaxadv.programs import lower_for, remembered
-from jaxadv.training.evaluate import OF_RUNS, PROBE_BUDGET, PROBE_TOLERANCE, evaluate
+from jaxadv.training.evaluate import (
+    OF_EVALUATIONS,
+    OF_RUNS,
+    PROBE_BUDGET,
+    PROBE_TOLERANCE,
+    evaluate,
+)
 from jaxadv.training.run import Rules, Settings, advance, begin
 from jaxadv.training.saved import Arrays, restore, saved
 from jaxadv.training.spec import Cell, Training
@@ -123,7 +129,7 @@ class TrainingProgram:
         (network,) = networks
         with jax.enable_x64(True):
             begun = self._programs[device].begin(np.int32(network), *self._shared)
-            runs, records = restore(begun, states.load(network))
+            runs, records = restore(begun, states.load(network), {**OF_RUNS, **OF_EVALUATIONS})
         return Running(network, runs, records, states, device)
 
     def finish(self, running: Running, tick: Tick) -> Finished:

@@ -1,6 +1,6 @@
 """The state of a network's runs as plain arrays, and back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -20,12 +20,15 @@ def saved(runs: Any, records: Sequence[Arrays]) -> Arrays:
     return {**leaves, **values}
 
 
-def restore(begun: Any, state: Mapping[str, np.ndarray] | None) -> tuple[Any, list[Arrays]]:
+def restore(
+    begun: Any, state: Mapping[str, np.ndarray] | None, names: Collection[str]
+) -> tuple[Any, list[Arrays]]:
     """A network as its state left it; it is at the beginning if it has none, or one that misfits.
 
     Args:
         begun: the runs at the beginning.
         state: as `saved` makes it; another version may have saved other arrays.
+        names: of the records of an evaluation.
 
     Returns:
         The runs, on the device of ``begun``, and the records of the network's evaluations.
@@ -34,8 +37,11 @@ def restore(begun: Any, state: Mapping[str, np.ndarray] | None) -> tuple[Any, li
     values = [(state or {}).get(f"{LEAF}-{index}") for index in range(len(leaves))]
     if state is None or not all(map(_fits, values, leaves)):
         return begun, []
+    records = _records(state)
+    if any(set(record) != set(names) for record in records):
+        return begun, []
     restored = [_like(value, leaf) for value, leaf in zip(values, leaves, strict=True)]
-    return jax.tree.unflatten(structure, restored), _records(state)
+    return jax.tree.unflatten(structure, restored), records
 
 
 def _fits(value: np.ndarray | None, leaf: Array) -> bool:

@@ -177,7 +177,7 @@ def test_a_resumed_run_goes_on_from_its_states_on_any_number_of_devices(
     assert sorted(taken, key=len) == [steps[number:] for number in [*kept[::-1], 0, 0][:2]]
 
 
-@pytest.mark.parametrize("harm", ["fresh", "truncated", "empty", "others"])
+@pytest.mark.parametrize("harm", ["fresh", "truncated", "empty", "others", "older"])
 def test_a_state_that_does_not_fit_is_not_taken(whole, tmp_path, monkeypatch, harm):
     stop_at(monkeypatch, 3)
     with pytest.raises(Killed):
@@ -189,6 +189,10 @@ def test_a_state_that_does_not_fit_is_not_taken(whole, tmp_path, monkeypatch, ha
         file.write_bytes(b"")
     elif harm == "others":
         np.savez(file, **{"leaf-0": np.zeros(3), "record-clean_loss": np.zeros((1, 12, 2))})
+    elif harm == "older":
+        with np.load(file) as arrays:
+            kept = {name: array for name, array in arrays.items() if "inner_proved" not in name}
+        np.savez(file, **kept)
     again = ja.run_training(
         TINY, tmp_path / "run", fresh=harm == "fresh", devices=1, progress=False
     )

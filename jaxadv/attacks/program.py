@@ -16,6 +16,7 @@ from jaxadv.ascent.methods import Method
 from jaxadv.ascent.precision import as_double
 from jaxadv.ascent.solution import Solution
 from jaxadv.attacks.records import OF_CERTIFICATES, OF_INPUTS, OF_PROOFS, OF_TRIALS
+from jaxadv.batches import map_batches
 from jaxadv.devices import Device, wait_for
 from jaxadv.experiments.layout import usual_prove_lanes
 from jaxadv.grid.states import States
@@ -297,7 +298,7 @@ def prove_inputs(
 
     lanes = usual_prove_lanes(first.shape[1], first.shape[0], len(inputs))
     with jax.default_matmul_precision("highest"):
-        return jax.lax.map(prove, (inputs, labels), batch_size=lanes)
+        return map_batches(prove, (inputs, labels), lanes)
 
 
 def variables_of(rules: Rules) -> dict[str, Any]:

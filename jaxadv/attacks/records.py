@@ -32,7 +32,7 @@ OF_INPUTS: Mapping[str, Variable] = {
 # Of each input, where proofs are asked for.
 OF_PROOFS: Mapping[str, Variable] = {
     "proved": Variable(
-        "proved", "whether it is proved that no perturbation of the set is a success of an attack",
+        "proved", "whether every attack in the set is proved to fail",
         dtype="bool", dims=(),
     ),
 }  # fmt: skip

@@ -62,7 +62,7 @@ class Attack:
 
     @property
     def proved(self) -> np.ndarray | None:
-        """At which inputs no perturbation of the set is a success; None if no proof was asked for.
+        """At which inputs every attack in the set is proved to fail; None if not asked for.
 
         What is not proved may be robust all the same.
         """

@@ -26,6 +26,7 @@ from jaxadv.stats.trainings import (
 LINEAR = 10
 # The axis of curvature ratios ends here; below, the landscape is as good as linear.
 LEAST_RATIO = 1e-3
+WITHOUT_CERTIFICATES = "no attack on an L2 set,\nno certificates"
 MOST_RATES = 4
 RATIOS = {True: "clean (control)", False: "adversarial, ρ = {:g}"}
 
@@ -121,11 +122,13 @@ def plot_inner(dataset: xr.Dataset, caption: str) -> Figure:
         "curvature_ratio": "curvature ratio at the inner end",
         "inner_steps": "steps of the inner ascent",
         "inner_certified": "share of certified maxima",
-        "inner_proved": "share proved global (held out)",
+        "inner_proved": "share proved to be global (held-out inputs)",
     }
     # An older store has no proofs.
     titles = {name: title for name, title in titles.items() if name in attacked}
-    figure, axes = plt.subplots(1, len(titles), figsize=(WIDTH, 3.1), sharex=True)
+    rows, columns = (2, 2) if len(titles) == 4 else (1, 3)
+    figure, grid = plt.subplots(rows, columns, figsize=(WIDTH, 0.6 + 2.5 * rows), sharex=True)
+    axes = grid.ravel()
     for place, (name, title) in zip(axes, titles.items(), strict=True):
         values = attacked[name].transpose("cell", "network", "evaluation", ...)
         for index, cells in enumerate(chosen):
@@ -141,7 +144,7 @@ def plot_inner(dataset: xr.Dataset, caption: str) -> Figure:
         place.set_title(title, fontsize=9)
         _steps_axis(place, int(attacked.evaluation[-1]))
         if values.isnull().all():
-            empty(place, "no attack on an L2 set,\nno certificates")
+            empty(place, "no proofs" if name == "inner_proved" else WITHOUT_CERTIFICATES)
     axes[0].set(yscale="log", ylim=(LEAST_RATIO, 2))
     axes[1].set(yscale="log")
     for place in axes[2:]:

@@ -58,7 +58,7 @@ VARIABLES: Mapping[str, Variable] = {
     ),
     "proof": Variable(
         "proof",
-        "what is proved of the end: that it is the global maximum, and that there is no other",
+        "what is proved of the end: that it is the global maximum, and the only one on its side",
         dtype="int8",
         flags=Proved,
     ),
@@ -68,8 +68,8 @@ VARIABLES: Mapping[str, Variable] = {
     ),
     "proof_ratio": Variable(
         "proof_ratio", "bound of the network's curvature on the set over the multiplier at the "
-        "best maximum: it is global below 1, and the only one of its kind below 1/2; NaN without "
-        "a maximum, and where no proof is tried", dims=("example",),
+        "best maximum: below 1 the pole is global, below 1/2 it has no rival on its side of the "
+        "label; NaN without a maximum, and where no proof is tried", dims=("example",),
     ),
     "loss_maximum": Variable("loss_maximum", "loss at the polished maximum", units=LOSS),
     "num_free": Variable(

@@ -16,8 +16,8 @@ LEGEND = {
     "accuracy": "inputs that are answered right without a perturbation",
     "robust": "inputs that are answered right after every trial: at most so many are robust",
     "reached": "inputs at which a trial reached the target",
-    "proved": "inputs at which it is proved that no perturbation of the set is a success of an "
-    "attack: at least so many are robust",
+    "proved": "inputs at which every attack in the set is proved to fail: at least so many are "
+    "robust",
     "loss": "mean loss at the worst perturbations",
     **OF_TRIALS,
     "steps": "median number of steps of a trial",

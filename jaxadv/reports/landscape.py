@@ -31,9 +31,9 @@ from jaxadv.stats.cells import (
     cells,
     families,
     finished_networks,
-    has_proofs,
     in_words,
     is_proved,
+    proofs_were_tried,
     rows_of,
 )
 from jaxadv.stats.intervals import Estimate, share
@@ -148,7 +148,7 @@ def _by_scale(part: pd.DataFrame) -> str:
 
 def _proofs(dataset: xr.Dataset) -> Iterator[str]:
     """What is proved of the maxima, and whether the search agrees with it."""
-    if not has_proofs(dataset):
+    if not proofs_were_tried(dataset):
         return
     yield "## What is proved"
     yield PROOFS

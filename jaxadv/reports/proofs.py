@@ -18,14 +18,15 @@ ABOUT = """\
 A certificate says that a point is *a* local maximum. A proof says that it is *the* global maximum
 on the set, and that there is no other one. It compares two numbers of each network and input: the
 multiplier λ of the maximum, and K, a bound of the curvature of the network on all of the set.
-K < λ proves that the maximum is global, K < λ/2 that there is no other of its kind ([the
-theory](../../docs/theory.md), section 9). Networks are random where nothing else is said, inputs
-have norm s√d, and the radius is ρ times that."""
+K < λ proves that the maximum is global, K < λ/2 that there is no other on its side of the label
+([the theory](../../docs/theory.md), section 9). The loss is logistic, and its maxima are all on one
+side; on digits it is quadratic. Networks are random where nothing else is said, inputs have norm
+s√d, and the radius is ρ times that."""
 COLUMNS = """\
 K/λ: median over inputs, with its 95% interval over networks; "unknown" where λ is not positive.
-The four shares are of inputs: *unique* (proved global, and no other maximum of its kind), *global*
-(proved global), *one* (nothing proved, and all ascents that converged found one maximum), *many*
-(they found several). What they leave is of inputs at which no ascent ended in a certified
+The four shares are of inputs: *unique* (proved to be global, with no other maximum on its side),
+*global* (proved to be global), *one* (nothing is proved, and all ascents that converged found one
+maximum), *many* (they found several). The rest are inputs at which no ascent ended in a certified
 maximum."""
 BOUNDARY = """\
 The scales at which the median of K/λ passes ½ and 1, by interpolation of logarithms; empty where it

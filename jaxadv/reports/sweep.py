@@ -14,9 +14,9 @@ from jaxadv.stats.cells import (
     by_network,
     cells,
     finished_networks,
-    has_proofs,
     is_maximum,
     is_proved,
+    proofs_were_tried,
     settings_of,
     telling_settings,
 )
@@ -40,7 +40,7 @@ MEDIANS = ("num_free", "curvature_ratio", "distance")
 LEGEND = {
     **OF_TRIALS,
     "proved": "trials whose end is proved to be the global maximum",
-    "unique": "trials for which it is also proved that there is no other maximum of the kind",
+    "unique": "proved trials whose end is also the only local maximum on its side of the label",
     "networks_proved": "networks all of whose trials are proved, with its 95% interval (Clopper-"
     "Pearson)",
     "unconfirmed": "trials that meet the conditions of a maximum, but none was found close by",
@@ -88,7 +88,7 @@ def summarize(dataset: xr.Dataset) -> pd.DataFrame:
 
 def _proved(cell: xr.Dataset) -> dict[str, float]:
     """What is proved of the trials of a cell; NaN if no proof was tried."""
-    if not has_proofs(cell):
+    if not proofs_were_tried(cell):
         return dict.fromkeys((*PROVED, *INTERVAL), np.nan)
     proved, unique = is_proved(cell), is_proved(cell, Proved.UNIQUE)
     networks = share(np.asarray(by_network(proved).all(axis=1)))

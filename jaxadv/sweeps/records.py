@@ -76,7 +76,7 @@ CERTIFICATE = {
 }
 PROOF = Variable(
     "proof",
-    "what is proved of the end: that it is the global maximum, and that there is no other",
+    "what is proved of the end: that it is the global maximum, and the only one on its side",
     dtype="int8",
     flags=Proved,
 )

@@ -67,7 +67,7 @@ class Sweep(Specification[Cell]):
         smooth: declares that networks, activations and losses of your own have no kinks, where
             their computation does not show it. Certificates then take your word.
         prove: whether to prove, where that is possible, that an end is the global maximum, and that
-            there is no other one.
+            it is the only local maximum on its side of the label.
         seed: all randomness comes from it.
         precision: single or double; the random draws are the same in both.
 

@@ -193,7 +193,7 @@ def test_proofs_need_a_network_whose_weights_can_be_read(trained):
     with pytest.raises(TypeError, match=r"network: proofs read the weights of a ja\.TwoLayer"):
         ja.attack(network, x, y, constraint=ja.L2Ball(0.1), prove=True, **QUIET)
     relu = ja.init_two_layer(jax.random.key(0), dim=16, width=8, activation="relu", classes=3)
-    with pytest.raises(ValueError, match="activation: no bound of σ'' is known for 'relu'"):
+    with pytest.raises(ValueError, match="activation: 'relu' has no known bounds of σ''"):
         ja.attack(relu, x, y, constraint=ja.L2Ball(0.1), prove=True, **QUIET)
 
 

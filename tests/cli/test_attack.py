@@ -57,7 +57,10 @@ def test_it_prints_a_table_and_writes_figures_and_perturbations(files, here, cap
 def test_it_proves_what_it_can(files, here, capsys):
     del files
     main(["attack", "net.npz", "flat.npz", *FLAGS, "--prove", "--store", "out"])
-    assert "\nproved: inputs at which it is proved that no perturbation" in capsys.readouterr().out
+    assert (
+        "\nproved: inputs at which every attack in the set is proved to fail"
+        in capsys.readouterr().out
+    )
     table = pd.read_csv(here / "out" / "summary.csv")
     assert (table.proved <= table.robust).all()
     assert table.proved[0] > 0

@@ -21,7 +21,7 @@ from jaxadv.sweeps.records import record
 SIZES = ((64, 512), (256, 512), (784, 512), (256, 4096))
 RIVAL_TRIALS = 192
 WEIGHTS = 2**18  # that the networks of a device have together; there are at least two networks
-PHASES = ("draw", "ascend", "certify", "record")
+PHASES = ("draw", "ascend", "certify", "prove", "record")
 
 
 def sweep_of(dim: int, width: int, networks: int) -> ja.Sweep:
@@ -111,7 +111,8 @@ def _shares(sweep: ja.Sweep, device: Any, rounds: int) -> dict[str, float]:
         draws = timed("draw", program.draw, [0], device)
         solutions, _ = timed("ascend", program.ascend, draws, device)
         certificates = timed("certify", program.certify, draws, solutions, device)
-        timed("record", partial(record, in_box=False), solutions, certificates)
+        proofs = timed("prove", program.prove, draws, solutions, device)
+        timed("record", partial(record, in_box=False), solutions, certificates, proofs)
     # The first round is slower.
     medians = {phase: statistics.median(values[1:]) for phase, values in seconds.items()}
     return {phase: value / sum(medians.values()) for phase, value in medians.items()}

@@ -57,6 +57,7 @@ def curvature_bound(network: Any, x: Any, constraint: Any) -> CurvatureBound:
         ValueError: for an activation without a known bound, or an input that does not fit.
 
     Example:
+        >>> import jax.numpy as jnp
         >>> import jaxadv as ja
         >>> net = ja.init_two_layer(jax.random.key(0), dim=4, width=32)
         >>> bound = curvature_bound(net, jnp.ones(4), ja.L2Ball(0.1))

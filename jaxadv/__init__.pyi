@@ -21,6 +21,8 @@ from .ascent.trajectory import ascend_recorded as ascend_recorded
 from .ascent.trial import ascend as ascend
 from .attacks.attack import attack as attack
 from .attacks.result import Attack as Attack
+from .data.images import Data as Data
+from .data.images import load_data as load_data
 from .devices import use_devices as use_devices
 from .grid.opening import open as open  # noqa: A004
 from .landscape.spec import Landscape as Landscape

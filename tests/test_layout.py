@@ -12,8 +12,8 @@ import jaxadv as ja
 PACKAGE = Path(ja.__file__).parent
 # A module may import from its own room and from rooms above it (CONTRIBUTING.md).
 ROOMS = [
-    "pytrees", "batches", "lanes", "devices", "programs", "grid", "problems", "theory", "ascent",
-    "proofs",    "experiments", "learning", "sweeps", "landscape", "training", "attacks",
+    "pytrees", "batches", "lanes", "devices", "programs", "grid", "problems", "data", "theory",
+    "ascent", "proofs", "experiments", "learning", "sweeps", "landscape", "training", "attacks",
     "stats", "claims", "figures", "reports", "cli", "__main__",
 ]  # fmt: skip
 EXPERIMENTS = {"sweeps", "landscape", "training", "attacks"}  # side by side on one ground
@@ -97,14 +97,14 @@ def test_every_room_is_in_the_list():
 def test_the_public_names_are_these():
     expected = {
         "ACTIVATIONS", "APGD", "Attack", "Box", "CertifiableConstraint", "Certificate",
-        "ConstantStep", "Constraint", "CurvatureBound", "Face", "FlatFace",
+        "ConstantStep", "Constraint", "CurvatureBound", "Data", "Face", "FlatFace",
         "InverseCurvatureStep", "Kind", "L1Ball",
         "L2Ball", "L2BallInBox", "L2Sphere", "LInfBall", "Landscape", "Loss", "MLP", "Method",
         "Network", "Normalized", "NormalizedStep", "PGA", "Point", "Polished", "Problem", "Proof",
         "RoundFace",
         "ScheduledStep", "Solution", "Status", "StepRule", "Sweep", "ToBoundary", "Training",
         "Trajectory", "TwoLayer", "ascend", "ascend_recorded", "attack", "certify",
-        "cross_entropy", "curvature_bound", "in_range", "init_two_layer", "kinks", "lane_map",
+        "cross_entropy", "curvature_bound", "in_range", "init_two_layer", "kinks", "lane_map", "load_data",
         "log_odds", "logistic", "margin", "open", "open_landscape", "open_sweep", "open_training",
         "polish", "prove", "quadratic",
         "random_start", "run_critical", "run_landscape", "run_sweep", "run_training", "trial",

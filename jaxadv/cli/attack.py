@@ -21,12 +21,13 @@ from jaxadv.attacks.work import AttackWork
 from jaxadv.cli.commands import Attacked, Devices, Kept
 from jaxadv.cli.output import write
 from jaxadv.cli.process import what_goes_on
+from jaxadv.data.images import as_pixels
+from jaxadv.data.sources import read
 from jaxadv.devices import use_devices
 from jaxadv.experiments.fields import grid, positive, whole
 from jaxadv.experiments.moves import step_of
 from jaxadv.grid.places import Place, place
 from jaxadv.grid.run import run_grid
-from jaxadv.problems.arrays import read_shaped
 from jaxadv.problems.constraints import CONSTRAINTS
 from jaxadv.problems.names import resolve
 from jaxadv.problems.networks import TwoLayer
@@ -129,17 +130,15 @@ def network_of(name: str) -> Any:
 
 
 def _inputs(attacked: Attacked) -> tuple[np.ndarray, np.ndarray]:
-    path = Path(attacked.inputs)
+    """The inputs, and their labels: signs as they are, or numbers of classes."""
     try:
-        x, y = read_shaped(path)
-    except FileNotFoundError:
-        raise ValueError(f"inputs: there is no file {str(path)!r}") from None
+        x, y, _ = read(attacked.inputs)
     except ValueError as error:
-        raise ValueError(f"inputs: {error}") from error
+        raise ValueError(str(error).replace("data: ", "inputs: ", 1)) from error
     number = attacked.examples or len(x)
     if not 0 < number <= len(x):
-        raise ValueError(f"examples: {number}, but {str(path)!r} has {len(x)} inputs")
-    return x[:number], y[:number]
+        raise ValueError(f"examples: {number}, but {attacked.inputs!r} has {len(x)} inputs")
+    return as_pixels(attacked.inputs, x[:number]), y[:number]
 
 
 def _fingerprint(work: AttackWork) -> str:

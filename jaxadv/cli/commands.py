@@ -35,7 +35,8 @@ class Attacked:
         network: module:function, which maps one input to a logit for each class or to one number
             (the sign of it is the answer); or FILE.npz with a two-layer network: arrays hidden (m,
             d), output (m,) or (m, classes), and, if it is not tanh, activation, the name of one.
-        inputs: FILE.npz with inputs x (n, ...) and labels y (n,), classes from 0 or -1 and 1.
+        inputs: FILE.npz with inputs x (n, ...) and labels y (n,), classes from 0 or -1 and 1; or
+            other data with classes, as --data of jaxadv sweep: mnist5k, or a file or folder.
         radii: sizes of the set, in the units of x; fractions such as 8/255 are read.
         constraint: the set: linf-ball, l2-ball or l1-ball.
         bounds: least and largest value of an entry of x + δ, such as 0,1; empty for none.
@@ -57,7 +58,7 @@ class Attacked:
     """
 
     network: str
-    inputs: Path
+    inputs: str
     radii: tuple[float, ...] = (8 / 255,)
     constraint: str = "linf-ball"
     bounds: tuple[float, ...] = ()

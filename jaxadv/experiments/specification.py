@@ -18,7 +18,7 @@ from jaxadv.experiments.recipes import Recipe
 from jaxadv.problems.names import Function, table_of
 
 if TYPE_CHECKING:
-    from jaxadv.problems.data import Examples
+    from jaxadv.data.examples import Examples
 
 C = TypeVar("C", bound=Grouped)
 # A reference to the table of losses of networks with an output for each class.
@@ -200,8 +200,8 @@ class Specification(Document, Generic[C]):
         for loss in self.losses:
             if loss in table_of(LOSSES_OF_CLASSES) and self.classes_of(loss) is None:
                 raise ValueError(
-                    f"losses: {loss} needs data with classes (digits, mnist, cifar10, or an .npz "
-                    f"file whose y are whole numbers from 0), not {self.data!r}"
+                    f"losses: {loss} needs data with classes (digits, mnist5k, mnist, cifar10, or "
+                    f"a file whose y are whole numbers from 0), not {self.data!r}"
                 )
         if data is None or data.are_signs:
             return
@@ -242,7 +242,7 @@ class Specification(Document, Generic[C]):
     @functools.cached_property
     def real_examples(self) -> "Examples | None":
         """The real inputs; None where inputs are simulated."""
-        from jaxadv.problems.data import load_examples  # noqa: PLC0415  needs jaxtyping
+        from jaxadv.data.examples import load_examples  # noqa: PLC0415  needs jaxtyping
 
         return load_examples(self.data, self.data_dir)
 

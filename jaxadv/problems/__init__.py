@@ -1,1 +1,1 @@
-"""What is maximised: networks, losses, constraint sets, the objective, and data."""
+"""What is maximised: networks, losses, constraint sets and the objective."""

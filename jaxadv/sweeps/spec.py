@@ -59,11 +59,12 @@ class Sweep(Specification[Cell]):
         tolerances: residuals at which steps are counted, descending; the last one ends a trial.
         max_steps: budget of steps per trial; counts beyond it are right-censored.
         data: sphere (norm exactly s·√dim), gaussian (entries N(0, s²)), teacher (gaussian, with
-            labels ±1 from a small random network), digits, mnist, cifar10, or FILE.npz with arrays
-            x (n, d) or images (n, ...) and y (n,), whose integers from 0 name classes. Labels are
-            N(0, 1) where simulated without a teacher, their signs for the logistic loss.
-        data_dir: the folder with the files of mnist (IDX or mnist.npz) or cifar10 (data_batch_*.bin
-            or cifar10.npz).
+            labels ±1 from a small random network), digits, mnist5k, mnist, cifar10, or a file or
+            folder: an .npz file with arrays x (n, ...) and y (n,), whose integers from 0 name
+            classes, IDX files, CIFAR-10's, a folder of images for each class, or tables of Hugging
+            Face. Labels are N(0, 1) where simulated without a teacher, their signs for the logistic
+            loss.
+        data_dir: the folder with the files of mnist or cifar10.
         smooth: declares that networks, activations and losses of your own have no kinks, where
             their computation does not show it. Certificates then take your word.
         prove: whether to prove, where that is possible, that an end is the global maximum, and that

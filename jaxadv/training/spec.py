@@ -97,10 +97,10 @@ class Training(Specification[Cell]):
         losses: quadratic or logistic (labels ±1), cross-entropy (classes), or a user's
             module:function(output, label). Where labels are other numbers there are no accuracies.
         data: teacher (normal inputs, labels ±1 from a small random network), sphere or gaussian
-            (random labels), digits, mnist, cifar10, or FILE.npz with arrays x (n, d) or images
-            (n, ...) and y (n,), whose integers from 0 name classes.
-        data_dir: the folder with the files of mnist (IDX or mnist.npz) or cifar10 (data_batch_*.bin
-            or cifar10.npz).
+            (random labels), digits, mnist5k, mnist, cifar10, or a file or folder: an .npz file with
+            arrays x (n, ...) and y (n,), whose integers from 0 name classes, IDX files, CIFAR-10's,
+            a folder of images for each class, or tables of Hugging Face.
+        data_dir: the folder with the files of mnist or cifar10.
         smooth: declares that networks, activations and losses of your own have no kinks, where
             their computation does not show it. Certificates then take your word.
         seed: all randomness comes from it.

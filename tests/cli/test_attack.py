@@ -115,7 +115,7 @@ def test_a_network_of_the_users_is_found_in_this_folder(files, here, capsys):
         (["net.npz", "images.npz", "--method", "pgd"], "method: unknown 'pgd'"),
         (["net.npz", "images.npz", "--steps", "-1"], "steps: -1 must be a whole number from 0"),
         (["net.npz", "images.npz", "--loss", "quadratic"], "loss: quadratic takes a number"),
-        (["net.npz"], "Missing from jaxadv attack: PATH FILE.npz with inputs x"),
+        (["net.npz"], "Missing from jaxadv attack: NAME FILE.npz with inputs x"),
     ],
 )
 def test_a_mistake_is_one_line(files, mistake, args, message):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
+from jaxadv.data.examples import load_examples
 from jaxadv.learning.adversary import Adversary
 from jaxadv.learning.fit import fit
-from jaxadv.problems.data import load_examples
 from jaxadv.problems.losses import cross_entropy
 from jaxadv.problems.uniform import uniform_in_ball
 from jaxadv.training.evaluate import worst

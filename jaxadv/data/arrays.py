@@ -2,17 +2,24 @@
 
 import zipfile
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-Arrays = tuple[np.ndarray, np.ndarray]  # inputs (n, d) and labels (n,), row by row in memory
-KEYS = (("x", "y"), ("x_train", "y_train"))  # of an npz file; the first pair that it has is read
+Arrays = tuple[np.ndarray, np.ndarray]  # inputs (n, ...) and labels (n,), row by row in memory
+Part = Literal["train", "test"]  # of data that is given in two parts
+# Of an npz file, by part; the first pair that it has is read.
+KEYS = {part: (("x", "y"), (f"x_{part}", f"y_{part}")) for part in ("train", "test")}
 NEEDED = "x (n, d), or images (n, ...), and y (n,)"
 LARGEST = 1e30  # of users' values: float32 has room for it, and float64 for its square
 
 
-def read_npz(path: Path) -> Arrays:
-    """The inputs and labels of an npz file, as rows: see `read_shaped`.
+def read_npz(path: Path, part: Part = "train") -> Arrays:
+    """The inputs (n, ...) and labels (n,) of an npz file: x and y, or x_train and y_train.
+
+    Args:
+        path: the file.
+        part: which arrays are read where there is no x: x_train, or x_test.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -24,21 +31,12 @@ def read_npz(path: Path) -> Arrays:
         ...     np.savez(Path(folder) / "own.npz", x_train=np.ones((5, 28, 28)), y_train=np.ones(5))
         ...     x, y = read_npz(Path(folder) / "own.npz")
         >>> x.shape, y.shape
-        ((5, 784), (5,))
-    """
-    x, y = read_shaped(path)
-    return x.reshape(len(x), -1), y
-
-
-def read_shaped(path: Path) -> Arrays:
-    """The inputs (n, ...) and labels (n,) of an npz file, the inputs in their shape.
-
-    They are arrays ``x`` and ``y``, or ``x_train`` and ``y_train``. Errors are those of `read_npz`.
+        ((5, 28, 28), (5,))
     """
     try:
         with zipfile.ZipFile(path) as archive:
             names = {name.removesuffix(".npy") for name in archive.namelist()}
-            keys = next((pair for pair in KEYS if names.issuperset(pair)), ())
+            keys = next((pair for pair in KEYS[part] if names.issuperset(pair)), ())
             arrays = [_member(archive, name) for name in keys]
     except FileNotFoundError:
         raise
@@ -48,15 +46,13 @@ def read_shaped(path: Path) -> Arrays:
             "save one with np.savez('mine.npz', x=x, y=y)"
         ) from error
     if not arrays:
-        raise ValueError(
-            f"{str(path)!r} has neither x and y nor x_train and y_train, but {sorted(names)[:5]}"
-        )
-    rows, labels = check_arrays(path, *arrays)
-    return rows.reshape(arrays[0].shape), labels
+        needed = " nor ".join(" and ".join(pair) for pair in KEYS[part])
+        raise ValueError(f"{str(path)!r} has neither {needed}, but {sorted(names)[:5]}")
+    return check_arrays(path, *arrays)
 
 
 def check_arrays(source: Path, x: np.ndarray, y: np.ndarray) -> Arrays:
-    """Inputs as rows (n, d) and labels (n,), in one order of memory, whatever that of the file.
+    """Inputs (n, ...) and labels (n,), in one order of memory, whatever that of the file.
 
     Args:
         source: the file or folder that they are from.
@@ -69,7 +65,7 @@ def check_arrays(source: Path, x: np.ndarray, y: np.ndarray) -> Arrays:
     Example:
         >>> x, y = check_arrays(Path("own.npz"), np.ones((2, 3, 4)), np.ones((2, 1)))
         >>> x.shape, y.shape
-        ((2, 12), (2,))
+        ((2, 3, 4), (2,))
     """
     if x.ndim < 2 or y.shape not in {x.shape[:1], (len(x), 1)} or x.size == 0:
         raise ValueError(f"{str(source)!r} has x {x.shape} and y {y.shape}; need {NEEDED}")
@@ -80,10 +76,9 @@ def check_arrays(source: Path, x: np.ndarray, y: np.ndarray) -> Arrays:
         if not (float(array.min()) >= -LARGEST and float(array.max()) <= LARGEST):
             raise ValueError(f"{name} in {str(source)!r} has NaN, or values beyond {LARGEST:g}")
     # The rounding of sums depends on the order in memory, which must not depend on the file.
-    rows, labels = x.reshape(len(x), -1), y.reshape(-1)
     return (
-        np.ascontiguousarray(rows, rows.dtype.newbyteorder("=")),
-        np.ascontiguousarray(labels, labels.dtype.newbyteorder("=")),
+        np.ascontiguousarray(x, x.dtype.newbyteorder("=")),
+        np.ascontiguousarray(y.reshape(-1), y.dtype.newbyteorder("=")),
     )
 
 

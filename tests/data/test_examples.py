@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from jaxadv.problems.arrays import read_npz
-from jaxadv.problems.data import Examples, load_examples
+from jaxadv.data.arrays import read_npz
+from jaxadv.data.examples import Examples, load_examples
 
 
 @pytest.fixture
@@ -214,5 +214,7 @@ def test_integers_from_0_name_classes_and_floats_are_numbers(save):
 
 def test_digits_without_scikit_learn_say_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(ValueError, match=r"pip install 'jaxadv\[data\]'"):
+    with pytest.raises(
+        ValueError, match=r"^data: 'digits' needs scikit-learn: pip install scikit-learn$"
+    ):
         load_examples("digits")

@@ -1,29 +1,35 @@
-"""Real inputs: digits, images, or a user's arrays, as directions that a sweep can scale."""
+"""Real inputs of experiments, as vectors that an input scale multiplies."""
 
 import hashlib
-import importlib.util
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxadv.problems.arrays import Arrays, read_npz
-from jaxadv.problems.images import IMAGES, load_images
-from jaxadv.problems.names import suggest
+from jaxadv.data.images import as_pixels
+from jaxadv.data.sources import read
 
 # Data that is drawn: inputs uniform on a sphere, normal, or normal with the labels of a teacher.
 SIMULATED = ("sphere", "gaussian", "teacher")
 MOST_CLASSES = 1000
+# By name, the classes whose label is +1 where labels are signs: odd digits, and vehicles.
+ODD = (1, 3, 5, 7, 9)
+POSITIVE: Mapping[str, tuple[int, ...]] = {
+    "digits": ODD, "mnist5k": ODD, "mnist": ODD, "cifar10": (0, 1, 8, 9)
+}  # fmt: skip
+# What inputs are before the input scale multiplies them.
+KINDS = ("directions", "pixels", "centred")
 SIGNS = (-1.0, 1.0)  # the labels of two classes for networks with one output
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Real inputs, free of their scale.
+    """Real inputs, before the input scale multiplies them.
 
     Attributes:
-        directions: the inputs minus their mean, each scaled to norm √dim; float32.
+        directions: the inputs as `load_examples` makes them, by default minus their mean and each
+            scaled to norm √dim; float32.
         labels: the labels as given, ±1 for digits and images; float32.
         classes: the class of each input, a number from 0; None if the labels are no such numbers.
         are_named: whether labels only name classes, as ``y`` of an integer type does from 0 on.
@@ -58,16 +64,18 @@ class Examples:
         return hashlib.sha256(b"".join(values.tobytes() for values in parts)).hexdigest()[:16]
 
 
-def load_examples(data: str, folder: str = "") -> Examples | None:
+def load_examples(data: str, folder: str = "", kind: str = "directions") -> Examples | None:
     """The examples that ``data`` names, or None for inputs that are simulated.
 
     Args:
-        data: ``"sphere"``, ``"gaussian"`` or ``"teacher"`` (None is returned), ``"digits"``
-            (scikit-learn's 1,797 handwritten digits of 8×8 pixels, d = 64, labels +1 for odd and −1
-            for even), ``"mnist"`` or ``"cifar10"`` (`load_images`; d = 784 and 3,072, labels +1 for
-            odd digits, and for what is no animal), or the path of an ``.npz`` file that `read_npz`
-            takes.
+        data: ``"sphere"``, ``"gaussian"`` or ``"teacher"`` (None is returned), or what
+            `jaxadv.data.sources.read` takes: ``"digits"`` (d = 64), ``"mnist5k"`` or ``"mnist"``
+            (d = 784), ``"cifar10"`` (d = 3,072), a file or a folder. The labels of images that have
+            a name are +1 for odd digits, and for what is no animal, and −1 for the others.
         folder: where the files of mnist and cifar10 are.
+        kind: ``"directions"``, the inputs minus their mean, each scaled to norm √dim;
+            ``"pixels"``, the inputs as they are, where bytes are divided by 255; or
+            ``"centred"``, pixels minus their mean over all inputs.
 
     Raises:
         ValueError: if there is no such data, or it cannot be used; says why.
@@ -78,22 +86,22 @@ def load_examples(data: str, folder: str = "") -> Examples | None:
     """
     if data in SIMULATED:
         return None
-    are_named = False
-    if data == "digits":
-        x, classes = _digits()
-        y = signs(classes % 2 == 1)
-    elif data in IMAGES:
-        x, classes = load_images(data, folder)
-        y = signs(np.isin(classes, IMAGES[data]))
-    elif data.endswith(".npz"):
-        x, y = _read(data)
-        is_integer = y.dtype.kind in "biu"
-        x, y = x.astype(np.float64), y.astype(np.float64)
-        classes = _classes(y)
-        are_named = is_integer and classes is not None
+    labelled = read(data, data_dir=folder, others=SIMULATED)
+    y = labelled.y.astype(np.float64)
+    classes, are_named = _classes(y), False
+    if data in POSITIVE:
+        y = signs(np.isin(y, POSITIVE[data]))
     else:
-        hint = suggest(data, (*SIMULATED, "digits", *IMAGES))
-        raise ValueError(f"data: unknown {data!r}{hint}, or a file FILE.npz")
+        are_named = labelled.y.dtype.kind in "biu" and classes is not None
+    x = labelled.x if kind == "directions" else as_pixels(data, labelled.x)
+    x = x.reshape(len(x), -1).astype(np.float64)
+    if kind != "pixels":
+        x = _directions(data, x) if kind == "directions" else x - x.mean(axis=0)
+    return Examples(x.astype(np.float32), y.astype(np.float32), classes, are_named)
+
+
+def _directions(data: str, x: np.ndarray) -> np.ndarray:
+    """The rows minus their mean, each scaled to norm √d."""
     if len(x) == 1:
         raise ValueError(f"data: {data!r} has one row, which is its own mean; need two or more")
     centred = x - x.mean(axis=0)
@@ -102,8 +110,7 @@ def load_examples(data: str, folder: str = "") -> Examples | None:
     if (norms <= 64 * np.finfo(float).eps * np.abs(x).max() * x.shape[1] ** 0.5).any():
         row = int(np.argmin(norms))
         raise ValueError(f"data: row {row} of {data!r} is the mean of all rows, without direction")
-    directions = centred / norms * x.shape[1] ** 0.5
-    return Examples(directions.astype(np.float32), y.astype(np.float32), classes, are_named)
+    return centred / norms * x.shape[1] ** 0.5
 
 
 def signs(positive: np.ndarray) -> np.ndarray:
@@ -115,21 +122,3 @@ def _classes(labels: np.ndarray) -> np.ndarray | None:
     """Labels as numbers of classes; None if they are no such numbers."""
     are_whole = (labels == labels.round()) & (labels >= 0) & (labels < MOST_CLASSES)
     return labels.astype(int) if are_whole.all() else None
-
-
-def _digits() -> tuple[np.ndarray, np.ndarray]:
-    if importlib.util.find_spec("sklearn") is None:
-        raise ValueError("data: 'digits' needs scikit-learn: pip install 'jaxadv[data]'")
-    from sklearn.datasets import load_digits  # noqa: PLC0415  an extra, and slow to import
-
-    x, digit = load_digits(return_X_y=True)
-    return np.asarray(x), np.asarray(digit)
-
-
-def _read(path: str) -> Arrays:
-    try:
-        return read_npz(Path(path).expanduser())
-    except FileNotFoundError:
-        raise ValueError(f"data: there is no file {path!r}") from None
-    except (ValueError, RuntimeError) as error:  # RuntimeError: of a home that is not known
-        raise ValueError(f"data: {error}") from error

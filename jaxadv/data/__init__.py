@@ -1,0 +1,1 @@
+"""Labelled inputs: images and arrays from the files that people have."""

@@ -30,12 +30,16 @@ from .landscape.work import open_landscape as open_landscape
 from .landscape.work import run_critical as run_critical
 from .landscape.work import run_landscape as run_landscape
 from .lanes import lane_map as lane_map
+from .learning.train import Trained as Trained
+from .learning.train import train as train
 from .problems.activations import ACTIVATIONS as ACTIVATIONS
 from .problems.ball_in_box import L2BallInBox as L2BallInBox
 from .problems.boxes import Box as Box
 from .problems.boxes import LInfBall as LInfBall
 from .problems.constraints import CertifiableConstraint as CertifiableConstraint
 from .problems.constraints import Constraint as Constraint
+from .problems.conv_net import ConvNet as ConvNet
+from .problems.conv_net import init_conv_net as init_conv_net
 from .problems.faces import Face as Face
 from .problems.faces import FlatFace as FlatFace
 from .problems.faces import RoundFace as RoundFace
@@ -47,6 +51,9 @@ from .problems.losses import logistic as logistic
 from .problems.losses import margin as margin
 from .problems.losses import quadratic as quadratic
 from .problems.mlp import MLP as MLP
+from .problems.mlp import init_mlp as init_mlp
+from .problems.network_files import load_network as load_network
+from .problems.network_files import save_network as save_network
 from .problems.networks import Network as Network
 from .problems.networks import Normalized as Normalized
 from .problems.networks import TwoLayer as TwoLayer

@@ -15,13 +15,15 @@ from jaxadv.ascent.methods import Method
 from jaxadv.ascent.trial import as_method
 from jaxadv.attacks.program import Row, Rules, Target, problem_of
 from jaxadv.attacks.work import AttackWork, lanes_for
-from jaxadv.experiments.fields import count, whole
+from jaxadv.experiments.draws import as_key
+from jaxadv.experiments.fields import count
 from jaxadv.grid.run import Options, run_grid
 from jaxadv.problems.checks import as_floats, offers
 from jaxadv.problems.constraints import CertifiableConstraint
 from jaxadv.problems.losses import check_label, log_odds, logistic
 from jaxadv.problems.networks import as_network
 from jaxadv.problems.problem import Problem, as_constraint
+from jaxadv.problems.ranges import as_range
 from jaxadv.proofs.flat_sets import symmetric_hull
 from jaxadv.proofs.readable import as_readable
 
@@ -139,7 +141,7 @@ def prepare(
     rules = Rules(
         loss=settled.loss,
         targeted=bool(targeted),
-        bounds=_range(bounds),
+        bounds=as_range(bounds),
         starts=starts,
         certify=False,
         prove=bool(prove),
@@ -147,7 +149,7 @@ def prepare(
         smooth=settled.smooth,
     )
     chosen = as_method(APGD(STEPS, tolerances=TOLERANCE) if method is None else method)
-    target = Target(network, sets[0], chosen, _key(key))
+    target = Target(network, sets[0], chosen, as_key(key))
     _check(target, rules, inputs, labels)
     row = Row(jnp.asarray(inputs[0]), jnp.asarray(labels[0]), jnp.int32(0), jnp.int32(0))
     problems = [problem_of(dataclasses.replace(target, constraint=one), row, rules) for one in sets]
@@ -163,32 +165,11 @@ def prepare(
     return AttackWork(target, sets, rules, inputs, labels)
 
 
-def _key(key: Any) -> jax.Array:
-    """A key as it is, or of a seed."""
-    if not isinstance(key, jax.Array):
-        return jax.random.key(whole("key", key, least=0))
-    if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
-        raise TypeError("key: must be made by jax.random.key, or be a whole number")
-    return key
-
-
 def _labels(y: Any, number: int) -> np.ndarray:
     labels = np.asarray(y)
     if labels.shape != (number,):
         raise ValueError(f"y: shape {labels.shape} must be ({number},), a label for each input")
     return labels.astype(np.int32) if np.issubdtype(labels.dtype, np.integer) else labels
-
-
-def _range(bounds: Any) -> tuple[float, float] | None:
-    if bounds is None:
-        return None
-    try:
-        low, high = map(float, bounds)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"bounds: {bounds!r} must be two numbers, such as (0, 1)") from error
-    if not low < high:
-        raise ValueError(f"bounds: {low:g} must lie below {high:g}")
-    return low, high
 
 
 def _check(target: Target, rules: Rules, inputs: np.ndarray, labels: np.ndarray) -> None:

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
+from jaxadv.experiments.fields import whole
 from jaxadv.experiments.groups import Group
 from jaxadv.experiments.specification import Specification
 from jaxadv.problems.activations import ACTIVATIONS, Activation
@@ -180,6 +181,24 @@ def given_of(spec: Specification) -> Given:
     if spec.real_examples is None:
         return None
     return spec.real_examples.directions, spec.real_examples.labels
+
+
+def as_key(key: Any) -> Key[Array, ""]:
+    """A key as it is, or of a seed.
+
+    Raises:
+        TypeError: for an array that is no key.
+        ValueError: for what is no whole number from 0.
+
+    Example:
+        >>> as_key(0) == jax.random.key(0)
+        Array(True, dtype=bool)
+    """
+    if not isinstance(key, jax.Array):
+        return jax.random.key(whole("key", key, least=0))
+    if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        raise TypeError("key: must be made by jax.random.key, or be a whole number")
+    return key
 
 
 def key_of(spec: Specification) -> Key[Array, ""]:

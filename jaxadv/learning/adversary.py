@@ -2,19 +2,21 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, ScalarLike
+from jaxtyping import Array, Float, Key, ScalarLike, Shaped
 
 from jaxadv.ascent.methods import Method
 from jaxadv.ascent.pga import PGA
 from jaxadv.ascent.solution import Solution
 from jaxadv.ascent.steps import NormalizedStep
 from jaxadv.ascent.trial import ascend
-from jaxadv.problems.constraints import constraint_of
+from jaxadv.problems.constraints import Constraint, constraint_of
 from jaxadv.problems.losses import Loss
 from jaxadv.problems.names import Function
 from jaxadv.problems.networks import Network
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.problem import Problem
+from jaxadv.problems.ranges import in_range
+from jaxadv.problems.starts import random_start
 from jaxadv.pytrees import pytree, static
 
 
@@ -56,10 +58,41 @@ class Adversary:
         return ascend(self.problem(network, x, y, loss=loss), jnp.zeros_like(x), self.method)
 
 
+@pytree
+class FixedAttack:
+    """Ascent on the perturbation of an input, in one set for all inputs.
+
+    Attributes:
+        constraint: the set.
+        method: how it moves.
+        bounds: the range of x + δ; None for none.
+    """
+
+    constraint: Constraint
+    method: Method
+    bounds: tuple[float, float] | None = static(default=None)
+
+    def __call__(
+        self,
+        network: Network,
+        x: Float[Array, "*shape"],
+        y: Shaped[Array, ""],
+        key: Key[Array, ""],
+        *,
+        loss: Loss,
+    ) -> Solution:
+        """The ascent from a random point of the set."""
+        constraint = self.constraint
+        if self.bounds is not None:
+            constraint = in_range(constraint, x, *self.bounds)
+        start = random_start(constraint, key, x.shape).astype(x.dtype)
+        return ascend(Problem(network, x, y, constraint, loss), start, self.method)
+
+
 def mean_loss(
     network: Network,
-    inputs: Float[Array, "example dim"],
-    labels: Float[Array, " example"],
+    inputs: Float[Array, "example *shape"],
+    labels: Shaped[Array, " example"],
     *,
     loss: Loss,
 ) -> Float[Array, ""]:
@@ -69,8 +102,8 @@ def mean_loss(
 
 def robust_loss(
     network: Network,
-    inputs: Float[Array, "example dim"],
-    labels: Float[Array, " example"],
+    inputs: Float[Array, "example *shape"],
+    labels: Shaped[Array, " example"],
     attack: Adversary | None,
     *,
     loss: Loss,

@@ -5,24 +5,25 @@ it. Source: docs/theory.md, section 7.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree, Shaped
 
 from jaxadv.learning.adversary import Adversary, robust_loss
 from jaxadv.learning.optimizers import optimizer_of
 from jaxadv.problems.losses import Loss
 from jaxadv.problems.names import Function
-from jaxadv.problems.networks import Network
+from jaxadv.problems.networks import Network, Normalized
 from jaxadv.pytrees import pytree
 
 Layers = Literal["hidden", "both"]
 Weights = PyTree[Float[Array, "..."]]
-Batch = tuple[Float[Array, "example dim"], Float[Array, " example"]]  # inputs and labels
+Batch = tuple[Float[Array, "example *shape"], Shaped[Array, " example"]]  # inputs and labels
 R = TypeVar("R", bound="Run")
 
 
@@ -39,13 +40,39 @@ class Objective(NamedTuple):
 
     def weights(self, network: Network) -> Weights:
         """The weights of a network that are trained."""
-        return cast(Any, network).hidden if self.layers == "hidden" else network
+        if self.layers == "hidden":
+            return cast(Any, network).hidden
+        are_trained = trained_leaves(network)
+        if all(are_trained):
+            return network
+        return list(itertools.compress(jax.tree.leaves(network), are_trained))
 
     def network(self, network: Network, weights: Weights) -> Network:
         """The network with other trained weights."""
-        if self.layers == "both":
-            return cast(Network, weights)
-        return dataclasses.replace(cast(Any, network), hidden=weights)
+        if self.layers == "hidden":
+            return dataclasses.replace(cast(Any, network), hidden=weights)
+        are_trained, trained = trained_leaves(network), iter(jax.tree.leaves(weights))
+        leaves, structure = jax.tree.flatten(network)
+        both = (
+            next(trained) if is_trained else leaf
+            for leaf, is_trained in zip(leaves, are_trained, strict=True)
+        )
+        return jax.tree.unflatten(structure, both)
+
+
+def trained_leaves(network: Network) -> list[bool]:
+    """Which leaves of a network are trained: floats, but for the moments of a `Normalized`.
+
+    Example:
+        >>> import jaxadv as ja
+        >>> trained_leaves(ja.Normalized(ja.TwoLayer(jax.numpy.eye(2), jax.numpy.ones(2)), 0.5, 1))
+        [True, True, False, False]
+    """
+    if isinstance(network, Normalized):
+        fixed = len(jax.tree.leaves((network.mean, network.std)))
+        return [*trained_leaves(network.network), *[False] * fixed]
+    leaves = jax.tree.leaves(network)
+    return [jnp.issubdtype(jnp.result_type(leaf), jnp.floating) for leaf in leaves]
 
 
 @pytree

@@ -1,10 +1,12 @@
 """Networks of several layers with biases, whose weights proofs can read."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import jax
-from jaxtyping import Array, Float
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Key
 
 from jaxadv.problems.activations import ACTIVATIONS, Activation
 from jaxadv.problems.checks import as_floats
@@ -85,3 +87,37 @@ def _check_layers(weights: Sequence[jax.Array], biases: Sequence[jax.Array]) -> 
                 f"gives {size}"
             )
         size = weight.shape[0]
+
+
+def init_mlp(
+    key: Key[Array, ""],
+    dim: int,
+    widths: Sequence[int],
+    activation: str | Activation = "tanh",
+    classes: int | None = None,
+) -> MLP:
+    """A random network of several layers: weights N(0, 1/number of inputs), biases 0; float32.
+
+    Args:
+        key: the only source of randomness.
+        dim: d, the number of entries of an input.
+        widths: the numbers of neurons of the hidden layers.
+        activation: one of `ACTIVATIONS`, ``"module:function"``, or a function.
+        classes: number of outputs, a vector; one output, a number, by default.
+
+    Raises:
+        ValueError: for no hidden layers, or an unknown name of an activation.
+
+    Example:
+        >>> [weight.shape for weight in init_mlp(jax.random.key(0), 784, (64, 32)).weights]
+        [(64, 784), (32, 64), (32,)]
+    """
+    sizes = (dim, *widths)
+    last = sizes[-1:] if classes is None else (classes, sizes[-1])
+    shapes = [*((after, before) for before, after in itertools.pairwise(sizes)), last]
+    weights = [
+        jax.random.normal(layer_key, shape, jnp.float32) / shape[-1] ** 0.5
+        for layer_key, shape in zip(jax.random.split(key, len(shapes)), shapes, strict=True)
+    ]
+    biases = [jnp.zeros(weight.shape[:-1], jnp.float32) for weight in weights]
+    return MLP(weights, biases, activation)

@@ -58,3 +58,25 @@ def in_range(constraint: Any, x: Any, low: ScalarLike = 0.0, high: ScalarLike = 
                 f"x: has entries from {least:g} to {most:g}, which are not between {low} and {high}"
             )
     return cast(Boundable, constraint).within(lower, upper)
+
+
+def as_range(bounds: Any) -> tuple[float, float] | None:
+    """Bounds of x + δ as two numbers; None for none.
+
+    Raises:
+        TypeError: for what is not two numbers.
+        ValueError: if the first is not below the second.
+
+    Example:
+        >>> as_range([0, 1])
+        (0.0, 1.0)
+    """
+    if bounds is None:
+        return None
+    try:
+        low, high = map(float, bounds)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"bounds: {bounds!r} must be two numbers, such as (0, 1)") from error
+    if not low < high:
+        raise ValueError(f"bounds: {low:g} must lie below {high:g}")
+    return low, high

@@ -86,7 +86,9 @@ def test_references_stand_beside_names():
 
 def test_digits_without_scikit_learn_say_what_to_install(here, mistake, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    assert "'digits' needs scikit-learn: pip install scikit-learn" in mistake(["sweep", "--data", "digits"])
+    assert "'digits' needs scikit-learn: pip install scikit-learn" in mistake(
+        ["sweep", "--data", "digits"]
+    )
     assert list(here.iterdir()) == []
 
 

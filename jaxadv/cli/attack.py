@@ -30,6 +30,8 @@ from jaxadv.grid.places import Place, place
 from jaxadv.grid.run import run_grid
 from jaxadv.problems.constraints import CONSTRAINTS
 from jaxadv.problems.names import resolve
+from jaxadv.problems.network_files import load_network
+from jaxadv.problems.network_makers import is_network_file
 from jaxadv.problems.networks import TwoLayer
 from jaxadv.reports import attack as summary
 from jaxadv.reports.attack_pictures import attack_pictures
@@ -106,9 +108,13 @@ def network_of(name: str) -> Any:
     Raises:
         ValueError: for what is neither.
     """
+    if is_network_file(name):
+        return load_network(name)
     if not name.endswith(".npz"):
         if ":" not in name:
-            raise ValueError(f"network: {name!r} must be module:function, or FILE.npz")
+            raise ValueError(
+                f"network: {name!r} must be module:function, FILE.safetensors or FILE.npz"
+            )
         return resolve("network", name, {})
     try:
         with np.load(Path(name).expanduser(), allow_pickle=False) as arrays:

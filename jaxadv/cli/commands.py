@@ -33,7 +33,8 @@ class Attacked:
 
     Attributes:
         network: module:function, which maps one input to a logit for each class or to one number
-            (the sign of it is the answer); or FILE.npz with a two-layer network: arrays hidden (m,
+            (the sign of it is the answer); or FILE.safetensors, as ja.save_network and jaxadv train
+            --save write it; or FILE.npz with a two-layer network: arrays hidden (m,
             d), output (m,) or (m, classes), and, if it is not tanh, activation, the name of one.
         inputs: FILE.npz with inputs x (n, ...) and labels y (n,), classes from 0 or -1 and 1; or
             other data with classes, as --data of jaxadv sweep: mnist5k, or a file or folder.

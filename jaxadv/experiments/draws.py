@@ -24,7 +24,8 @@ from jaxadv.experiments.specification import Specification
 from jaxadv.problems.activations import ACTIVATIONS, Activation
 from jaxadv.problems.constraints import CONSTRAINTS, constraint_of
 from jaxadv.problems.names import Function, resolve
-from jaxadv.problems.networks import NETWORKS, Network, as_network, init_two_layer
+from jaxadv.problems.network_makers import NETWORKS
+from jaxadv.problems.networks import Network, as_network, init_two_layer
 from jaxadv.problems.norms import l2_norm
 from jaxadv.problems.starts import random_start
 from jaxadv.pytrees import cast_floats, pytree

@@ -32,7 +32,8 @@ from jaxadv.problems.constraints import (
 )
 from jaxadv.problems.losses import EVERY_LOSS
 from jaxadv.problems.names import Function, first_line, label_of, resolve
-from jaxadv.problems.networks import NETWORKS, Network
+from jaxadv.problems.network_makers import NETWORKS, is_network_file
+from jaxadv.problems.networks import Network
 from jaxadv.problems.problem import Problem
 from jaxadv.problems.round_sets import L2Ball
 from jaxadv.pytrees import cast_floats
@@ -51,7 +52,11 @@ def check_activation(field: str, activation: Function, width: int, *, dtype: str
 
 def check_network(recipe: Recipe, *, dtype: str) -> None:
     """Refuse a user's network whose output has the wrong shape, or that JAX cannot derive twice."""
-    if recipe.network in NETWORKS:
+    if (
+        recipe.network in NETWORKS
+        and recipe.network != "conv"
+        and not is_network_file(recipe.network)
+    ):
         return
     settings, result = "key, dim, width, activation", "a scalar"
     if recipe.classes is not None:

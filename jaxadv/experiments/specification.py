@@ -19,13 +19,14 @@ from jaxadv.problems.names import Function, table_of
 
 if TYPE_CHECKING:
     from jaxadv.data.examples import Examples
+    from jaxadv.problems.network_makers import StoredNetwork
 
 C = TypeVar("C", bound=Grouped)
 # A reference to the table of losses of networks with an output for each class.
 LOSSES_OF_CLASSES = "jaxadv.problems.losses:LOSSES_OF_CLASSES"
 # The fields of functions that all specifications have, with what is built in for each.
 OF_GROUPS = {
-    "network": "jaxadv.problems.networks:NETWORKS",
+    "network": "jaxadv.problems.network_makers:NETWORKS",
     "activations": "jaxadv.problems.activations:ACTIVATIONS",
     "constraints": "jaxadv.problems.constraints:CONSTRAINTS",
     "methods": "jaxadv.ascent.methods_by_name:METHODS",
@@ -165,8 +166,40 @@ class Specification(Document, Generic[C]):
         self._set("smooth", checks.switch("smooth", self.smooth))
         self._set("seed", checks.whole("seed", self.seed, least=0, most=2**32 - 1))
         self._settle_functions()
+        self._settle_stored_network()
         self._settle_data()
         self._check_labels()
+
+    def _settle_stored_network(self) -> None:
+        """Take shape and activation from the file of a network; refuse others."""
+        if self.stored_network is None:
+            return
+        label = checks.function(
+            "activations", self.stored_network.activation, self.table("activations")
+        )
+        of_file = {
+            "dims": self.stored_network.dim,
+            "widths": self.stored_network.width,
+            "activations": label,
+        }
+        defaults = {each.name: each.default for each in dataclasses.fields(cast(Any, self))}
+        for field, value in of_file.items():
+            given = getattr(self, field)
+            if given not in ((value,), value, defaults[field]):
+                raise ValueError(
+                    f"{field}: {checks.joined(tuple(np.atleast_1d(given)))} is not that of the "
+                    f"network in {self.network!r}, {checks.joined((value,))}"
+                )
+            self._set(field, (value,))
+
+    @functools.cached_property
+    def stored_network(self) -> "StoredNetwork | None":
+        """The network of a file; None where networks are made."""
+        if not str(self.network).endswith(".safetensors"):
+            return None
+        from jaxadv.problems.network_makers import stored_network  # noqa: PLC0415  needs JAX
+
+        return stored_network(cast(str, self.network))
 
     def _settle_data(self) -> None:
         """Load the real inputs; check and convert ``data``, ``data_dir`` and ``dims``."""
@@ -257,4 +290,6 @@ class Specification(Document, Generic[C]):
         fields.pop("data_dir", None)
         if self.real_examples is not None and self.data != "digits":
             fields["data"] = self.real_examples.digest
+        if self.stored_network is not None:
+            fields["network"] = self.stored_network.digest
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]

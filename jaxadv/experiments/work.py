@@ -74,6 +74,8 @@ class SpecifiedWork(Generic[S]):
         real = self.spec.real_examples
         data = self.spec.data if real is None else real.digest
         drawn = {"data": data, "random numbers": random_mark()}
+        if (stored := self.spec.stored_network) is not None:
+            fields["network"] = stored.digest
         entries = {**fields, **self.more_identity, **drawn}
         return Identity(self.spec.experiment, entries, {**defaults, **self.before}, self.of_cells)
 

@@ -1,6 +1,5 @@
 """A small convolutional network of images."""
 
-import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +10,7 @@ from jaxtyping import Array, Float, Key
 
 from jaxadv.problems.activations import ACTIVATIONS, Activation
 from jaxadv.problems.checks import as_floats
+from jaxadv.problems.mlp import init_mlp
 from jaxadv.problems.names import resolve
 from jaxadv.pytrees import pytree, set_fields, static
 
@@ -27,8 +27,8 @@ class ConvNet:
     Attributes:
         filters: of the convolutions, each (height, width, channels in, channels out).
         filter_biases: each (channels out,).
-        weights: of the dense layers, each (out, in).
-        biases: each (out,).
+        weights: of the dense layers, each (out, in); the last one is (in,) where f is a number.
+        biases: each (out,); the last one is a number where f is one.
         shape: of an image: height, width, channels. An input has these entries in any shape.
         activation: σ, elementwise: a name of `ACTIVATIONS`, or a function; by default gelu.
         stride: of all convolutions.
@@ -44,8 +44,8 @@ class ConvNet:
 
     filters: tuple[Float[Array, "height width channels filters"], ...]
     filter_biases: tuple[Float[Array, " filters"], ...]
-    weights: tuple[Float[Array, "out in"], ...]
-    biases: tuple[Float[Array, " out"], ...]
+    weights: tuple[Float[Array, "..."], ...]
+    biases: tuple[Float[Array, "..."], ...]
     shape: tuple[int, int, int] = static()
     activation: Activation = static()
     stride: int = static()
@@ -78,7 +78,7 @@ class ConvNet:
                 f"filters, weights: they do not fit each other, or images of shape {self.shape}"
             ) from error
 
-    def __call__(self, z: Float[Array, "*shape"]) -> Float[Array, " classes"]:
+    def __call__(self, z: Float[Array, "*shape"]) -> Float[Array, "*classes"]:
         """The output f(z).
 
         Raises:
@@ -104,7 +104,7 @@ def init_conv_net(
     *,
     channels: Sequence[int] = (16, 32),
     widths: Sequence[int] = (100,),
-    classes: int = 10,
+    classes: int | None = 10,
     activation: str | Activation = "gelu",
     filter_size: int = 4,
     stride: int = 2,
@@ -115,8 +115,8 @@ def init_conv_net(
         key: the only source of randomness.
         shape: of an image: (height, width), or (height, width, channels).
         channels: of each convolution's output.
-        widths: of the dense layers between the convolutions and the output.
-        classes: number of outputs.
+        widths: of the dense layers between the convolutions and the output, at least one.
+        classes: number of outputs, a vector; one output, a number, if it is None.
         activation: one of `ACTIVATIONS`, ``"module:function"``, or a function.
         filter_size: height and width of the filters.
         stride: of the convolutions.
@@ -127,19 +127,17 @@ def init_conv_net(
         ([(4, 4, 1, 16), (4, 4, 16, 32)], [(100, 1568), (10, 100)])
     """
     height, width, inputs = shape = (*shape, 1)[:3]
-    keys = iter(jax.random.split(key, len(channels) + len(widths) + 1))
+    keys = iter(jax.random.split(key, len(channels) + 1))
     filters = []
     for outputs in channels:
         filters.append(_normal(next(keys), (filter_size, filter_size, inputs, outputs)))
         height, width, inputs = -(-height // stride), -(-width // stride), outputs
-    sizes = [height * width * inputs, *widths, classes]
-    # The last axis of a drawn matrix is that of the outputs.
-    weights = [_normal(next(keys), (size, after)).T for size, after in itertools.pairwise(sizes)]
+    dense = init_mlp(next(keys), height * width * inputs, widths, activation, classes)
     return ConvNet(
         filters,
         [jnp.zeros(kernel.shape[-1], jnp.float32) for kernel in filters],
-        weights,
-        [jnp.zeros(len(weight), jnp.float32) for weight in weights],
+        dense.weights,
+        dense.biases,
         shape=shape,
         activation=activation,
         stride=stride,

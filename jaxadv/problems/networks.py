@@ -253,7 +253,3 @@ def init_two_layer(
     positive = jax.random.bernoulli(output_key, jnp.float32(0.5), shape)
     output = jnp.where(positive, 1, -1).astype(jnp.float32) / width**0.5
     return TwoLayer(hidden, output, activation)
-
-
-# Random networks by name: functions of a key, dim, width and activation.
-NETWORKS = {"two-layer": init_two_layer}

@@ -101,7 +101,7 @@ def test_a_network_of_the_users_is_found_in_this_folder(files, here, capsys):
         (["net.npz", "none.npz"], "inputs: there is no file 'none.npz'"),
         (["none.npz", "images.npz"], "network: there is no file 'none.npz'"),
         (["images.npz", "images.npz"], "network: 'images.npz' is no file with arrays hidden"),
-        (["mine", "images.npz"], "network: 'mine' must be module:function, or FILE.npz"),
+        (["mine", "images.npz"], "network: 'mine' must be module:function, FILE.safe"),
         (["mine:net", "images.npz"], "network: cannot import 'mine:net'"),
         (["net.npz", "net.npz"], "inputs: 'net.npz' has neither x and y"),
         (["net.npz", "images.npz", "--radii", "8/0"], "radii: '8/0' is not a number"),

@@ -52,6 +52,7 @@ from .problems.losses import margin as margin
 from .problems.losses import quadratic as quadratic
 from .problems.mlp import MLP as MLP
 from .problems.mlp import init_mlp as init_mlp
+from .problems.network_files import about_network as about_network
 from .problems.network_files import load_network as load_network
 from .problems.network_files import save_network as save_network
 from .problems.networks import Network as Network

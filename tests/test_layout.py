@@ -102,12 +102,12 @@ def test_the_public_names_are_these():
         "Landscape", "Loss", "MLP", "Method", "Network", "Normalized", "NormalizedStep", "PGA",
         "Point", "Polished", "Problem", "Proof", "RoundFace", "ScheduledStep", "Solution",
         "Status", "StepRule", "Sweep", "ToBoundary", "Trained", "Training", "Trajectory",
-        "TwoLayer", "ascend", "ascend_recorded", "attack", "certify", "cross_entropy",
-        "curvature_bound", "in_range", "init_conv_net", "init_mlp", "init_two_layer", "kinks",
-        "lane_map", "load_data", "load_network", "log_odds", "logistic", "margin", "open",
-        "open_landscape", "open_sweep", "open_training", "polish", "prove", "quadratic",
-        "random_start", "run_critical", "run_landscape", "run_sweep", "run_training",
-        "save_network", "train", "trial", "use_devices",
+        "TwoLayer", "about_network", "ascend", "ascend_recorded", "attack", "certify",
+        "cross_entropy", "curvature_bound", "in_range", "init_conv_net", "init_mlp",
+        "init_two_layer", "kinks", "lane_map", "load_data", "load_network", "log_odds",
+        "logistic", "margin", "open", "open_landscape", "open_sweep", "open_training", "polish",
+        "prove", "quadratic", "random_start", "run_critical", "run_landscape", "run_sweep",
+        "run_training", "save_network", "train", "trial", "use_devices",
     }  # fmt: skip
     assert set(ja.__all__) == expected
     for name in expected:

@@ -18,8 +18,6 @@ ODD = (1, 3, 5, 7, 9)
 POSITIVE: Mapping[str, tuple[int, ...]] = {
     "digits": ODD, "mnist5k": ODD, "mnist": ODD, "cifar10": (0, 1, 8, 9)
 }  # fmt: skip
-# What inputs are before the input scale multiplies them.
-KINDS = ("directions", "pixels", "centred")
 SIGNS = (-1.0, 1.0)  # the labels of two classes for networks with one output
 
 

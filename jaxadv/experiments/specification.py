@@ -277,7 +277,7 @@ class Specification(Document, Generic[C]):
         """The real inputs; None where inputs are simulated."""
         from jaxadv.data.examples import load_examples  # noqa: PLC0415  needs jaxtyping
 
-        return load_examples(self.data, self.data_dir)
+        return load_examples(self.data, self.data_dir, getattr(self, "inputs", "directions"))
 
     @property
     def fingerprint(self) -> str:

@@ -47,7 +47,7 @@ class SpecifiedWork(Generic[S]):
     of_cells: ClassVar[frozenset[str]] = frozenset(
         {"scales", "ratios", *SINGULAR, *SINGULAR.values(), "methods"}
     )
-    of_runs: ClassVar[frozenset[str]] = frozenset({"networks", "data_dir"})
+    of_runs: ClassVar[frozenset[str]] = frozenset({"networks", "data_dir", "save"})
     before: ClassVar[Mapping[str, Any]] = {}
     spec: S
 

@@ -78,6 +78,21 @@ class States:
         except Exception:  # noqa: BLE001  each kind of damage has errors of its own
             return None
 
+    def keep_file(self, name: str, content: bytes) -> None:
+        """Keep a file in the store's folder, beside its data; nothing is done without a store.
+
+        Args:
+            name: of the file in the store, such as ``"networks/one.safetensors"``.
+            content: what it holds.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        if self._folder is None:
+            return
+        with writing(str(self._folder.parent)):
+            replace_file(self._folder.parent / name, content)
+
     def delete(self, replicates: Iterable[int]) -> None:
         """Delete the states of replicates whose records are complete.
 

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.conv_net import ConvNet
@@ -53,12 +53,18 @@ def save_network(path: str | Path, network: Any, about: Mapping[str, Any] | None
     path = Path(path).expanduser()
     if path.suffix != SUFFIX:
         raise ValueError(f"path: {str(path)!r} must end in {SUFFIX}")
-    network = as_network(network)
-    note = json.dumps({"network": _described(network), "about": dict(about or {})})
+    content = network_bytes(network, about)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}-unfinished")
-    save_file(_arrays(network), unfinished, {NOTE: note})
+    unfinished.write_bytes(content)
     unfinished.replace(path)
+
+
+def network_bytes(network: Any, about: Mapping[str, Any] | None = None) -> bytes:
+    """The content of a file that `save_network` writes; errors are those of it."""
+    network = as_network(network)
+    note = json.dumps({"network": _described(network), "about": dict(about or {})})
+    return save(_arrays(network), {NOTE: note})
 
 
 def load_network(path: str | Path, like: Any = None) -> Any:

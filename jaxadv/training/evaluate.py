@@ -26,7 +26,7 @@ from jaxadv.problems.problem import Problem
 from jaxadv.proofs.ends import has_proofs, prove_input, square_norm_of
 from jaxadv.proofs.readable import as_readable
 from jaxadv.pytrees import pytree
-from jaxadv.training.run import Rules, Run, Settings
+from jaxadv.training.run import Rules, Run, Settings, initial_network
 
 SPLITS = ("train", "test")
 NUM_PROBES = 8  # training examples at which the inner problem is followed to a tolerance
@@ -176,7 +176,7 @@ def evaluate(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict[s
                 name: known_where(jnp.bool_(name not in ACCURACIES or rules.has_answers), value)
                 for name, value in ((name, jnp.stack(values)) for name, values in records.items())
             },
-            **_of_weights(run, draws, inputs[:size] + perturbations, rules),
+            **_of_weights(run, draws, inputs[:size] + perturbations, settings, rules),
             **_of_probes(run, draws, settings, rules),
             "inner_proved": _share_proved(run, draws, settings, rules),
             "learning_rate": run.learning_rate,
@@ -191,18 +191,22 @@ def evaluate(run: Run, draws: Draws, settings: Settings, rules: Rules) -> dict[s
 
 
 def _of_weights(
-    run: Run, draws: Draws, attacked: Float[Array, "example dim"], rules: Rules
+    run: Run,
+    draws: Draws,
+    attacked: Float[Array, "example dim"],
+    settings: Settings,
+    rules: Rules,
 ) -> dict[str, Array]:
     """The norm of the gradient in the weights, and their distance from the initial weights."""
     weights = rules.objective.weights(run.network)
+    initial = rules.objective.weights(initial_network(draws, settings, rules))
 
     def loss_of(weights: object) -> Float[Array, ""]:
         network = rules.objective.network(run.network, weights)
         return mean_loss(network, attacked, draws.label[: len(attacked)], loss=rules.loss)
 
     gradient, now, start = (
-        ravel_pytree(tree)[0]
-        for tree in (jax.grad(loss_of)(weights), weights, rules.objective.weights(draws.network))
+        ravel_pytree(tree)[0] for tree in (jax.grad(loss_of)(weights), weights, initial)
     )
     return {
         "gradient_norm": l2_norm(gradient),

@@ -3,21 +3,27 @@
 Written for one network at one scale, ratio and learning rate; `program` has many at once.
 """
 
-from typing import NamedTuple
+import dataclasses
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Bool, Float, Int, Key, ScalarLike
 
 from jaxadv.ascent.methods import Method
 from jaxadv.experiments.draws import Draws, IntLike
 from jaxadv.learning import loop
 from jaxadv.learning.adversary import Adversary
+from jaxadv.learning.optimizers import optimizer_of
 from jaxadv.learning.sharpness import sharpness
 from jaxadv.problems.losses import Loss
 from jaxadv.problems.names import Function
+from jaxadv.problems.networks import Network
 from jaxadv.problems.norms import over
 from jaxadv.pytrees import pytree
+
+SHARPNESS_EXAMPLES = 512  # at most, of which λ₁ is taken: it costs as much as some epochs
 
 
 class Rules(NamedTuple):
@@ -34,6 +40,7 @@ class Rules(NamedTuple):
     has_answers: bool = True
     smooth: bool = False
     output_scale: float = 1.0
+    undo_scale: bool = False
 
     @property
     def objective(self) -> loop.Objective:
@@ -69,7 +76,7 @@ class Run(loop.Run):
     """The state of a run.
 
     Attributes:
-        sharpness: λ₁ at initialisation.
+        sharpness: λ₁ at initialisation, of the first examples.
     """
 
     sharpness: Float[Array, "*cell"]
@@ -77,19 +84,56 @@ class Run(loop.Run):
 
 def begin(draws: Draws, settings: Settings, *, optimizer: Function, rules: Rules) -> Run:
     """The run before its first step."""
-    network, inputs = draws.network, settings.scale * draws.direction[: rules.examples]
-    objective = rules.objective
-    weights = objective.weights(network)
+    network, objective = draws.network, rules.objective
+    size = min(rules.examples, SHARPNESS_EXAMPLES)
+    scale = jnp.ones_like(settings.scale) if rules.undo_scale else settings.scale
+    inputs = scale * draws.direction[:size]
     initial_sharpness = sharpness(
         lambda weights: jax.vmap(objective.network(network, weights))(inputs),
-        weights,
-        draws.label[: rules.examples],
+        objective.weights(network),
+        draws.label[:size],
         loss=rules.loss,
     )
     relative_rate = over(settings.rate, initial_sharpness)
     learning_rate = jnp.where(settings.relative, relative_rate, settings.rate)
-    begun = loop.begin(network, learning_rate, optimizer=optimizer, objective=objective)
+    begun = loop.begin(
+        initial_network(draws, settings, rules),
+        learning_rate,
+        optimizer=of_run(optimizer, settings, rules),
+        objective=objective,
+    )
     return Run(**vars(begun), sharpness=initial_sharpness)
+
+
+def initial_network(draws: Draws, settings: Settings, rules: Rules) -> Network:
+    """The network before the first step; with the scale undone, its hidden weights over s."""
+    if not rules.undo_scale:
+        return draws.network
+    network = cast(Any, draws.network)
+    return dataclasses.replace(network, hidden=network.hidden / settings.scale)
+
+
+def of_run(optimizer: Function, settings: Settings, rules: Rules) -> Function:
+    """The optimiser of a run: as it is, or one that trains hidden weights in units of 1/s."""
+    if not rules.undo_scale:
+        return optimizer
+
+    def divided(weights: Any) -> Any:
+        if rules.layers == "hidden":
+            return weights / settings.scale
+        return dataclasses.replace(weights, hidden=weights.hidden / settings.scale)
+
+    def make(learning_rate: ScalarLike) -> optax.GradientTransformation:
+        inner = optimizer_of(optimizer, learning_rate)
+
+        def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+            # W = V/s: the gradient in V is that in W over s, and a step of V is one of W times s.
+            moves, state = inner.update(divided(updates), state, params)
+            return divided(moves), state
+
+        return optax.GradientTransformation(inner.init, update)
+
+    return make
 
 
 def advance(
@@ -123,6 +167,10 @@ def advance(
         return settings.scale * directions[rows], labels[rows]
 
     return loop.advance(
-        run, batch_of, rules.attack(settings.ratio, rules.method), num_steps, optimizer=optimizer,
+        run,
+        batch_of,
+        rules.attack(settings.ratio, rules.method),
+        num_steps,
+        optimizer=of_run(optimizer, settings, rules),
         objective=rules.objective,
-    )  # fmt: skip
+    )

@@ -1,12 +1,21 @@
 """The specification of a training experiment, and the cells of its grid."""
 
+import functools
 import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from jaxadv.experiments.fields import choice, count, grid, non_negative, positive, whole
+from jaxadv.experiments.fields import (
+    choice,
+    count,
+    grid,
+    non_negative,
+    positive,
+    switch,
+    whole,
+)
 from jaxadv.experiments.former_names import SINGULAR, takes_former_names
 from jaxadv.experiments.groups import Group, Width
 from jaxadv.experiments.specification import OF_GROUPS, Specification
@@ -17,6 +26,8 @@ UNITS = ("absolute", "sharpness")
 # The optimiser that takes rates in units of 1/λ₁ (docs/theory.md, section 7.2).
 OF_SHARPNESS = "sgd"
 EVALUATIONS_PER_DECADE = 8
+# As `jaxadv.data.examples.KINDS`, whose module needs NumPy and more.
+KINDS = ("directions", "pixels", "centred")
 EARLY = 10  # up to this step, networks are evaluated after each step
 
 
@@ -53,18 +64,23 @@ class Training(Specification[Cell]):
     another kind. A single value may stand for a tuple of one.
 
     Attributes:
-        scales: input scales s; the inputs have norm s·√dim.
+        scales: input scales s, which multiply the inputs.
         ratios: perturbation ratios ρ, the set's circumradius over the input's norm; 0 is clean
             training, the control.
         control_ratio: ρ of the attacks that clean training is measured with.
         output_scale: factor of the initial output layer. With 0.3 little is left of the random
             initial function, which is a control for what it does to early training.
+        undo_scale: a control that undoes the scale exactly (docs/theory.md, section 7.4). Initial
+            hidden weights are divided by s, and trained in units of 1/s: sgd takes their rate times
+            1/s², adam times 1/s with its epsilon times s. 1/λ₁ is that at scale 1.
         optimizers: names of optax's optimisers, or a user's module:function(learning_rate). In
             Python, here and below, the function itself may stand for its name.
         rates: learning rates.
         sharpness_rates: learning rates of sgd in units of 1/λ₁, λ₁ the sharpness that is measured
             at initialisation (gradient descent on the clean loss is stable there below 2).
         steps: of the optimiser.
+        evaluate_at: steps after which networks are evaluated, beside 0 and the last; empty for the
+            first ten and eight in each decade.
         batch: examples in a batch, drawn with replacement for each step; 0 for all in every step.
         layers: which weights are trained: hidden or both.
         attack_steps: budget of the inner ascent, from 0.
@@ -103,6 +119,11 @@ class Training(Specification[Cell]):
             arrays x (n, ...) and y (n,), whose integers from 0 name classes, IDX files, CIFAR-10's,
             a folder of images for each class, or tables of Hugging Face.
         data_dir: the folder with the files of mnist or cifar10.
+        inputs: what real inputs are before the scale multiplies them: directions (minus their mean,
+            each scaled to norm √dim), pixels (in [0, 1], as they are) or centred (pixels minus
+            their mean). Simulated inputs have the norm √dim, on average.
+        save: keep the trained networks in the store, a safetensors file for each network of a cell,
+            in the folder networks.
         smooth: declares that networks, activations and losses of your own have no kinks, where
             their computation does not show it. Certificates then take your word.
         seed: all randomness comes from it.
@@ -131,10 +152,12 @@ class Training(Specification[Cell]):
     ratios: tuple[float, ...] = (0.0, 0.1)
     control_ratio: float = 0.1
     output_scale: float = 1.0
+    undo_scale: bool = False
     optimizers: tuple[Function, ...] = ("sgd", "adam")
     rates: tuple[float, ...] = (0.01, 0.1)
     sharpness_rates: tuple[float, ...] = (0.25,)
     steps: int = 200
+    evaluate_at: tuple[int, ...] = ()
     batch: int = 0
     layers: str = "hidden"
     attack_steps: int = 20
@@ -155,6 +178,8 @@ class Training(Specification[Cell]):
     losses: tuple[Function, ...] = ("quadratic",)
     data: str = "teacher"
     data_dir: str = ""
+    inputs: str = "directions"
+    save: bool = False
     smooth: bool = False
     seed: int = 0
     precision: Literal["single", "double"] = "single"
@@ -171,6 +196,11 @@ class Training(Specification[Cell]):
             self._set(field, count(field, getattr(self, field)))
         for field in ("batch", "restarts"):
             self._set(field, whole(field, getattr(self, field), least=0))
+        for field in ("undo_scale", "save"):
+            self._set(field, switch(field, getattr(self, field)))
+        at = functools.partial(whole, least=0, most=self.steps)
+        self._set("evaluate_at", grid("evaluate_at", self.evaluate_at, at, least=0))
+        choice("inputs", self.inputs, KINDS)
         choice("layers", self.layers, ("hidden", "both"))
         choice("precision", self.precision, ("single", "double"))
         self._settle()
@@ -202,6 +232,8 @@ class Training(Specification[Cell]):
         for recipe in map(self.recipe_of, self.groups):
             if self.layers == "hidden":
                 check_weights("layers", recipe, named="hidden", remedy="both")
+            if self.undo_scale:
+                check_weights("undo_scale", recipe, named="hidden", remedy="false")
             if self.output_scale != 1:
                 check_weights("output_scale", recipe, named="output", remedy="1")
 
@@ -232,12 +264,14 @@ class Training(Specification[Cell]):
 
     @property
     def evaluations(self) -> tuple[int, ...]:
-        """The steps after which networks are evaluated: 0 to 10, 8 in each decade, and the last.
+        """The steps after which networks are evaluated, with 0 and the last.
 
         Example:
             >>> Training(steps=30).evaluations[8:]
             (8, 9, 10, 13, 18, 24, 30)
         """
+        if self.evaluate_at:
+            return tuple(sorted({0, *self.evaluate_at, self.steps}))
         last = math.ceil(EVALUATIONS_PER_DECADE * math.log10(self.steps))
         later = (round(10 ** (k / EVALUATIONS_PER_DECADE)) for k in range(last + 1))
         every = {*range(EARLY + 1), *(step for step in later if step > EARLY), self.steps}

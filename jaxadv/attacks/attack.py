@@ -13,7 +13,7 @@ from jaxadv.ascent.apgd import APGD
 from jaxadv.ascent.entry import check_moves, check_trial
 from jaxadv.ascent.methods import Method
 from jaxadv.ascent.trial import as_method
-from jaxadv.attacks.program import Row, Rules, Target, problem_of
+from jaxadv.attacks.trials import Row, Rules, Target, problem_of
 from jaxadv.attacks.work import AttackWork, lanes_for
 from jaxadv.experiments.draws import as_key
 from jaxadv.experiments.fields import count
@@ -44,6 +44,7 @@ def attack(
     targeted: bool = False,
     certify: bool = True,
     prove: bool = False,
+    keep_ends: bool = False,
     num_lanes: int | None = None,
     smooth: bool = False,
     store: str | Path | None = None,
@@ -74,6 +75,7 @@ def attack(
         prove: whether to prove at which inputs no perturbation of the set changes the answer, which
             bounds the robust share from below (`Attack.robust_bounds`). The network must be a
             `TwoLayer` or an `MLP`, also inside of a `Normalized`, and the sets built in.
+        keep_ends: whether the end of every trial is kept (`Attack.ends`), not the worst one alone.
         num_lanes: trials under way at a time; by default chosen by the network's size.
         smooth: as `Problem.smooth`.
         store: a folder or an address, where the attack is kept as it goes, and resumed.
@@ -101,7 +103,7 @@ def attack(
     work = prepare(
         network, x, y, constraint=constraint, loss=loss, bounds=bounds, method=method,
         starts=starts, key=key, targeted=targeted, certify=certify, prove=prove,
-        num_lanes=num_lanes, smooth=smooth,
+        keep_ends=keep_ends, num_lanes=num_lanes, smooth=smooth,
     )  # fmt: skip
     attacks = work.attacks(run_grid(work, store, **options))
     return attacks if isinstance(constraint, Sequence) else attacks[0]
@@ -121,6 +123,7 @@ def prepare(
     targeted: bool,
     certify: bool,
     prove: bool,
+    keep_ends: bool,
     num_lanes: int | None,
     smooth: bool,
 ) -> AttackWork:
@@ -147,6 +150,7 @@ def prepare(
         prove=bool(prove),
         lanes=min(count("num_lanes", num_lanes), trials),
         smooth=settled.smooth,
+        keep_ends=bool(keep_ends),
     )
     chosen = as_method(APGD(STEPS, tolerances=TOLERANCE) if method is None else method)
     target = Target(network, sets[0], chosen, as_key(key))

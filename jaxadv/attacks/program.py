@@ -3,95 +3,32 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxadv.ascent import trial
-from jaxadv.ascent.certifying import certify_each
-from jaxadv.ascent.methods import Method
 from jaxadv.ascent.precision import as_double
 from jaxadv.ascent.solution import Solution
-from jaxadv.attacks.records import OF_CERTIFICATES, OF_INPUTS, OF_PROOFS, OF_TRIALS
+from jaxadv.attacks.certificates import certify_inputs
+from jaxadv.attacks.records import OF_CERTIFICATES, OF_ENDS, OF_INPUTS, OF_PROOFS, OF_TRIALS
+from jaxadv.attacks.trials import Row, Rules, Target, problem_of, start_of
 from jaxadv.batches import map_batches
 from jaxadv.devices import Device, wait_for
 from jaxadv.experiments.layout import usual_prove_lanes
+from jaxadv.experiments.variables import filled
 from jaxadv.grid.states import States
 from jaxadv.grid.work import Finished, Tick
 from jaxadv.lanes import lane_map
-from jaxadv.problems.constraints import Constraint
-from jaxadv.problems.losses import EVERY_LOSS, Loss, log_odds, logistic
+from jaxadv.problems.losses import Loss
 from jaxadv.problems.networks import Network
 from jaxadv.problems.norms import l2_norm
-from jaxadv.problems.problem import Problem
-from jaxadv.problems.ranges import in_range
-from jaxadv.problems.starts import random_start
 from jaxadv.proofs.eigenvalues import largest_square
 from jaxadv.proofs.margins import is_proved
 from jaxadv.proofs.readable import as_readable
-from jaxadv.pytrees import pytree
-
-
-@pytree
-class Target:
-    """What is attacked: the parts that all inputs share, as far as they are arrays."""
-
-    network: Network
-    constraint: Constraint
-    method: Method
-    key: Key[Array, ""]
-
-
-class Rules(NamedTuple):
-    """What the program of an attack is compiled for.
-
-    Attributes:
-        loss: what is reported.
-        targeted: whether labels are answers to be reached, not the right ones.
-        bounds: the least and the largest value of an entry of x + δ; None for no bounds.
-        starts: how many ascents there are on each input.
-        certify: whether the ends are certified.
-        prove: whether to prove that no perturbation is a success.
-        lanes: trials under way at a time.
-        smooth: as `Problem.smooth`.
-    """
-
-    loss: Loss
-    targeted: bool
-    bounds: tuple[float, float] | None
-    starts: int
-    certify: bool
-    prove: bool
-    lanes: int
-    smooth: bool
-
-    @property
-    def objective(self) -> Loss:
-        """What is maximised: the loss, or one with the same maxima that does not saturate."""
-        loss = log_odds if self.loss in (EVERY_LOSS["cross-entropy"], logistic) else self.loss
-        return Negated(loss) if self.targeted else loss
-
-
-class Negated(NamedTuple):
-    """−ℓ: an attack with a target makes the loss of the target small."""
-
-    loss: Loss
-
-    def __call__(self, output: Float[Array, "*classes"], label: Any) -> Float[Array, ""]:
-        """The negative loss."""
-        return -self.loss(output, label)
-
-
-class Row(NamedTuple):
-    """One trial: an input, its label, its number among the inputs, and the number of the start."""
-
-    x: Float[Array, "*shape"]
-    y: Array
-    number: Int[Array, ""]
-    start: Int[Array, ""]
 
 
 class AttackProgram:
@@ -142,8 +79,7 @@ class AttackProgram:
         rows, solutions, records = attack_inputs(target, x, y, numbers, self._rules)
         if self._rules.certify:
             with jax.enable_x64(True):
-                kinds = certify_rows(target, rows, solutions, self._rules)
-            records["kind"] = kinds.reshape(self._per_call, self._rules.starts)
+                records |= certify_inputs(target, rows, solutions, self._rules)
         if self._rules.prove:
             with jax.enable_x64(True):
                 proved = prove_inputs(target, x, y, self._rules)
@@ -156,28 +92,13 @@ class AttackProgram:
         del tick
         number, records = running
         wait_for(records)
-        values = {name: np.asarray(value)[:number] for name, value in records.items()}
+        values = {name: filled(value)[:number] for name, value in records.items()}
         steps = values["steps"].sum(axis=1, dtype=np.int64)
         trials = np.full(number, self._rules.starts)
         return Finished(
             {name: value[None] for name, value in values.items()},
             {"trials_run": trials, "steps_run": steps, "gradients_run": steps + trials},
         )
-
-
-def problem_of(target: Target, row: Row, rules: Rules) -> Problem:
-    """The problem of one trial."""
-    constraint = target.constraint
-    if rules.bounds is not None:
-        constraint = in_range(constraint, row.x, *rules.bounds)
-    return Problem(target.network, row.x, row.y, constraint, rules.objective, smooth=rules.smooth)
-
-
-def start_of(problem: Problem, target: Target, row: Row) -> Float[Array, "*shape"]:
-    """Where a trial starts: the first one of an input at x itself, the others at random."""
-    key = jax.random.fold_in(jax.random.fold_in(target.key, row.number), row.start)
-    point = random_start(problem.constraint, key, row.x.shape).astype(row.x.dtype)
-    return jnp.where(row.start == 0, jnp.zeros_like(row.x), point)
 
 
 @partial(jax.jit, static_argnames="rules")
@@ -215,6 +136,8 @@ def attack_inputs(
         by_input = (num_inputs, rules.starts)
         ended = solutions, ends, losses
         records = _of_inputs(target, (inputs, labels), rules, ended)
+    if rules.keep_ends:
+        records["end"] = solutions.perturbation.reshape(*by_input, -1)
     for name in OF_TRIALS:
         values = losses if name == "loss_end" else getattr(solutions, name)
         records[name] = values.reshape(*by_input, *values.shape[1:])
@@ -267,21 +190,6 @@ def _saturated(
 
 
 @partial(jax.jit, static_argnames="rules")
-def certify_rows(
-    target: Target, rows: Row, solutions: Solution, rules: Rules
-) -> Int[Array, " trial"]:
-    """The kinds of all ends."""
-
-    def trial_of(row: tuple[Row, Solution]) -> tuple[Problem, Any]:
-        return problem_of(target, row[0], rules), row[1].end
-
-    certificates = certify_each(
-        trial_of, (rows, solutions), tolerance=target.method.tolerances[-1], lanes=rules.lanes
-    )
-    return certificates.kind
-
-
-@partial(jax.jit, static_argnames="rules")
 def prove_inputs(
     target: Target, inputs: Float[Array, "input *shape"], labels: Array, rules: Rules
 ) -> Bool[Array, " input"]:
@@ -305,4 +213,5 @@ def variables_of(rules: Rules) -> dict[str, Any]:
     """The variables of an attack's dataset."""
     certificates = OF_CERTIFICATES if rules.certify else {}
     proofs = OF_PROOFS if rules.prove else {}
-    return {**OF_INPUTS, **proofs, **OF_TRIALS, **certificates}
+    ends = OF_ENDS if rules.keep_ends else {}
+    return {**OF_INPUTS, **proofs, **OF_TRIALS, **certificates, **ends}

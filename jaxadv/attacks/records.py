@@ -57,4 +57,31 @@ OF_CERTIFICATES: Mapping[str, Variable] = {
         "kind", "what the certificate found the end to be", dtype="int8", flags=Kind,
         dims=("start",),
     ),
+    "curvature_ratio": Variable(
+        "curvature_ratio", "largest tangent curvature over multiplier; NaN in the interior",
+        dims=("start",),
+    ),
+    "condition_number": Variable(
+        "condition_number", "largest over smallest curvature at a certified maximum; NaN elsewhere",
+        dims=("start",),
+    ),
+    "num_free": Variable(
+        "num_free", "entries of the end that are at no bound; NaN where the set is no box",
+        dims=("start",),
+    ),
+    "maximum": Variable(
+        "maximum", "first start that found the same certified maximum, -1 if none", dtype="int32",
+        dims=("start",),
+    ),
+    "kappa_0": Variable(
+        "kappa_0", "circumradius times the largest curvature at the input over its gradient; NaN "
+        "where the gradient is 0", dims=(),
+    ),
+}  # fmt: skip
+# The end of each trial, where they are asked for.
+OF_ENDS: Mapping[str, Variable] = {
+    "end": Variable(
+        "end", "end of the trial, polished where it is a certified maximum, flattened",
+        dims=("start", "entry"),
+    ),
 }  # fmt: skip

@@ -103,6 +103,32 @@ class Attack:
         return self._values("kind") if "kind" in self.dataset else None
 
     @property
+    def maximum(self) -> np.ndarray | None:
+        """The first start that found the same certified maximum, -1 if a trial found none.
+
+        Of shape (input, start); None without certificates.
+        """
+        return self._values("maximum") if "maximum" in self.dataset else None
+
+    @property
+    def num_maxima(self) -> np.ndarray | None:
+        """How many distinct certified maxima the trials on each input found; None if not asked."""
+        if self.maximum is None:
+            return None
+        return (self.maximum == np.arange(self.maximum.shape[1])).sum(axis=1)
+
+    @property
+    def ends(self) -> np.ndarray | None:
+        """Where each trial ended, (input, start, ...); None unless `attack` was to keep them.
+
+        A certified maximum is polished by Newton's method, and stands for the end close to it.
+        """
+        if "end" not in self.dataset:
+            return None
+        values = self._values("end")
+        return values.reshape(*values.shape[:2], *self.shape)
+
+    @property
     def gradient_evaluations(self) -> int:
         """The number of gradients that all trials took together."""
         steps = self._values("steps")

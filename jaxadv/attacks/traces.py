@@ -10,7 +10,7 @@ import xarray as xr
 from jaxtyping import Array, Float
 
 from jaxadv.ascent.trajectory import ascend_recorded
-from jaxadv.attacks.program import Row, Rules, Target, problem_of, start_of
+from jaxadv.attacks.trials import Row, Rules, Target, problem_of, start_of
 from jaxadv.attacks.work import AttackWork
 from jaxadv.experiments.variables import Known, filled, known_where
 

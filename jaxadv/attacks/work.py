@@ -14,8 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-from jaxadv.attacks.program import AttackProgram, Rules, Target, variables_of
+from jaxadv.attacks.program import AttackProgram, variables_of
 from jaxadv.attacks.result import Attack
+from jaxadv.attacks.trials import Rules, Target
 from jaxadv.devices import Device
 from jaxadv.experiments.layout import HIDDEN_UNITS, TRIALS_PER_LANE
 from jaxadv.grid.identity import Identity
@@ -83,10 +84,11 @@ class AttackWork:
                 "starts": rules.starts,
                 "certify": rules.certify,
                 "prove": rules.prove,
+                "keep_ends": rules.keep_ends,
                 "smooth": rules.smooth,
                 "key": _digest(jax.random.key_data(self.target.key)),
             },
-            defaults={"prove": False},
+            defaults={"prove": False, "keep_ends": False},
         )
 
     def _objective(self, x: Any, y: Any) -> Any:

@@ -97,6 +97,7 @@ def work_of(attacked: Attacked, radii: Sequence[float]) -> AttackWork:
         targeted=attacked.targeted,
         certify=True,
         prove=attacked.prove,
+        keep_ends=False,
         num_lanes=None,
         smooth=attacked.smooth,
     )

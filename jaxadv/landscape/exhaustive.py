@@ -8,6 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from jaxadv.ascent.distinct import SAME
 from jaxadv.ascent.methods import Method
 from jaxadv.devices import Device
 from jaxadv.experiments.draws import Given, Source, Tag, draw
@@ -15,7 +16,7 @@ from jaxadv.experiments.layout import usual_lanes
 from jaxadv.grid.schema import Variable
 from jaxadv.landscape.critical import Critical, find_critical_points
 from jaxadv.landscape.drawn import Drawn, loss_of, method_of, source_of
-from jaxadv.landscape.maxima import SAME, climb
+from jaxadv.landscape.maxima import climb
 from jaxadv.landscape.meshes import EULER
 from jaxadv.landscape.program import CellSurvey
 from jaxadv.landscape.spec import Cell, Landscape

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, ScalarLike
 
+from jaxadv.ascent.distinct import representatives, same_maxima
 from jaxadv.ascent.kinds import Kind
 from jaxadv.ascent.methods import Method
 from jaxadv.ascent.solution import Status
@@ -29,7 +30,7 @@ from jaxadv.landscape.drawn import (
     source_of,
     training_of,
 )
-from jaxadv.landscape.maxima import Ends, climb, representatives, same_maxima
+from jaxadv.landscape.maxima import Ends, climb
 from jaxadv.landscape.program import CellSurvey
 from jaxadv.landscape.regularity import barrier, gradient_change, one_step, tangent_eigenvalues
 from jaxadv.landscape.spec import Cell, Landscape

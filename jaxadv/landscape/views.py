@@ -20,13 +20,14 @@ import xarray as xr
 from jaxtyping import Array, Float, Key
 from tqdm.auto import tqdm
 
+from jaxadv.ascent.distinct import representatives, same_maxima
 from jaxadv.ascent.methods import Method
 from jaxadv.ascent.trajectory import ascend_recorded
 from jaxadv.devices import Device, use_devices
 from jaxadv.experiments.layout import usual_lanes
 from jaxadv.experiments.variables import Known, filled, known_where
 from jaxadv.landscape.drawn import Scene, scene_of
-from jaxadv.landscape.maxima import climb, representatives, same_maxima
+from jaxadv.landscape.maxima import climb
 from jaxadv.landscape.regularity import angle_between, great_circle
 from jaxadv.landscape.spec import Landscape
 from jaxadv.problems.problem import Problem

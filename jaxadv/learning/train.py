@@ -126,7 +126,7 @@ def train(
     rules = _Rules(Objective(settled.loss), resolve("optimizer", optimizer, OPTIMIZERS), size)
     attack = None
     if limits is not None:
-        chosen = usual_method(limits, inputs[0].size) if method is None else as_method(method)
+        chosen = usual_method(limits, inputs[0].shape) if method is None else as_method(method)
         attack = FixedAttack(limits, chosen, as_range(bounds))
     per_epoch = len(inputs) // size
     stops = {round(epoch * per_epoch): float(epoch) for epoch in snapshots}
@@ -185,9 +185,9 @@ def _check(first: Problem, labels: jax.Array) -> None:
         check_label(first.loss, label, shape[0] if shape else None)
 
 
-def usual_method(constraint: Constraint, size: int) -> Method:
+def usual_method(constraint: Constraint, shape: tuple[int, ...]) -> Method:
     """Ten steps of a quarter of the radius: by signs in boxes, else along the gradient."""
-    direction = "sign" if is_box(constraint, size) else "gradient"
+    direction = "sign" if is_box(constraint, shape) else "gradient"
     return PGA(NormalizedStep(INNER_STEP), (SMALLEST,), INNER_STEPS, direction=direction)
 
 

@@ -125,30 +125,38 @@ def constraint_of(kind: Function, circumradius: ScalarLike, dim: int) -> Constra
     return getattr(make, "of_circumradius", make)(circumradius, dim)
 
 
-def is_round(constraint: Constraint, dim: int) -> bool:
+def is_round(constraint: Constraint, shape: int | tuple[int, ...]) -> bool:
     """Whether the boundary of a set is a sphere about 0.
+
+    Args:
+        constraint: the set.
+        shape: of a perturbation.
 
     Example:
         >>> is_round(L2Ball(1.0), 4), is_round(LInfBall(1.0), 4), is_round(L1Ball(1.0), 4)
         (True, False, False)
     """
-    return isinstance(_face_at_0(constraint, dim), RoundFace)
+    return isinstance(_face_at_0(constraint, shape), RoundFace)
 
 
-def is_box(constraint: Constraint, dim: int) -> bool:
+def is_box(constraint: Constraint, shape: int | tuple[int, ...]) -> bool:
     """Whether a set bounds each entry by itself.
+
+    Args:
+        constraint: the set.
+        shape: of a perturbation.
 
     Example:
         >>> is_box(L2Ball(1.0), 4), is_box(LInfBall(1.0), 4), is_box(L1Ball(1.0), 4)
         (False, True, False)
     """
-    return isinstance(_face_at_0(constraint, dim), FlatFace)
+    return isinstance(_face_at_0(constraint, shape), FlatFace)
 
 
-def _face_at_0(constraint: Any, dim: int) -> Any:
+def _face_at_0(constraint: Any, shape: int | tuple[int, ...]) -> Any:
     if not offers(constraint, CertifiableConstraint):
         return None
-    centre = jnp.zeros(dim)
+    centre = jnp.zeros(shape)
     return constraint.face(centre, constraint.active(centre, 0.0))
 
 

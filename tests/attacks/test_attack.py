@@ -9,6 +9,8 @@ import optax
 import pytest
 
 import jaxadv as ja
+from jaxadv.ascent.kinds import MAXIMA
+from jaxadv.pytrees import cast_floats
 from jaxadv.reports.experiments import open_experiments
 
 BOUNDS = (0.0, 1.0)
@@ -280,3 +282,53 @@ def test_mistakes_are_one_line_that_names_the_argument(changes, error, message):
     }  # fmt: skip
     with pytest.raises(error, match=message):
         ja.attack(**arguments)
+
+
+def test_certified_ends_are_told_apart_and_measured(trained):
+    """Against `certify` of single ends, a dense Hessian, and distances of polished maxima."""
+    _, x, y = trained
+    network = ja.init_mlp(jax.random.key(5), 16, (12,), "tanh", classes=3)
+    network = jax.tree.map(lambda leaf: 3 * leaf, network)
+    for constraint in (ja.L2Ball(2.0), ja.LInfBall(0.4)):
+        method = ja.PGA(ja.NormalizedStep(0.1), 1e-4, 3000)
+        one = ja.attack(
+            network, x[:5], y[:5], constraint=constraint, starts=12, method=method, keep_ends=True,
+            progress=False,
+        )  # fmt: skip
+        is_maximum = np.isin(one.kind, MAXIMA)
+        assert is_maximum.mean() > 0.8
+        np.testing.assert_array_equal(one.maximum >= 0, is_maximum)
+        for number in range(5):
+            ends = one.ends[number].reshape(12, -1)
+            radius = float(constraint.circumradius(16))
+            for start in np.flatnonzero(is_maximum[number]):
+                near = np.linalg.norm(ends - ends[start], axis=1) < 1e-4 * radius
+                assert one.maximum[number, start] == np.argmax(near & is_maximum[number])
+            distinct = len(set(one.maximum[number][is_maximum[number]]))
+            assert one.num_maxima[number] == distinct
+            problem = ja.Problem(network, x[number], int(y[number]), constraint, ja.log_odds)
+            with jax.enable_x64(True):
+                double = cast_floats(problem, float)
+                flat = lambda d, p=double: p.objective(d.reshape(4, 4))  # noqa: E731
+                centre = jnp.zeros(16)
+                hessian = np.asarray(jax.hessian(flat)(centre))
+                gradient = np.linalg.norm(jax.grad(flat)(centre))
+                kappa_0 = radius * np.abs(np.linalg.eigvalsh(hessian)).max() / gradient
+            stored = float(one.dataset.kappa_0[number])
+            assert stored == pytest.approx(kappa_0, rel=1e-3)
+            start = int(np.argmax(is_maximum[number]))
+            cert = ja.certify(
+                problem, one.ends[number, start].astype("f4"), step_size=0.1, tolerance=1e-3
+            )
+            for name in ("curvature_ratio", "condition_number"):
+                value = float(one.dataset[name][number, start])
+                if np.isfinite(value):
+                    assert value == pytest.approx(float(getattr(cert, name)), rel=2e-2), name
+            if isinstance(constraint, ja.LInfBall):
+                assert one.dataset.num_free[number, start] == cert.num_free
+    assert np.isnan(one.dataset.num_free.values).sum() == 0
+    plain = ja.attack(network, x[:2], y[:2], constraint=constraint, starts=2, progress=False)
+    assert plain.ends is None
+    assert plain.maximum.shape == (2, 2)
+    quiet = ja.attack(network, x[:2], y[:2], constraint=constraint, starts=2, **QUIET)
+    assert quiet.maximum is quiet.num_maxima is None

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
+from jaxadv.ascent.distinct import representatives, same_maxima
 from jaxadv.experiments.variables import filled
-from jaxadv.landscape.maxima import climb, path_ratio, representatives, same_maxima
+from jaxadv.landscape.maxima import climb, path_ratio
 from tests.landscape.test_critical import random_problem
 
 pytestmark = pytest.mark.usefixtures("float64")

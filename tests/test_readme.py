@@ -51,3 +51,20 @@ def test_the_robust_share_is_bounded_as_the_readme_says(capsys):
     low, high = names["attacked"].robust_bounds
     assert capsys.readouterr().out == f"({low}, {high})\n"
     assert 0 < low <= high <= 1
+
+
+def test_an_own_file_and_network_lead_to_a_certified_attack(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("equinox")
+    (snippet,) = snippets_of("Your own data, and networks that you train")
+    assert len([line for line in snippet.splitlines() if line]) < 10
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (540, 28, 28), np.uint8)
+    np.savez(tmp_path / "mine.npz", x=x, y=x[:, 0, 0] // 26)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    with jax.numpy_rank_promotion("allow"):
+        # Fewer held-out images: of 540, five.
+        exec(snippet.replace("split(500)", "split(5)"), names)
+    assert "5 inputs, 10 starts each" in (printed := capsys.readouterr().out)
+    assert "of the ends are certified maxima" in printed
+    assert isinstance(names["trained"].network, type(names["network"]))

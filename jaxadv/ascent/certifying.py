@@ -60,9 +60,9 @@ def certify(
         gradient_scale: G of the residual, `Solution.gradient_scale` for the one that the ascent
             stopped by; G is at least ‖g(δ)‖ and ‖g(0)‖.
         eigensolver: ``"lanczos"`` takes 64 products with the Hessian (or dim), and counts the
-            residual of its Ritz value against the maximum. ``"auto"`` takes as many as it needs to
-            decide, and the 64 only where a few leave the point undecided. ``"dense"`` forms the
-            Hessian.
+            residual of its Ritz value against the maximum; while that leaves the point undecided,
+            it takes 64 more, up to 512. ``"auto"`` begins with fewer products, of less precision,
+            and takes these only where they do not decide. ``"dense"`` forms the Hessian.
 
     Raises:
         TypeError: for a constraint without faces, a step size or tolerance that is no number, and

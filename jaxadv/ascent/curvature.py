@@ -16,6 +16,7 @@ from jaxtyping import Array, Bool, Float
 from jaxadv.ascent.dense import dense_hessian, extreme_eigenvalues
 from jaxadv.ascent.first_order import gradient_at
 from jaxadv.ascent.lanczos import extreme_ritz_values
+from jaxadv.ascent.tridiagonal import RitzPair
 from jaxadv.problems.faces import Face
 from jaxadv.problems.norms import l2_norm, over
 from jaxadv.problems.problem import Problem
@@ -25,6 +26,8 @@ Vector = Float[Array, "*shape"]
 Linear = Callable[[Vector], Vector]
 
 LANCZOS_ITERS = 64
+# Where a network is trained, h₁ can be a thousandth of the norm of H, and take so many steps.
+MOST_LANCZOS_ITERS = 512
 UNCONVERGED = 100  # the least margin of a maximum, in errors of its Ritz value
 
 
@@ -152,7 +155,11 @@ class DenseCurvature(_PreciseCurvature):
 
 
 class LanczosCurvature(_PreciseCurvature):
-    """Products with the Hessian, and 64 of them (or dim) for its extreme eigenvalues."""
+    """Products with the Hessian, and 64 of them (or dim) for its extreme eigenvalues, or more.
+
+    As many follow again and again, up to 512, while the error of h₁ leaves undecided whether it is
+    below λ.
+    """
 
     def __init__(self, problem: Problem, delta: Vector, seed: int = 0) -> None:
         super().__init__(problem, delta)
@@ -161,11 +168,19 @@ class LanczosCurvature(_PreciseCurvature):
     def spectrum(self, here: OnFace) -> Spectrum:
         """Ritz values, from a random tangent vector."""
         start, has_tangent = random_tangent(here.face, self._delta, self._seed)
+
+        def is_enough(top: RitzPair) -> Bool[Array, ""]:
+            margin = here.multiplier - top.value
+            # A Ritz value is a lower bound of h₁. NaN decides as well.
+            return ~(margin >= 0) | (margin > UNCONVERGED * top.residual)
+
         top, bottom = extreme_ritz_values(
             self.products_at(self._delta),
             start,
             min(LANCZOS_ITERS, start.size),
             project=here.face.tangent,
+            most_iters=min(MOST_LANCZOS_ITERS, start.size),
+            is_enough=is_enough,
         )
         spectrum = Spectrum(
             top.value, bottom.value, top.residual, bottom.residual, jnp.ones((), bool)

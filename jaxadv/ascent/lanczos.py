@@ -24,8 +24,10 @@ def extreme_ritz_values(
     num_iters: int,
     *,
     project: Callable[[Vector], Vector] = lambda vector: vector,
+    most_iters: int = 0,
+    is_enough: Callable[[RitzPair], Bool[Array, ""]] = lambda _: jnp.ones((), bool),
 ) -> tuple[RitzPair, RitzPair]:
-    """The largest and smallest Ritz values of A after ``num_iters`` steps of Lanczos.
+    """The largest and smallest Ritz values of A after ``num_iters`` steps of Lanczos, or more.
 
     A Ritz value θ lies inside the spectrum, so the largest one is a *lower* bound of the largest
     eigenvalue; some eigenvalue lies within ``residual`` of θ. With ``num_iters`` = dim both are
@@ -43,6 +45,9 @@ def extreme_ritz_values(
         project: the orthogonal projection on the subspace in which A acts, if it is not all of
             space. All vectors of the basis are projected. (A product that is projected is not
             enough: the recurrence would amplify what rounding adds outside of the subspace.)
+        most_iters: after ``num_iters`` steps as many follow, again and again, while
+            ``is_enough`` says no and there are fewer than ``most_iters``.
+        is_enough: whether the run can stop, from the largest Ritz value.
 
     Example:
         >>> top, bottom = extreme_ritz_values(lambda v: 2 * v, jnp.ones(5), 5)
@@ -70,11 +75,41 @@ def extreme_ritz_values(
         off_diagonal = jnp.where(exhausted, 0, off_diagonal)
         return (basis, following), (diagonal, off_diagonal, inner(vector, vector))
 
-    basis = jnp.zeros((num_iters, size), start.dtype)
-    _, (diagonal, off_diagonal, length) = jax.lax.scan(step, (basis, first), jnp.arange(num_iters))
-    # The length is 1, or 0 once the space is exhausted; NaN stays NaN.
-    diagonal = jnp.where(length < 0.5, diagonal[0], diagonal)
-    return extreme_ritz_pairs(diagonal, off_diagonal, num_iters)
+    num_looks = max(1, -(-most_iters // num_iters))
+
+    def pairs_of(rows: Float[Array, "row 3"], number: Int[Array, ""]) -> tuple[RitzPair, RitzPair]:
+        diagonal, off_diagonal, length = rows.T
+        # The length is 1, or 0 once the space is exhausted; NaN stays NaN.
+        diagonal = jnp.where(length < 0.5, diagonal[0], diagonal)
+        return extreme_ritz_pairs(diagonal, off_diagonal, number)
+
+    def look(run: _Thorough) -> _Thorough:
+        numbers = run.number + jnp.arange(num_iters)
+        (basis, vector), new = jax.lax.scan(step, (run.basis, run.vector), numbers)
+        at = run.number, jnp.int32(0)
+        rows = jax.lax.dynamic_update_slice(run.rows, jnp.stack(new, axis=1), at)
+        number = run.number + num_iters
+        return _Thorough(basis, vector, rows, number, pairs_of(rows, number))
+
+    most = num_looks * num_iters
+    basis, rows = jnp.zeros((most, size), start.dtype), jnp.zeros((most, 3), start.dtype)
+    nothing = RitzPair(jnp.zeros_like(scale), jnp.zeros_like(scale))
+    run = look(_Thorough(basis, first, rows, jnp.int32(0), (nothing, nothing)))
+    if num_looks > 1:
+        run = jax.lax.while_loop(
+            lambda run: ~is_enough(run.pairs[0]) & (run.number < most), look, run
+        )
+    return run.pairs
+
+
+class _Thorough(NamedTuple):
+    """A run that keeps its basis: the basis, the next vector, the rows of T and their number."""
+
+    basis: Float[Array, "iter dim"]
+    vector: Vector
+    rows: Float[Array, "iter 3"]
+    number: Int[Array, ""]
+    pairs: tuple[RitzPair, RitzPair]
 
 
 class BriefRun(NamedTuple):

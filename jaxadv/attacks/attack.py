@@ -23,7 +23,7 @@ from jaxadv.problems.constraints import CertifiableConstraint
 from jaxadv.problems.losses import check_label, log_odds, logistic
 from jaxadv.problems.networks import as_network
 from jaxadv.problems.problem import Problem, as_constraint
-from jaxadv.problems.ranges import as_range
+from jaxadv.problems.ranges import as_range, check_in_range
 from jaxadv.proofs.flat_sets import symmetric_hull
 from jaxadv.proofs.readable import as_readable
 
@@ -180,14 +180,7 @@ def _check(target: Target, rules: Rules, inputs: np.ndarray, labels: np.ndarray)
     """Refuse inputs and labels that make no sense."""
     if not np.isfinite(inputs).all():
         raise ValueError("x: has entries that are not finite")
-    if rules.bounds is not None:
-        low, high = rules.bounds
-        least, most = inputs.min(), inputs.max()
-        if least < low or most > high:
-            raise ValueError(
-                f"x: has entries from {least:g} to {most:g}, which are not between {low:g} and "
-                f"{high:g}"
-            )
+    check_in_range("x", inputs, rules.bounds)
     output = jax.eval_shape(target.network, jax.ShapeDtypeStruct(inputs.shape[1:], inputs.dtype))
     classes = output.shape[0] if getattr(output, "ndim", 0) == 1 else None
     # An attack asks whether answers change, whatever the loss is.

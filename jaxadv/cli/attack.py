@@ -22,7 +22,7 @@ from jaxadv.cli.commands import Attacked, Devices, Kept
 from jaxadv.cli.output import write
 from jaxadv.cli.process import what_goes_on
 from jaxadv.data.images import as_pixels
-from jaxadv.data.sources import read
+from jaxadv.data.sources import SIZES, read
 from jaxadv.devices import use_devices
 from jaxadv.experiments.fields import grid, positive, whole
 from jaxadv.experiments.moves import step_of
@@ -138,6 +138,8 @@ def network_of(name: str) -> Any:
 
 def _inputs(attacked: Attacked) -> tuple[np.ndarray, np.ndarray]:
     """The inputs, and their labels: signs as they are, or numbers of classes."""
+    if attacked.inputs in SIZES:
+        raise ValueError(f"inputs: give the folder with the files of {attacked.inputs} itself")
     try:
         x, y, _ = read(attacked.inputs)
     except ValueError as error:

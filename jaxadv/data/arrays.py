@@ -1,6 +1,7 @@
 """Inputs and labels from users' files: the reader of npz files, and checks for all files."""
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +10,10 @@ import numpy as np
 Arrays = tuple[np.ndarray, np.ndarray]  # inputs (n, ...) and labels (n,), row by row in memory
 Part = Literal["train", "test"]  # of data that is given in two parts
 # Of an npz file, by part; the first pair that it has is read.
-KEYS = {part: (("x", "y"), (f"x_{part}", f"y_{part}")) for part in ("train", "test")}
+KEYS: Mapping[Part, tuple[tuple[str, str], ...]] = {
+    "train": (("x", "y"), ("x_train", "y_train")),
+    "test": (("x_test", "y_test"),),
+}
 NEEDED = "x (n, d), or images (n, ...), and y (n,)"
 LARGEST = 1e30  # of users' values: float32 has room for it, and float64 for its square
 
@@ -19,7 +23,7 @@ def read_npz(path: Path, part: Part = "train") -> Arrays:
 
     Args:
         path: the file.
-        part: which arrays are read where there is no x: x_train, or x_test.
+        part: whether to read these, or x_test and y_test.
 
     Raises:
         FileNotFoundError: if there is no such file.

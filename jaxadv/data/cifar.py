@@ -23,7 +23,8 @@ ARCHIVES = ("cifar-10-binary.tar.gz", "cifar-10-python.tar.gz")
 def find_cifar(source: Path, part: Part) -> list[Path] | None:
     """The files of a part, or the archive; None if there are none."""
     if source.is_file():
-        return [source] if source.name.endswith((".tar.gz", ".tgz", ".tar")) else None
+        is_batch = re.fullmatch(PARTS[part], source.name)
+        return [source] if is_batch or source.name.endswith((".tar.gz", ".tgz", ".tar")) else None
     for below in BELOW:
         folder = source / below
         if folder.is_dir():

@@ -21,18 +21,39 @@ def find_tables(source: Path, part: Part) -> list[Path] | None:
 
     A cache of downloads keeps ``snapshots/REVISION/…/train-00000-of-00001.parquet``, and one of
     prepared data ``…/mnist-train.arrow``. Of several revisions the newest is read.
+
+    Raises:
+        ValueError: if there are several data sets.
     """
     if source.is_file():
         return [source] if source.suffix in {".parquet", ".arrow"} else None
     pattern = re.compile(rf"(.*[-_])?{part}([-_]\d+.*)?\.(parquet|arrow)")
-    paths = [path for path in source.rglob("*") if pattern.fullmatch(path.name)]
+    paths = [
+        path
+        for path in source.rglob("*")
+        if path.suffix in {".parquet", ".arrow"}
+        and (pattern.fullmatch(path.name) or path.parent.name == part)
+    ]
     if not paths:
         return None
-    folder = max({path.parent for path in paths}, key=lambda path: path.stat().st_mtime)
+    sets = {_without_revision(path.parent) for path in paths}
+    if len(sets) > 1:
+        listed = ", ".join(sorted(map(str, sets))[:4])
+        raise ValueError(f"{str(source)!r} holds several data sets, {listed}; give one of them")
+    folder = max({path.parent for path in paths}, key=lambda path: (path.stat().st_mtime, path))
     chosen = [path for path in paths if path.parent == folder]
     # Both kinds would be the same rows twice.
     kind = min(path.suffix for path in chosen)
     return sorted(path for path in chosen if path.suffix == kind)
+
+
+def _without_revision(folder: Path) -> Path:
+    """The folder without the part of its path that names a revision, of which one is read."""
+    parts = [part for part in folder.parts if not re.fullmatch(r"[0-9a-f]{16,}", part)]
+    if "snapshots" in parts:
+        at = folder.parts.index("snapshots")
+        parts = [*folder.parts[:at], *folder.parts[at + 2 :]]
+    return Path(*parts)
 
 
 def read_tables(files: list[Path]) -> Arrays:
@@ -70,8 +91,12 @@ def _rows(path: Path) -> Iterator[tuple[np.ndarray, Any]]:
             f"labels ({', '.join(LABELS)})"
         )
     images, labels = (table[name].to_pylist() for name in columns)
+    kind = table.schema.field(columns[0]).type
+    while hasattr(kind, "value_type"):
+        kind = kind.value_type
+    dtype = np.uint8 if str(kind) == "uint8" else np.float64
     for number, (image, label) in enumerate(zip(images, labels, strict=True)):
-        yield _image(image, f"row {number} of {str(path)!r}"), label
+        yield _image(image, f"row {number} of {str(path)!r}", dtype), label
 
 
 def _table(path: Path) -> Any:
@@ -91,14 +116,14 @@ def _table(path: Path) -> Any:
         raise ValueError(f"{str(path)!r} is no whole {path.suffix[1:]} file: {reason}") from error
 
 
-def _image(value: Any, where: str) -> np.ndarray:
+def _image(value: Any, where: str, dtype: Any) -> np.ndarray:
     """A cell of the column of images: a packed image, or nested lists of numbers."""
     if isinstance(value, dict):
         value = value.get("bytes")
     if isinstance(value, bytes):
         return _unpacked(value, where)
     try:
-        return np.asarray(value, float)
+        return np.asarray(value, dtype)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{where} has no image in it") from error
 

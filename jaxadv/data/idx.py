@@ -11,27 +11,38 @@ from jaxadv.data.arrays import Arrays, Part, check_arrays, reason_of
 PREFIXES = {"train": "train", "test": "t10k"}
 KINDS = (("images", 3), ("labels", 1))  # of files, with the dimensions of their arrays
 UNSIGNED_BYTES = 8  # the type of the values in a header
-# Folders below the one that is given, as torchvision makes them.
-BELOW = ("", "raw", "MNIST/raw", "FashionMNIST/raw", "KMNIST/raw", "QMNIST/raw")
+# Folders below the one that is given, as torchvision makes them; the first ones are MNIST's.
+BELOW = ("", "raw", "MNIST/raw", "FashionMNIST/raw", "KMNIST/raw")
+OF_MNIST = BELOW[:3]
 
 
-def find_idx(folder: Path, part: Part) -> tuple[Path, Path] | None:
+def find_idx(folder: Path, part: Part, places: tuple[str, ...] = BELOW) -> tuple[Path, Path] | None:
     """The files of images and of labels; None if there is neither.
 
+    Args:
+        folder: where they are, or in which one of the places below it.
+        part: the training or the test part.
+        places: folders below it.
+
     Raises:
-        ValueError: if there is only one of them.
+        ValueError: if there is only one of them, or there are several data sets.
     """
-    for below in BELOW:
+    pairs = []
+    for below in places:
         names = [(f"{PREFIXES[part]}-{kind}", ndim) for kind, ndim in KINDS]
         paths = [_path(folder / below, name, ndim) for name, ndim in names]
         images, labels = paths
         if images and labels:
-            return images, labels
+            pairs.append((images, labels))
+            continue
         for path, (name, ndim) in zip(paths, names, strict=True):
             if path is None and any(paths):
                 where = str(folder / below)
                 raise ValueError(f"in {where!r} there is no {name}-idx{ndim}-ubyte[.gz]")
-    return None
+    if len(pairs) > 1:
+        listed = ", ".join(str(images.parent) for images, _ in pairs)
+        raise ValueError(f"{str(folder)!r} holds several data sets, {listed}; give one of them")
+    return pairs[0] if pairs else None
 
 
 def _path(folder: Path, name: str, ndim: int) -> Path | None:

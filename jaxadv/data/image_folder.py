@@ -1,44 +1,82 @@
 """A folder of images with a folder for each class."""
 
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from jaxadv.data.arrays import Part, check_arrays, reason_of
 
+OPAQUE = 255
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 
 
-def find_classes(folder: Path, part: Part) -> list[Path] | None:
+PARTS = {"train": ("train", "training"), "test": ("test", "testing", "val", "validation")}
+
+
+class Classes(NamedTuple):
+    """The folders of classes, and the names of all classes, whose order numbers them."""
+
+    folders: list[Path]
+    names: tuple[str, ...]
+
+
+def find_classes(folder: Path, part: Part) -> Classes | None:
     """The folders of the classes, in the order of their names; None if there are none.
 
-    If the folder has folders ``train`` and ``test`` (or ``val``), the classes are in these.
+    If all folders in it are parts (``train``, ``test``, ``val``), the classes are in that of the
+    part. The classes are then numbered as in the training part.
 
     Raises:
-        ValueError: if a folder of a class has no images.
+        ValueError: if a folder of a class has no images, or a class is in the test part alone.
     """
     if not folder.is_dir():
         return None
-    below = {"train": ("train", "training"), "test": ("test", "testing", "val")}[part]
-    inner = next((folder / name for name in below if (folder / name).is_dir()), folder)
-    classes = sorted(p for p in inner.iterdir() if p.is_dir() and not p.name.startswith("."))
-    counts = [len(_images(path)) for path in classes]
+    inside = {path.name: path for path in _folders(folder)}
+    known = {name for names in PARTS.values() for name in names}
+    if not inside or not known.issuperset(inside):
+        return _classes_in(folder, None)
+    parts = {
+        part: next((inside[name] for name in names if name in inside), None)
+        for part, names in PARTS.items()
+    }
+    training = None if parts["train"] is None else _classes_in(parts["train"], None)
+    chosen = parts[part]
+    if chosen is None or part == "train":
+        return training if part == "train" else None
+    return _classes_in(chosen, None if training is None else training.names)
+
+
+def _classes_in(folder: Path, names: tuple[str, ...] | None) -> Classes | None:
+    folders = _folders(folder)
+    counts = [len(_images(path)) for path in folders]
     if not any(counts):
         return None
     if 0 in counts:
-        empty = str(classes[counts.index(0)])
+        empty = str(folders[counts.index(0)])
         raise ValueError(f"{empty!r} is the folder of a class, but has no images in it")
-    return classes
+    names = tuple(path.name for path in folders) if names is None else names
+    for path in folders:
+        if path.name not in names:
+            raise ValueError(f"{str(path)!r} is the folder of a class without training images")
+    return Classes(folders, names)
 
 
-def read_classes(classes: list[Path]) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+def _folders(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def read_classes(classes: Classes) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Images (n, height, width[, 3]) of bytes, classes (n,), and the names of the classes.
 
     Raises:
         ValueError: if a file is no image, or sizes differ; names the file.
     """
-    paths = [(path, number) for number, folder in enumerate(classes) for path in _images(folder)]
+    paths = [
+        (path, classes.names.index(folder.name))
+        for folder in classes.folders
+        for path in _images(folder)
+    ]
     images = []
     for path, _ in paths:
         image = read_image(path)
@@ -50,25 +88,40 @@ def read_classes(classes: list[Path]) -> tuple[np.ndarray, np.ndarray, tuple[str
             )
         images.append(image)
     labels = np.array([number for _, number in paths], np.uint16)
-    names = tuple(folder.name for folder in classes)
-    return *check_arrays(classes[0].parent, np.stack(images), labels), names
+    return *check_arrays(classes.folders[0].parent, np.stack(images), labels), classes.names
 
 
 def read_image(file: Path | BinaryIO) -> np.ndarray:
     """An image as bytes: (height, width) if it is grey, else (height, width, 3).
 
+    Grey values of 16 bits are rounded to bytes.
+
     Raises:
-        ValueError: if it is no image.
+        ValueError: if it is no image, has transparent pixels, or grey values that are no bytes.
     """
     from PIL import Image  # noqa: PLC0415  slow to import
 
     try:
         with Image.open(file) as image:
-            is_grey = image.mode in {"1", "L", "LA", "I", "I;16", "F"}
-            return np.asarray(image.convert("L" if is_grey else "RGB"))
+            image.load()
+            return _as_bytes(image)
     except Exception as error:  # each kind of damage has errors of its own
         raise ValueError(f"{str(file)!r} is no image: {reason_of(error)}") from error
 
 
+def _as_bytes(image: Any) -> np.ndarray:
+    if image.mode.startswith("I;16"):
+        return np.round(np.asarray(image) / 257).astype(np.uint8)
+    if image.mode in {"I", "F"}:
+        raise ValueError(f"its pixels are of mode {image.mode}; save it with 8 or 16 bits")
+    if image.has_transparency_data and np.asarray(image.convert("RGBA"))[..., 3].min() < OPAQUE:
+        raise ValueError("it has transparent pixels; save it without")
+    return np.asarray(image.convert("L" if image.mode in {"1", "L", "LA"} else "RGB"))
+
+
 def _images(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS)
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in ENDINGS and not path.name.startswith(".")
+    )

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxadv.data.arrays import Part
 from jaxadv.data.packaged import LARGEST_PIXELS
 from jaxadv.data.sources import read
 
@@ -43,10 +43,10 @@ class Data:
 
     def take(self, rows: int | slice | np.ndarray) -> "Data":
         """Some of the inputs: the first so many, or those of a slice or of an array of rows."""
-        chosen = slice(rows) if isinstance(rows, int) else rows
+        chosen = slice(int(rows)) if isinstance(rows, int | np.integer) else rows
         return Data(self.x[chosen], self.y[chosen], self.names)
 
-    def split(self, held_out: int, seed: int = 0) -> tuple["Data", "Data"]:
+    def split(self, held_out: Any, seed: int = 0) -> tuple["Data", "Data"]:
         """The inputs without, and with, so many that are held out, both in random order.
 
         Each class has its share of the held-out inputs, to within one.
@@ -63,8 +63,11 @@ class Data:
             >>> len(kept), len(held_out), np.bincount(held_out.y).tolist()
             (1297, 500, [49, 50, 49, 51, 51, 51, 51, 50, 48, 50])
         """
-        if not 0 < held_out < len(self):
-            raise ValueError(f"held_out: {held_out} must be between 0 and {len(self)}, the inputs")
+        if not isinstance(held_out, int | np.integer) or not 0 < held_out < len(self):
+            raise ValueError(
+                f"held_out: {held_out!r} must be a whole number from 1 to {len(self) - 1}, of "
+                f"{len(self)} inputs"
+            )
         rng = np.random.default_rng(seed)
         order = rng.permutation(len(self))
         labels = self.y[order]
@@ -83,7 +86,7 @@ class Data:
 
 
 def load_data(
-    source: str | Path, part: Part = "train", *, data_dir: str | Path = "", center: bool = False
+    source: str | Path, part: Any = "train", *, data_dir: str | Path = "", center: bool = False
 ) -> Data:
     """Inputs and their classes from a file or a folder, in any of the formats that people have.
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxadv.data.arrays import Part, read_npz, reason_of
 from jaxadv.data.cifar import find_cifar, read_cifar
 from jaxadv.data.hugging_face import find_tables, read_tables
-from jaxadv.data.idx import find_idx, read_idx
+from jaxadv.data.idx import OF_MNIST, find_idx, read_idx
 from jaxadv.data.image_folder import find_classes, read_classes
 from jaxadv.data.packaged import PACKAGED
 from jaxadv.problems.names import suggest
@@ -32,7 +32,7 @@ class Labelled(NamedTuple):
 
 
 def read(
-    source: str, part: Part = "train", *, data_dir: str = "", others: tuple[str, ...] = ()
+    source: str, part: Any = "train", *, data_dir: str = "", others: tuple[str, ...] = ()
 ) -> Labelled:
     """The inputs and labels that a name, a file or a folder means.
 
@@ -51,9 +51,13 @@ def read(
         >>> read("digits").x.shape
         (1797, 8, 8)
     """
+    if part not in ("train", "test"):
+        raise ValueError(f"part: {part!r} must be 'train' or 'test'")
     if source in SIZES:
         return _of_name(source, part, data_dir)
     if source in PACKAGED:
+        if part == "test":
+            raise ValueError(f"part: {source!r} has no test part; split it")
         return _mentioning("data", source, lambda: Labelled(*PACKAGED[source]()))
     return _mentioning("data", source, lambda: _of_path(source, part, others))
 
@@ -80,9 +84,13 @@ def _of_path(source: str, part: Part, others: tuple[str, ...]) -> Labelled:
             raise ValueError(f"there is no file or folder {source!r}")
         hint = suggest(source, (*others, *PACKAGED, *SIZES))
         raise ValueError(f"unknown {source!r}{hint}, or a file FILE.npz or a folder")
-    for find, reader in FINDERS.values():
-        if files := find(path, part):
-            return Labelled(*reader(files, part))
+    every = {name: files for name, (find, _) in FINDERS.items() if (files := find(path, part))}
+    if len(every) > 1:
+        raise ValueError(
+            f"{source!r} holds data in several formats ({', '.join(every)}); give the folder of one"
+        )
+    for name, files in every.items():
+        return Labelled(*FINDERS[name][1](files, part))
     raise ValueError(f"{source!r} has no {part}ing data in a known format: {FORMATS}")
 
 
@@ -101,8 +109,10 @@ def _checked(name: str, part: Part, data_dir: str) -> Labelled:
     if npz.is_file():
         labelled = Labelled(*read_npz(npz, part))
     else:
-        find, reader = FINDERS[name]
-        if not (files := find(folder, part)):
+        reader = FINDERS[name][1]
+        is_mnist = name == "mnist"
+        files = find_idx(folder, part, OF_MNIST) if is_mnist else find_cifar(folder, part)
+        if not files:
             raise ValueError(f"in {str(folder)!r} there is neither {FILES[name]} nor {name}.npz")
         labelled = Labelled(*reader(files, part))
     pixels = int(np.prod(labelled.x.shape[1:]))

@@ -185,7 +185,7 @@ class Specification(Document, Generic[C]):
         defaults = {each.name: each.default for each in dataclasses.fields(cast(Any, self))}
         for field, value in of_file.items():
             given = getattr(self, field)
-            if given not in ((value,), value, defaults[field]):
+            if given != defaults[field] and tuple(np.atleast_1d(given).tolist()) != (value,):
                 raise ValueError(
                     f"{field}: {checks.joined(tuple(np.atleast_1d(given)))} is not that of the "
                     f"network in {self.network!r}, {checks.joined((value,))}"

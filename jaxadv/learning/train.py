@@ -21,7 +21,7 @@ from jaxadv.ascent.trial import as_method
 from jaxadv.experiments.draws import as_key
 from jaxadv.experiments.fields import SMALLEST, count, non_negative, positive
 from jaxadv.learning.adversary import FixedAttack
-from jaxadv.learning.loop import Objective, Run, begin, step
+from jaxadv.learning.loop import Objective, Run, begin, step, trained_leaves
 from jaxadv.learning.optimizers import OPTIMIZERS, Optimizer
 from jaxadv.problems.checks import as_floats
 from jaxadv.problems.constraints import Constraint, is_box
@@ -31,7 +31,7 @@ from jaxadv.problems.names import Function, label_of, resolve
 from jaxadv.problems.network_files import save_network
 from jaxadv.problems.networks import Network, as_network
 from jaxadv.problems.problem import Problem, as_constraint
-from jaxadv.problems.ranges import as_range
+from jaxadv.problems.ranges import as_range, check_in_range, in_range
 from jaxadv.problems.round_sets import L2Ball
 from jaxadv.programs import keep_programs
 
@@ -83,7 +83,8 @@ def train(
 
     Source: docs/theory.md, section 7.1. Each epoch goes through the inputs in random order, in
     batches of one size; what is left over waits for the next epoch. The mean and the standard
-    deviation of a `Normalized` are not trained.
+    deviation of a `Normalized` are not trained. Running statistics of batches would be, like all
+    floats: put them into a `Normalized`, or leave them out.
 
     Args:
         network: any network that `Problem` takes.
@@ -99,7 +100,7 @@ def train(
         epochs: how often all inputs are gone through; a fraction is allowed.
         batch_size: inputs in a batch; all inputs if there are fewer.
         snapshots: epochs, fractions allowed, at which the network is kept as well.
-        key: a key of `jax.random`, or the seed of one; of the batches.
+        key: a key of `jax.random`, or the seed of one; of the batches, and of the attacks' starts.
         progress: whether a bar is shown.
 
     Raises:
@@ -117,23 +118,34 @@ def train(
     network, (inputs, labels) = as_network(network), _examples(data)
     size = min(count("batch_size", batch_size), len(inputs))
     rate = jnp.asarray(positive("learning_rate", learning_rate), inputs.dtype)
-    for name, values in (("epochs", [epochs]), ("snapshots", snapshots)):
-        for value in values:
-            non_negative(name, value)
+    epochs = non_negative("epochs", epochs)
+    at = [non_negative("snapshots", epoch) for epoch in snapshots]
     limits = None if constraint is None else as_constraint(constraint)
     settled = Problem(network, inputs[0], labels[0], limits or L2Ball(1.0), loss)
     _check(settled, labels)
+    if not any(trained_leaves(settled.network)):
+        raise TypeError(
+            "network: has no arrays of floats that could be trained; weights that a function "
+            "closes over must be arrays of jax.numpy"
+        )
     rules = _Rules(Objective(settled.loss), resolve("optimizer", optimizer, OPTIMIZERS), size)
     attack = None
     if limits is not None:
         chosen = usual_method(limits, inputs[0].shape) if method is None else as_method(method)
-        attack = FixedAttack(limits, chosen, as_range(bounds))
+        limits_of_x = as_range(bounds)
+        check_in_range("data", inputs, limits_of_x)
+        if limits_of_x is not None:
+            in_range(limits, inputs[0], *limits_of_x)  # refuses sets that cannot be cut
+        attack = FixedAttack(limits, chosen, limits_of_x)
     per_epoch = len(inputs) // size
-    stops = {round(epoch * per_epoch): float(epoch) for epoch in snapshots}
+    last = round(epochs * per_epoch)
+    stops = {epoch: round(epoch * per_epoch) for epoch in at}
+    if stops and max(stops) > epochs:
+        raise ValueError(f"snapshots: {max(stops):g} is beyond the {epochs:g} epochs")
     run = _begin(settled.network, rate, rules)
-    kept = {stops[0]: _of_user(run.network)} if 0 in stops else {}
-    last, losses = max(round(epochs * per_epoch), *stops, 0), [np.zeros(0, inputs.dtype)]
-    every = sorted({*range(0, last, per_epoch), *stops, last, 0})
+    kept = {epoch: _of_user(run.network) for epoch, stop in stops.items() if stop == 0}
+    losses = [np.zeros(0, inputs.dtype)]
+    every = sorted({*range(0, last, per_epoch), *stops.values(), last, 0})
     with tqdm(total=last, unit="step", desc="training", disable=not progress) as bar:
         for before, after in itertools.pairwise(every):
             number = jnp.int32(after - before)
@@ -141,8 +153,9 @@ def train(
             losses.append(np.asarray(values)[: after - before])
             bar.update(after - before)
             bar.set_postfix(loss=f"{losses[-1].mean():.4g}")
-            if after in stops:
-                kept[stops[after]] = _of_user(run.network)
+            for epoch, stop in stops.items():
+                if stop == after:
+                    kept[epoch] = _of_user(run.network)
     return Trained(
         network=_of_user(run.network),
         snapshots=kept,
@@ -150,9 +163,9 @@ def train(
         epochs=np.arange(last) / per_epoch,
         diverged=bool(run.diverged_step >= 0),
         settings={
-            "loss": label_of(loss), "constraint": repr(constraint), "bounds": bounds,
+            "loss": label_of(loss), "constraint": repr(constraint), "bounds": as_range(bounds),
             "method": repr(attack and attack.method), "optimizer": label_of(optimizer),
-            "learning_rate": learning_rate, "epochs": last / per_epoch, "batch_size": size,
+            "learning_rate": float(learning_rate), "epochs": last / per_epoch, "batch_size": size,
             "inputs": len(inputs),
         },
     )  # fmt: skip

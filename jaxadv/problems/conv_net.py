@@ -64,9 +64,12 @@ class ConvNet:
         layers = {
             "filters": filters, "filter_biases": filter_biases, "weights": weights, "biases": biases
         }  # fmt: skip
+        arrays = {name: tuple(as_floats(name, each) for each in of) for name, of in layers.items()}
+        # A convolution mixes no types.
+        dtype = jnp.result_type(*(each for of in arrays.values() for each in of))
         set_fields(
             self,
-            **{name: tuple(as_floats(name, each) for each in of) for name, of in layers.items()},
+            **{name: tuple(each.astype(dtype) for each in of) for name, of in arrays.items()},
             shape=tuple(shape),
             activation=resolve("activation", activation, ACTIVATIONS),
             stride=stride,

@@ -20,7 +20,7 @@ from jaxadv.problems.activations import ACTIVATIONS
 from jaxadv.problems.conv_net import ConvNet
 from jaxadv.problems.foreign import Foreign
 from jaxadv.problems.mlp import MLP
-from jaxadv.problems.names import first_line, named
+from jaxadv.problems.names import first_line, label_of, named
 from jaxadv.problems.networks import Network, Normalized, TwoLayer, as_network
 
 SUFFIX = ".safetensors"
@@ -37,7 +37,7 @@ def save_network(path: str | Path, network: Any, about: Mapping[str, Any] | None
         about: what is to be known of it, as JSON has it: how it was trained, for instance.
 
     Raises:
-        ValueError: for another ending, or an activation without a name.
+        ValueError: for another ending.
         TypeError: for what is no network.
 
     Example:
@@ -81,9 +81,12 @@ def load_network(path: str | Path, like: Any = None) -> Any:
     arrays, note = _read(Path(path).expanduser())
     description = note.get("network", {})
     if like is None:
-        if description.get("kind") not in _MAKERS:
+        inner = description
+        while inner.get("kind") == "Normalized":
+            inner = inner.get("network", {})
+        if inner.get("kind") not in _MAKERS or inner.get("activation") not in ACTIVATIONS:
             raise ValueError(
-                f"network: {str(path)!r} holds the arrays of {description.get('name', 'a network')}"
+                f"network: {str(path)!r} holds the arrays of {inner.get('name', 'a network')}"
                 ", not how they are used; read it with ja.load_network(path, like=network)"
             )
         return _made(path, description, arrays)
@@ -97,7 +100,13 @@ def load_network(path: str | Path, like: Any = None) -> Any:
             f"is read for {shapes[1].get(odd)}"
         )
     structure = jax.tree.structure(network)
-    filled = jax.tree.unflatten(structure, [jnp.asarray(arrays[name]) for name in leaves])
+    filled = jax.tree.unflatten(
+        structure,
+        [
+            jax.random.wrap_key_data(arrays[name]) if _is_key(leaf) else jnp.asarray(arrays[name])
+            for name, leaf in zip(leaves, jax.tree.leaves(network), strict=True)
+        ],
+    )
     return filled.assemble() if isinstance(filled, Foreign) else filled
 
 
@@ -126,9 +135,15 @@ def _arrays(network: Network) -> dict[str, np.ndarray]:
     """The arrays of a network, by where they are in it."""
     leaves = jax.tree_util.tree_leaves_with_path(network)
     return {
-        jax.tree_util.keystr(path, simple=True, separator="."): np.asarray(leaf, order="C")
+        jax.tree_util.keystr(path, simple=True, separator="."): np.asarray(
+            jax.random.key_data(leaf) if _is_key(leaf) else leaf, order="C"
+        )
         for path, leaf in leaves
     }
+
+
+def _is_key(leaf: Any) -> bool:
+    return jnp.issubdtype(jnp.result_type(leaf), jax.dtypes.prng_key)
 
 
 def _described(network: Any) -> Description:
@@ -139,10 +154,9 @@ def _described(network: Any) -> Description:
     if kind not in _MAKERS or type(network) not in (TwoLayer, MLP, ConvNet):
         return {"kind": "other", "name": getattr(network, "__name__", kind)}
     activation = named("activation", network.activation, ACTIVATIONS)
-    if not isinstance(activation, str):
-        raise ValueError(
-            f"activation: {activation!r} has no name by which a file could say what it is"
-        )
+    if activation not in ACTIVATIONS:
+        # A file must not name code to be run.
+        return {"kind": "other", "name": f"{kind} with the activation {label_of(activation)}"}
     if isinstance(network, ConvNet):
         more = {"shape": list(network.shape), "stride": network.stride}
         return {"kind": kind, "activation": activation, **more}

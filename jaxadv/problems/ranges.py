@@ -60,6 +60,23 @@ def in_range(constraint: Any, x: Any, low: ScalarLike = 0.0, high: ScalarLike = 
     return cast(Boundable, constraint).within(lower, upper)
 
 
+def check_in_range(name: str, inputs: Any, bounds: tuple[float, float] | None) -> None:
+    """Refuse inputs with entries out of bounds.
+
+    Raises:
+        ValueError: if there are any; names the least and the largest entry.
+    """
+    if bounds is None:
+        return
+    low, high = bounds
+    least, most = float(inputs.min()), float(inputs.max())
+    if least < low or most > high:
+        raise ValueError(
+            f"{name}: has entries from {least:g} to {most:g}, which are not between {low:g} and "
+            f"{high:g}"
+        )
+
+
 def as_range(bounds: Any) -> tuple[float, float] | None:
     """Bounds of x + δ as two numbers; None for none.
 

@@ -223,6 +223,11 @@ def best_cells(
     return np.array(every)
 
 
+COLUMNS = (
+    "comparison", "optimizer", "ratio", "rate", "scale", "phase", "quantity", "value", "low", "high"
+)  # fmt: skip
+
+
 def tabulate(dataset: xr.Dataset) -> pd.DataFrame:
     """Every quantity in every phase and series, at each scale: medians with intervals.
 
@@ -232,13 +237,13 @@ def tabulate(dataset: xr.Dataset) -> pd.DataFrame:
     Raises:
         ValueError: as `cells.finished_networks`.
     """
-    return pd.DataFrame(
-        [
-            settings | row
-            for settings, group in groups(finished_networks(dataset))
-            for row in _rows(group)
-        ]
-    )
+    rows = [
+        settings | row
+        for settings, group in groups(finished_networks(dataset))
+        for row in _rows(group)
+    ]
+    # Evaluations may be at the end of no phase.
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(COLUMNS))
 
 
 def _rows(group: xr.Dataset) -> Iterator[dict[str, Any]]:

@@ -4,6 +4,7 @@ Written for one network at one scale, ratio and learning rate; `program` has man
 """
 
 import dataclasses
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 import jax
@@ -118,20 +119,24 @@ def of_run(optimizer: Function, settings: Settings, rules: Rules) -> Function:
     if not rules.undo_scale:
         return optimizer
 
-    def divided(weights: Any) -> Any:
+    def times(factor: Float[Array, ""], weights: Any) -> Any:
         if rules.layers == "hidden":
-            return weights / settings.scale
-        return dataclasses.replace(weights, hidden=weights.hidden / settings.scale)
+            return factor * weights
+        return dataclasses.replace(weights, hidden=factor * weights.hidden)
+
+    to_v, to_w = partial(times, settings.scale), partial(times, 1 / settings.scale)
 
     def make(learning_rate: ScalarLike) -> optax.GradientTransformation:
         inner = optimizer_of(optimizer, learning_rate)
 
         def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
             # W = V/s: the gradient in V is that in W over s, and a step of V is one of W times s.
-            moves, state = inner.update(divided(updates), state, params)
-            return divided(moves), state
+            moves, state = inner.update(
+                to_w(updates), state, None if params is None else to_v(params)
+            )
+            return to_w(moves), state
 
-        return optax.GradientTransformation(inner.init, update)
+        return optax.GradientTransformation(lambda params: inner.init(to_v(params)), update)
 
     return make
 

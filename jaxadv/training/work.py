@@ -1,6 +1,7 @@
 """Running a training experiment: all its optimisers, scales, ratios, rates and seeds."""
 
 import dataclasses
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import xarray as xr
 from jaxadv.devices import Device
 from jaxadv.experiments.work import OF_GROUPS, SpecifiedWork
 from jaxadv.grid import opening
+from jaxadv.grid.places import place
 from jaxadv.grid.run import Options, run_grid
 from jaxadv.grid.schema import TEXT, Coordinate, Schema
 from jaxadv.training.evaluate import (
@@ -21,7 +23,7 @@ from jaxadv.training.evaluate import (
     SPLITS,
     WITHOUT_ANSWERS,
 )
-from jaxadv.training.program import TrainingProgram
+from jaxadv.training.program import FOLDER, TrainingProgram
 from jaxadv.training.spec import Cell, Training
 
 
@@ -55,7 +57,18 @@ def run_training(
         >>> dict(run_training(spec, progress=False).robust_loss.sizes)  # doctest: +SKIP
         {'cell': 4, 'network': 1, 'evaluation': 6, 'split': 2}
     """
-    return run_grid(TrainingWork(spec), store, **options)
+    dataset = run_grid(TrainingWork(spec), store, **options)
+    if spec.save and store is not None:
+        folder = place(store) / FOLDER
+        number = len(list(folder.glob("*"))) if folder.exists() else 0
+        expected = len(spec.cells) * spec.networks
+        if number < expected:
+            warnings.warn(
+                f"save: {expected - number} of {expected} networks were trained before they were "
+                "to be kept, or are not trained yet; fresh=True (--fresh) trains all anew",
+                stacklevel=2,
+            )
+    return dataset
 
 
 def open_training(store: str | Path) -> xr.Dataset:

@@ -423,7 +423,7 @@ def test_every_class_has_its_share_of_what_is_held_out():
     assert (data.split(500, seed=4)[1].x != held_out.x).any()
     rows = np.concatenate([kept.x, held_out.x]).reshape(1797, -1)
     np.testing.assert_array_equal(np.sort(rows, axis=0), np.sort(data.x.reshape(1797, -1), axis=0))
-    for number in (0, 1797, -1):
+    for number in (0, 1797, -1, 0.2):
         with pytest.raises(ValueError, match="held_out"):
             data.split(number)
 
@@ -446,3 +446,73 @@ def test_examples_are_pixels_where_they_are_asked_for():
     np.testing.assert_allclose(
         centred, pixels.directions - pixels.directions.mean(0, dtype=float), atol=1e-6
     )
+
+
+def test_grey_values_of_sixteen_bits_are_rounded_to_bytes(tmp_path):
+    (tmp_path / "one").mkdir()
+    ramp = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
+    Image.fromarray(ramp).save(tmp_path / "one" / "a.png")
+    (tmp_path / "one" / "._a.png").write_bytes(b"not an image")
+    np.testing.assert_allclose(load_data(tmp_path).x[0], ramp / 65535, atol=0.5 / 255)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (Image.fromarray(np.zeros((4, 4), np.float32)), "its pixels are of mode F"),
+        (Image.fromarray(np.zeros((4, 4, 4), np.uint8)), "it has transparent pixels"),
+    ],
+)
+def test_images_that_bytes_do_not_hold_are_refused(tmp_path, image, message):
+    (tmp_path / "one").mkdir()
+    image.save(tmp_path / "one" / "a.tiff")
+    with pytest.raises(ValueError, match=message):
+        load_data(tmp_path)
+
+
+def test_classes_of_the_test_part_are_numbered_as_those_of_training(tmp_path):
+    for part, names in (("train", "abc"), ("test", "ac")):
+        for name in names:
+            (tmp_path / part / name).mkdir(parents=True)
+            Image.fromarray(DIGITS[0]).save(tmp_path / part / name / "0.png")
+    assert load_data(tmp_path, "test").y.tolist() == [0, 2]
+    # A class may be called as a part is.
+    for name in ("car", "train"):
+        (tmp_path / "vehicles" / name).mkdir(parents=True)
+        Image.fromarray(DIGITS[0]).save(tmp_path / "vehicles" / name / "0.png")
+    assert load_data(tmp_path / "vehicles").names == ("car", "train")
+
+
+def test_of_several_data_sets_none_is_chosen(tmp_path):
+    write_tables(tmp_path, "parquet")
+    other = tmp_path / "datasets--own--other" / "snapshots" / "0123" / "mnist"
+    other.mkdir(parents=True)
+    pq.write_table(pa.table({"image": [FIRST], "label": [0]}), other / "train-0.parquet")
+    with pytest.raises(ValueError, match="holds several data sets, .*own--mnist"):
+        load_data(tmp_path)
+    raw = tmp_path / "torch"
+    for name in ("MNIST", "FashionMNIST"):
+        (raw / name / "raw").mkdir(parents=True)
+        write_idx(raw / name / "raw", packed=False)
+    with pytest.raises(ValueError, match="holds several data sets, .*FashionMNIST"):
+        load_data(raw)
+    assert len(load_data("mnist", data_dir=raw)) == 12
+    write_cifar(raw / "MNIST" / "raw", "binary")
+    with pytest.raises(ValueError, match=r"several formats \(mnist, cifar10\)"):
+        load_data(raw / "MNIST" / "raw")
+
+
+def test_parts_that_are_not_there_are_refused(tmp_path):
+    np.savez(tmp_path / "own.npz", x=DIGITS, y=LABELS, x_test=DIGITS[:2], y_test=LABELS[:2])
+    assert len(load_data(tmp_path / "own.npz", "test")) == 2
+    with pytest.raises(ValueError, match="part: 'val' must be 'train' or 'test'"):
+        load_data(tmp_path / "own.npz", "val")
+    with pytest.raises(ValueError, match="part: 'digits' has no test part; split it"):
+        load_data("digits", "test")
+
+
+def test_lists_of_bytes_are_bytes(tmp_path):
+    kind = pa.list_(pa.list_(pa.uint8()))
+    table = pa.table({"image": pa.array(DIGITS.tolist(), kind), "label": LABELS.tolist()})
+    pq.write_table(table, tmp_path / "train.parquet")
+    np.testing.assert_allclose(load_data(tmp_path).x, DIGITS / 255, rtol=1e-6)

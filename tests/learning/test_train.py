@@ -92,8 +92,8 @@ def test_adversarial_steps_are_at_the_ends_of_ten_steps_of_a_quarter(data, const
 
 def test_snapshots_are_the_networks_at_their_epochs(data):
     settings = {"batch_size": 16, "learning_rate": 0.01, **QUIET}
-    trained = ja.train(small(), data, epochs=2, snapshots=(0, 0.5, 2), **settings)
-    assert list(trained.snapshots) == [0, 0.5, 2]
+    trained = ja.train(small(), data, epochs=2, snapshots=(0, 0.5, 0.51, 2), **settings)
+    assert list(trained.snapshots) == [0, 0.5, 0.51, 2]
     np.testing.assert_array_equal(trained.snapshots[0].weights[0], small().weights[0])
     half = ja.train(small(), data, epochs=0.5, **settings).network
     np.testing.assert_array_equal(trained.snapshots[0.5].weights[0], half.weights[0])
@@ -118,7 +118,7 @@ NETWORKS = {
     ),
     "flax": Own,
     "function": lambda: functools.partial(plain, 0.1 * jax.random.normal(KEY, (3, 16))),
-    "conv": lambda: ja.init_conv_net(KEY, (4, 4), channels=(4,), widths=(), classes=3),
+    "conv": lambda: ja.init_conv_net(KEY, (4, 4), channels=(4,), widths=(8,), classes=3),
     "normalised": lambda: ja.Normalized(small(), 0.5, 0.25),
     "two-layer": lambda: ja.init_two_layer(KEY, 16, 12, classes=3),
 }
@@ -147,7 +147,8 @@ def test_a_run_that_diverges_keeps_its_last_weights(data):
 
 
 def test_what_was_trained_can_be_kept(data, tmp_path):
-    trained = ja.train(small(), data, epochs=1, constraint=ja.L2Ball(0.1), **QUIET)
+    settings = {"learning_rate": np.float32(1e-3), "bounds": np.array([0.0, 1.0])}
+    trained = ja.train(small(), data, epochs=1, constraint=ja.L2Ball(0.1), **settings, **QUIET)
     trained.save(tmp_path / "net.safetensors")
     again = ja.load_network(tmp_path / "net.safetensors")
     np.testing.assert_array_equal(again.weights[0], trained.network.weights[0])
@@ -168,6 +169,17 @@ def test_what_was_trained_can_be_kept(data, tmp_path):
         ({"constraint": 0.1}, "constraint"),
         ({"network": 3}, "network: an object of type int is no function"),
         ({"epochs": -1}, "epochs: -1 must be"),
+        ({"epochs": "2"}, "epochs: '2' must be"),
+        (
+            {
+                "data": (2 * np.ones((3, 4, 4)), np.zeros(3, int)),
+                "constraint": ja.L2Ball(0.1),
+                "bounds": (0, 1),
+            },
+            "data: has entries from 2 to 2, which are not between 0 and 1",
+        ),
+        ({"network": lambda z: jnp.zeros(3) * z.sum()}, "network: has no arrays of floats"),
+        ({"snapshots": (0.5, 2)}, "snapshots: 2 is beyond the 1 epochs"),
         ({"learning_rate": 0}, "learning_rate: 0 must be a positive number"),
     ],
 )

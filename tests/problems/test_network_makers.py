@@ -22,7 +22,7 @@ def file(tmp_path):
 def test_a_stored_network_brings_its_shape_and_its_activation(file):
     sweep = ja.Sweep(network=file, networks=2, **SMALL)
     assert (sweep.dims, sweep.widths, sweep.activations) == ((8,), (12,), ("sin",))
-    assert ja.Sweep(network=file, widths=12, **SMALL).widths == (12,)
+    assert ja.Sweep(network=file, widths=12, dims=[8], **SMALL).widths == (12,)
     for field, value in (("dims", 9), ("widths", 13), ("activations", "gelu")):
         with pytest.raises(ValueError, match=rf"^{field}: {value} is not that of the network in"):
             ja.Sweep(network=file, **{field: value}, **SMALL)

@@ -99,14 +99,11 @@ def load_network(path: str | Path, like: Any = None) -> Any:
             f"network: {str(path)!r} has {odd} of shape {shapes[0].get(odd)}, the network that it "
             f"is read for {shapes[1].get(odd)}"
         )
-    structure = jax.tree.structure(network)
-    filled = jax.tree.unflatten(
-        structure,
-        [
-            jax.random.wrap_key_data(arrays[name]) if _is_key(leaf) else jnp.asarray(arrays[name])
-            for name, leaf in zip(leaves, jax.tree.leaves(network), strict=True)
-        ],
-    )
+    values = [
+        jax.random.wrap_key_data(jnp.asarray(arrays[name])) if _is_key(leaf) else arrays[name]
+        for name, leaf in zip(leaves, jax.tree.leaves(network), strict=True)
+    ]
+    filled = jax.tree.unflatten(jax.tree.structure(network), list(map(jnp.asarray, values)))
     return filled.assemble() if isinstance(filled, Foreign) else filled
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from jaxadv.claims.neighbours import OUTCOMES, TEST
+from jaxadv.claims.pixel_scales import findings
 from jaxadv.claims.training import COUNTS
 from jaxadv.claims.verdicts import Finding, Outcome
 from jaxadv.figures.pixel_scales import plot_scales
@@ -24,7 +25,6 @@ from jaxadv.stats.pixel_scales import (
     MEASURES,
     QUANTITIES,
     estimates_of,
-    findings,
     largest_difference,
     tabulate,
 )

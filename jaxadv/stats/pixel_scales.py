@@ -2,17 +2,15 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from jaxadv.claims.training import FasterAtSmallerScale
-from jaxadv.claims.verdicts import Finding
 from jaxadv.stats.cells import finished_networks
 from jaxadv.stats.intervals import Estimate, median
-from jaxadv.stats.trainings import Comparison, Phase, Quantity, output_scale_of
+from jaxadv.stats.trainings import Quantity
 
 # What is measured at each step: a name, and how it is read from the dataset.
 MEASURES = ("robust loss", "robust accuracy", "inner steps")
@@ -49,23 +47,6 @@ def estimates_of(rows: pd.DataFrame) -> list[Estimate]:
     """The estimates in rows of the table."""
     columns = (rows[name] for name in ("value", "low", "high"))
     return [Estimate(*map(float, numbers)) for numbers in zip(*columns, strict=True)]
-
-
-def findings(dataset: xr.Dataset, quantity: Quantity, phase: Phase) -> Iterator[Finding]:
-    """Is the smaller of two neighbouring scales ahead at the end of a phase?
-
-    By the rule of `FasterAtSmallerScale`, at one rate: in units of 1/λ₁, or a common one.
-    """
-    comparison: Comparison = "sharpness" if "sharpness" in dataset.unit.values else "common"
-    rule = FasterAtSmallerScale(
-        quantity,
-        comparison,
-        phase,
-        split="train" if quantity == "inner" else "test",
-        attacked=bool((dataset.ratio > 0).any()),
-        output_scale=output_scale_of(dataset),
-    )
-    return rule.findings(finished_networks(dataset))
 
 
 def largest_difference(dataset: xr.Dataset) -> float:

@@ -488,13 +488,13 @@ def test_of_several_data_sets_none_is_chosen(tmp_path):
     other = tmp_path / "datasets--own--other" / "snapshots" / "0123" / "mnist"
     other.mkdir(parents=True)
     pq.write_table(pa.table({"image": [FIRST], "label": [0]}), other / "train-0.parquet")
-    with pytest.raises(ValueError, match="holds several data sets, .*own--mnist"):
+    with pytest.raises(ValueError, match=r"holds several data sets, .*own--mnist"):
         load_data(tmp_path)
     raw = tmp_path / "torch"
     for name in ("MNIST", "FashionMNIST"):
         (raw / name / "raw").mkdir(parents=True)
         write_idx(raw / name / "raw", packed=False)
-    with pytest.raises(ValueError, match="holds several data sets, .*FashionMNIST"):
+    with pytest.raises(ValueError, match=r"holds several data sets, .*FashionMNIST"):
         load_data(raw)
     assert len(load_data("mnist", data_dir=raw)) == 12
     write_cifar(raw / "MNIST" / "raw", "binary")
@@ -507,7 +507,7 @@ def test_parts_that_are_not_there_are_refused(tmp_path):
     assert len(load_data(tmp_path / "own.npz", "test")) == 2
     with pytest.raises(ValueError, match="part: 'val' must be 'train' or 'test'"):
         load_data(tmp_path / "own.npz", "val")
-    with pytest.raises(ValueError, match="part: 'digits' has no test part; split it"):
+    with pytest.raises(ValueError, match=r"part: 'digits' has no test part; split it"):
         load_data("digits", "test")
 
 

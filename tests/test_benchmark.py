@@ -81,6 +81,8 @@ def test_whole_sweeps_are_measured_and_their_phases_make_up_the_whole(scripts, m
     end_to_end = importlib.import_module("end_to_end")
     monkeypatch.setattr(end_to_end, "SIZES", ((8, 16),))
     monkeypatch.setattr(end_to_end, "RIVAL_TRIALS", 4)
+    # Two networks a device, for thousands of this size.
+    monkeypatch.setattr(end_to_end, "WEIGHTS", 1)
     measured, text = end_to_end.measure_end_to_end(quick=True)
     (size,) = measured["sizes"]
     assert sum(size["shares"].values()) == pytest.approx(1)

@@ -16,6 +16,7 @@ import jaxadv as ja
 from jaxadv.grid.places import place
 from jaxadv.reports.pictures import save_pictures
 from jaxadv.reports.pixel_scales import as_markdown, pictures
+from jaxadv.stats.cells import finished_networks
 
 CONFIG = Path(__file__).parent / "real" / "scale.toml"
 
@@ -26,7 +27,7 @@ def main(folder: str = "results/real/scale", config: str = str(CONFIG)) -> None:
     datasets = {}
     for name, changes in settings["variations"].items():
         spec = ja.Training(**(settings["base"] | changes))
-        datasets[name] = ja.run_training(spec, f"{folder}/{name}").load()
+        datasets[name] = finished_networks(ja.run_training(spec, f"{folder}/{name}").load())
     per_epoch = settings["base"]["examples"] // settings["base"]["batch"]
     for picture in save_pictures(pictures(datasets, per_epoch), place(folder)):
         print(place(folder) / picture.file)

@@ -23,6 +23,7 @@ from jaxadv.stats.trainings import (
     Phase,
     Quantity,
     Split,
+    is_undone,
     measured,
     output_scale_of,
     series,
@@ -53,6 +54,7 @@ class FasterAtSmallerScale:
         attacked: whether to look at adversarial training, which the claim is about, or at clean
             training, a control.
         output_scale: the factor of the initial output layers; other than 1 in a control.
+        undone: whether to look at trainings that undo the input scale, a control.
     """
 
     quantity: Quantity
@@ -61,6 +63,7 @@ class FasterAtSmallerScale:
     split: Split = "test"
     attacked: bool = True
     output_scale: float = 1.0
+    undone: bool = False
 
     @property
     def text(self) -> str:
@@ -78,7 +81,8 @@ class FasterAtSmallerScale:
 
     def findings(self, dataset: xr.Dataset) -> Iterator[Finding]:
         """A finding for each two neighbouring scales of each series in each group."""
-        if output_scale_of(dataset) != self.output_scale:
+        of_dataset = output_scale_of(dataset), is_undone(dataset)
+        if of_dataset != (self.output_scale, self.undone):
             return
         for settings, group in groups(dataset):
             yield from self._within(group, settings)

@@ -27,6 +27,7 @@ LEAST_EXCESS = 0.05
 # The fields of a training experiment that the law is for.
 ASSUMED: dict[str, Any] = {
     "data": "teacher", "network": "two-layer", "layers": "hidden", "batch": 0, "output_scale": 1.0,
+    "undo_scale": False,
 }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from jaxadv.figures.style import (
 from jaxadv.figures.trainings import band
 from jaxadv.stats.cells import OF_GROUP, cells
 from jaxadv.stats.intervals import mean, median
-from jaxadv.stats.trainings import PHASES, output_scale_of, robust_losses
+from jaxadv.stats.trainings import PHASES, is_undone, output_scale_of, robust_losses
 
 MOST_PANELS = 3
 # The rate in units of 1/λ₁ at which training is compared with its controls.
@@ -154,7 +154,8 @@ def _num_lines(datasets: Sequence[xr.Dataset]) -> int:
 def _drawn(dataset: xr.Dataset) -> np.ndarray:
     """The cells of gradient descent at the rate that is drawn, of one group and one ρ > 0."""
     is_descent = (dataset.optimizer.values == "sgd") & (dataset.unit.values == "sharpness")
-    drawn = is_descent & np.isclose(dataset.rate.values, RATE)
+    # Trainings that undo the scale show nothing of it.
+    drawn = is_descent & np.isclose(dataset.rate.values, RATE) & (not is_undone(dataset))
     ratios = dataset.ratio.values
     drawn &= (ratios == 0) | (ratios == ratios.max())
     for name in OF_GROUP:

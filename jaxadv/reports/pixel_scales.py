@@ -9,11 +9,12 @@ import xarray as xr
 from jaxadv.claims.neighbours import OUTCOMES, TEST
 from jaxadv.claims.pixel_scales import findings
 from jaxadv.claims.training import COUNTS
-from jaxadv.claims.verdicts import Finding, Outcome
+from jaxadv.claims.verdicts import Finding
 from jaxadv.figures.pixel_scales import plot_scales
 from jaxadv.reports.markdown import (
     document,
     minutes,
+    sentence,
     show,
     show_counts,
     show_outcomes,
@@ -22,13 +23,14 @@ from jaxadv.reports.markdown import (
 )
 from jaxadv.reports.pictures import Picture
 from jaxadv.stats.pixel_scales import (
-    MEASURES,
     QUANTITIES,
     estimates_of,
+    is_control,
     largest_difference,
     tabulate,
 )
-from jaxadv.stats.trainings import TARGETS, Phase, Quantity
+from jaxadv.stats.trainings import QUANTITIES as QUANTITY_NAMES
+from jaxadv.stats.trainings import TARGETS, Phase, Quantity, is_undone
 
 ABOUT = """\
 Real images are trained on, and attacked, at several scales of their pixels. Images have pixels in
@@ -38,21 +40,19 @@ circumradius ρ times the norm of the image. One factor is changed at a time, ar
 proportion, which is the same training in other units
 ([the theory](../../../docs/theory.md), section 7.4)."""
 NUMBERS = """\
-Medians over networks with 95% intervals in brackets. Robust losses and accuracies are those of
-held-out images, under a stronger attack than that which is trained with. Inner steps are those of
-the inner ascent to a residual of 0.001, on training images; ∞: not within 300."""
+Medians over networks with 95% intervals in brackets. Robust losses and wrong answers are those of
+held-out images, under a stronger attack than that which is trained with. Inner steps are counted on
+training images, until the residual of the inner ascent is 0.001; ∞: not within 300 steps."""
 COUNTED = """\
 *Yes* and *no* answer the question in the heading. Before the colon: on how many networks the
 smaller scale is ahead; behind it: on how many the larger one."""
 QUESTIONS: Mapping[Quantity, str] = {
     "loss": "the held-out robust loss is lower",
-    "errors": "the held-out robust accuracy is higher",
+    "errors": "fewer held-out answers are wrong under attack",
     "inner": "the inner ascent takes fewer steps",
 }
 # Findings by what is asked, the phase and the variation.
 Judged = Mapping[tuple[Quantity, Phase, str], Sequence[Finding]]
-# Variations in which nothing is claimed of adversarial training at a scale.
-CONTROLS = ("clean", "undone")
 
 
 def phases(per_epoch: int) -> tuple[Phase, Phase]:
@@ -67,17 +67,19 @@ def phases(per_epoch: int) -> tuple[Phase, Phase]:
 def pictures(datasets: Mapping[str, xr.Dataset], per_epoch: int) -> Iterator[Picture]:
     """A figure of each measure."""
     table = tabulate(datasets)
-    steps = [f"after {step / per_epoch:.1g} epochs" for step in sorted(set(table.step))]
+    steps = [
+        f"after {step} steps ({step / per_epoch:.1g} epochs)" for step in sorted(set(table.step))
+    ]
     first = next(iter(datasets.values()))
     what = (
         f"d = {first.dim.values[0]}, m = {first.width.values[0]}; medians, 95% intervals over "
         f"n = {first.sizes['network']} networks"
     )
-    for measure in MEASURES:
+    for quantity in QUANTITIES:
         yield Picture(
-            f"{measure.replace(' ', '-')}.png",
-            f"The {measure} against the scale of pixels, in each variation.",
-            partial(plot_scales, table, measure, steps, what),
+            f"{quantity}.png",
+            f"The {QUANTITY_NAMES[quantity]} against the scale of pixels, in each variation.",
+            partial(plot_scales, table, quantity, steps, what),
         )
 
 
@@ -85,7 +87,7 @@ def as_markdown(datasets: Mapping[str, xr.Dataset], per_epoch: int, command: str
     """The page.
 
     Args:
-        datasets: trainings, by the name of the variation.
+        datasets: trainings of finished networks, by the name of the variation.
         per_epoch: steps in an epoch.
         command: what writes the page.
     """
@@ -110,7 +112,7 @@ def as_markdown(datasets: Mapping[str, xr.Dataset], per_epoch: int, command: str
             *_verdicts(judged, per_epoch),
             "## Numbers",
             NUMBERS,
-            *(part for measure in MEASURES for part in _numbers(table, measure)),
+            *(part for quantity in QUANTITIES for part in _numbers(table, quantity)),
             f"All trainings took {minutes(datasets.values()):.0f} minutes.",
         ],
     )
@@ -118,36 +120,30 @@ def as_markdown(datasets: Mapping[str, xr.Dataset], per_epoch: int, command: str
 
 def _summary(datasets: Mapping[str, xr.Dataset], judged: Judged, per_epoch: int) -> Iterator[str]:
     """The findings, a sentence each."""
+    controls = [name for name, dataset in datasets.items() if is_control(dataset)]
     for quantity, question in QUESTIONS.items():
         for phase in phases(per_epoch):
-            found = [
+            of_variations = [
                 finding
-                for (other, at, name), every in judged.items()
-                if (other, at) == (quantity, phase) and name not in CONTROLS
+                for (asked, at, name), every in judged.items()
+                if (asked, at) == (quantity, phase) and name not in controls
                 for finding in every
             ]
             yield (
                 f"At the smaller of two neighbouring scales {question}, {phase.text}: "
-                f"{show_outcomes(found)}, in all variations but the controls."
+                f"{show_outcomes(of_variations)}. The controls are not counted."
             )
-    if "clean" in datasets:
-        loss = [judged["loss", phase, "clean"] for phase in phases(per_epoch)]
-        texts = "; ".join(
-            f"{phase.text} {show_outcomes(every)}"
-            for phase, every in zip(phases(per_epoch), loss, strict=True)
-        )
-        yield f"Of clean training, measured under attacks, the same question of the loss: {texts}."
-    if "undone" in datasets:
-        difference = largest_difference(datasets["undone"])
-        ties = [
-            finding.outcome is Outcome.TIE
+    for name in controls:
+        outcomes = "; ".join(
+            f"{phase.text} {show_outcomes(judged['loss', phase, name])}"
             for phase in phases(per_epoch)
-            for finding in judged["loss", phase, "undone"]
-        ]
-        yield (
-            "With the scale undone, robust losses at all scales are the same to a relative "
-            f"difference of {difference:.1g}, and {sum(ties)} of {len(ties)} comparisons are ties."
         )
+        yield f"Control *{name}*, the same question of the loss: {outcomes}."
+        if is_undone(datasets[name]):
+            yield (
+                f"Control *{name}*: the largest relative difference of robust losses between "
+                f"scales, on the same network, is {largest_difference(datasets[name]):.1g}."
+            )
 
 
 def _verdicts(judged: Judged, per_epoch: int) -> Iterator[str]:
@@ -164,10 +160,10 @@ def _verdicts(judged: Judged, per_epoch: int) -> Iterator[str]:
             yield show_table(head, rows)
 
 
-def _numbers(table: pd.DataFrame, measure: str) -> Iterator[str]:
-    """The medians of a measure."""
-    yield f"### {measure.capitalize()}"
-    chosen = table.loc[(table.measure == measure).to_numpy()]
+def _numbers(table: pd.DataFrame, quantity: Quantity) -> Iterator[str]:
+    """The medians of a quantity."""
+    yield f"### {sentence(QUANTITY_NAMES[quantity])}"
+    chosen = table.loc[(table["quantity"] == quantity).to_numpy()]
     scales = sorted(set(chosen.scale))
     rows = []
     for (variation, step), line in chosen.groupby(["variation", "step"], sort=False):

@@ -31,6 +31,7 @@ from jaxadv.stats.trainings import (
     SPLITS,
     Split,
     best_cells,
+    is_undone,
     named,
     output_scale_of,
 )
@@ -147,8 +148,9 @@ def _verdicts(dataset: xr.Dataset, *, attacked: bool, split: Split) -> Iterator[
             for quantity in QUANTITIES_OF[split]:
                 title = QUANTITIES[quantity]
                 rule = FasterAtSmallerScale(
-                    quantity, comparison, phase, split, attacked, output_scale_of(dataset)
-                )
+                    quantity, comparison, phase, split, attacked, output_scale_of(dataset),
+                    is_undone(dataset),
+                )  # fmt: skip
                 by_series: dict[str, dict[str, str]] = {}
                 for finding in rule.findings(dataset):
                     settings = finding.settings

@@ -1,45 +1,56 @@
-"""Trainings on pixels at several scales, one factor changed at a time: numbers and comparisons."""
+"""Trainings on pixels at several scales, one factor changed at a time: the numbers."""
 
 import dataclasses
-import math
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from jaxadv.stats.cells import finished_networks
 from jaxadv.stats.intervals import Estimate, median
-from jaxadv.stats.trainings import Quantity
+from jaxadv.stats.trainings import (
+    PHASES,
+    Quantity,
+    Split,
+    is_undone,
+    measured,
+    output_scale_of,
+    robust_losses,
+)
 
-# What is measured at each step: a name, and how it is read from the dataset.
-MEASURES = ("robust loss", "robust accuracy", "inner steps")
 QUANTITIES: tuple[Quantity, ...] = ("loss", "errors", "inner")
 
 
-def measure(dataset: xr.Dataset, name: str, step: int) -> np.ndarray:
-    """A measure at a step, (cell, network): on held-out examples; inner steps on training ones."""
-    at = dataset.sel(evaluation=step)
-    if name == "inner steps":
-        return at.inner_steps.where(at.inner_reached, math.inf).median("probe").values
-    variable = {"robust loss": "robust_loss", "robust accuracy": "robust_accuracy"}[name]
-    return at[variable].sel(split="test").values
+def split_of(quantity: Quantity) -> Split:
+    """The examples that a quantity is measured on: held-out ones, but for the inner ascent."""
+    return "train" if quantity == "inner" else "test"
+
+
+def is_control(dataset: xr.Dataset) -> bool:
+    """Whether an experiment is a control: clean, from a smaller output, or with no scale left."""
+    is_clean = bool((dataset.ratio == 0).all())
+    return is_clean or output_scale_of(dataset) != 1 or is_undone(dataset)
 
 
 def tabulate(datasets: Mapping[str, xr.Dataset]) -> pd.DataFrame:
-    """Medians over networks with 95% intervals, of each variation, scale, step and measure."""
+    """Medians over networks with 95% intervals.
+
+    Columns: variation, scale, step, quantity, value, low, high.
+
+    Args:
+        datasets: training experiments of finished networks, by the name of the variation.
+    """
     rows = []
-    for variation, dataset in datasets.items():
-        finished = finished_networks(dataset)
-        for step in finished.evaluation.values[1:].tolist():
-            for name in MEASURES:
-                for scale, values in zip(
-                    finished.scale.values.tolist(), measure(finished, name, step), strict=True
-                ):
-                    rows.append(
-                        {"variation": variation, "scale": scale, "step": step, "measure": name}
-                        | dataclasses.asdict(median(values[:, None]))
-                    )
+    for (variation, dataset), quantity in itertools.product(datasets.items(), QUANTITIES):
+        # A target, which only the quantity "steps" has, does not matter here.
+        for step in dataset.evaluation.values[1:].tolist():
+            values = measured(dataset, quantity, PHASES[0], step, split_of(quantity))
+            rows += [
+                {"variation": variation, "scale": scale, "step": step, "quantity": quantity}
+                | dataclasses.asdict(median(of_scale[:, None]))
+                for scale, of_scale in zip(dataset.scale.values.tolist(), values, strict=True)
+            ]
     return pd.DataFrame(rows)
 
 
@@ -50,6 +61,11 @@ def estimates_of(rows: pd.DataFrame) -> list[Estimate]:
 
 
 def largest_difference(dataset: xr.Dataset) -> float:
-    """The largest relative difference of robust losses between scales, on the same network."""
-    losses = dataset.robust_loss.values
-    return float((np.ptp(losses, axis=0) / losses.mean(axis=0)).max())
+    """The largest relative difference of robust losses between scales, on the same network.
+
+    NaN if a run diverged.
+    """
+    losses = np.stack([robust_losses(dataset, split).values for split in ("train", "test")])
+    if not np.isfinite(losses).all():
+        return np.nan
+    return float((np.ptp(losses, axis=1) / losses.mean(axis=1)).max())

@@ -87,6 +87,11 @@ def output_scale_of(dataset: xr.Dataset) -> float:
     return float(tomllib.loads(dataset.attrs["training"]).get("output_scale", 1.0))
 
 
+def is_undone(dataset: xr.Dataset) -> bool:
+    """Whether an experiment undoes the input scale, which makes it a control."""
+    return bool(tomllib.loads(dataset.attrs["training"]).get("undo_scale", False))
+
+
 def robust_losses(dataset: xr.Dataset, split: Split = "test") -> xr.DataArray:
     """The robust loss, usually on held-out examples; inf once a run has diverged."""
     losses = dataset.robust_loss.sel(split=split)

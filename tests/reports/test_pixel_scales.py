@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import jaxadv as ja
-from jaxadv.stats.pixel_scales import largest_difference, measure, tabulate
+from jaxadv.claims.training import FasterAtSmallerScale
+from jaxadv.stats.pixel_scales import is_control, largest_difference, tabulate
+from jaxadv.stats.trainings import Phase
 
 CONFIG = """
 [base]
@@ -59,24 +61,46 @@ def test_the_table_has_the_medians(datasets):
     table = tabulate(datasets)
     assert len(table) == 2 * 3 * 3 * 3
     base = datasets["base"]
-    for name, variable in (("robust loss", "robust_loss"), ("robust accuracy", "robust_accuracy")):
-        of_name = table.loc[table.measure == name]
-        row = of_name.query("variation == 'base' and scale == 4 and step == 10")
-        values = base[variable].sel(split="test", evaluation=10)[base.scale.values == 4]
+    losses = base.robust_loss.sel(split="test", evaluation=10)
+    errors = 1 - base.robust_accuracy.sel(split="test", evaluation=10)
+    for quantity, values in (("loss", losses), ("errors", errors)):
+        of_quantity = table.loc[table["quantity"] == quantity]
+        row = of_quantity.query("variation == 'base' and scale == 4 and step == 10")
         # Of an even number the lower one of the middle two.
-        middle = np.quantile(values, 0.5, method="inverted_cdf")
+        middle = np.quantile(values[base.scale.values == 4], 0.5, method="inverted_cdf")
         assert row.value.item() == pytest.approx(middle)
         assert row.low.item() <= row.value.item() <= row.high.item()
-    steps = measure(base, "inner steps", 10)
-    assert steps.shape == (3, 30)
-    assert (steps >= 0).all()
+
+
+def test_a_run_that_diverged_is_worse_than_all_others(datasets):
+    diverged = datasets["base"].copy(deep=True)
+    diverged.diverged_step[0] = 2
+    table = tabulate({"base": diverged})
+    of_loss = table.loc[table["quantity"] == "loss"]
+    assert np.isinf(of_loss.query("scale == 0.25 and step == 10").value.item())
+    assert np.isnan(largest_difference(diverged))
+
+
+def test_controls_are_known_by_what_they_are(datasets):
+    assert [is_control(dataset) for dataset in datasets.values()] == [False, True]
+
+
+def test_no_claim_is_judged_on_trainings_without_a_scale(datasets):
+    phase = Phase("epoch", "in the first epoch", 10, 0.7)
+    rule = FasterAtSmallerScale("loss", "sharpness", phase)
+    assert len(list(rule.findings(datasets["base"]))) == 2
+    assert not list(rule.findings(datasets["undone"]))
 
 
 def test_undoing_the_scale_leaves_no_difference(datasets, folder):
     assert largest_difference(datasets["undone"]) == 0
     assert largest_difference(datasets["base"]) > 0.01
     page = (folder / "report.md").read_text()
-    assert "the same to a relative difference of 0, and 4 of 4 comparisons are ties" in page
+    assert (
+        "the same question of the loss: in the first tenth of an epoch 0 for, 0 against, 2 tie"
+        in page
+    )
+    assert "between scales, on the same network, is 0." in page
 
 
 def test_the_page_answers_its_question_with_numbers_and_figures(folder):
@@ -87,9 +111,9 @@ def test_the_page_answers_its_question_with_numbers_and_figures(folder):
     question = "robust loss is lower, in the first epoch: "
     (answer,) = [line for line in page.splitlines() if question in line]
     # Two pairs of scales of the variation that is no control.
-    outcomes = answer.partition(question)[2].partition(", in all")[0].split(", ")
+    outcomes = answer.partition(question)[2].partition(". The")[0].split(", ")
     counts = [int(outcome.split()[0]) for outcome in outcomes]
     assert sum(counts) == 2
-    for name in ("robust-loss.png", "robust-accuracy.png", "inner-steps.png"):
+    for name in ("loss.png", "errors.png", "inner.png"):
         assert f"({name})" in page
         assert (folder / name).stat().st_size > 10_000

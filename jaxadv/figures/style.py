@@ -114,7 +114,7 @@ def points(axes: Axes, x: Iterable[float], estimates: list[Estimate], **look: An
     axes.errorbar(np.asarray(list(x)), middle, yerr=bars, lolims=endless, **look)
 
 
-def ticks_at(axes: Axes, values: Sequence[float]) -> None:
+def ticks_at(axes: Axes, values: Sequence[int] | Sequence[float]) -> None:
     """Label the values that were run, and no others."""
     axes.set_xticks(list(values), [f"{value:g}" for value in values])
     axes.set_xticks([], minor=True)

@@ -30,7 +30,6 @@ from jaxadv.learning.optimizers import OPTIMIZERS, Optimizer
 from jaxadv.problems.constraints import CONSTRAINTS, constraint_of, is_box
 from jaxadv.problems.losses import EVERY_LOSS
 from jaxadv.problems.names import Function, resolve
-from jaxadv.problems.network_files import SUFFIX, network_bytes
 from jaxadv.programs import lower_for, remembered
 from jaxadv.training.evaluate import (
     OF_EVALUATIONS,
@@ -39,11 +38,11 @@ from jaxadv.training.evaluate import (
     PROBE_TOLERANCE,
     evaluate,
 )
+from jaxadv.training.kept_networks import keep
 from jaxadv.training.run import Rules, Settings, advance, begin
 from jaxadv.training.saved import Arrays, restore, saved
 from jaxadv.training.spec import Cell, Training
 
-FOLDER = "networks"  # in a store
 Runs = Any  # of a group: for each of its optimisers a `run.Run` with the axis (cell,)
 ACCELERATOR_RUNS = 2**10  # on an accelerator, a network's cells that are side by side on a device
 STRONG_STEP = 0.1  # the step, in circumradii, of the attack that networks are evaluated with
@@ -103,7 +102,6 @@ class TrainingProgram:
         group = cells[0].group
         self._spec, self._cells = spec, cells
         self._labels = spec.labels_of(group)
-        self._names = "-".join(map(str, self._labels.values()))
         # Only runs of one optimiser have states of the same structure.
         optimizers = tuple(dict.fromkeys(cell.optimizer for cell in cells))
         shape, given = shape_of(spec, group, optimizers, devices[0]), given_of(spec, group)
@@ -147,26 +145,11 @@ class TrainingProgram:
             if running.states.are_kept:
                 running.states.save(network, saved(running.runs, records))
         if self._spec.save:
-            self._save_networks(running)
+            every = [runs.network for runs in running.runs]
+            networks = jax.tree.map(lambda *of: np.concatenate(of), *jax.device_get(every))
+            keep(self._spec, self._cells, running.network, networks, running.states)
         stacked = {name: _stacked(name, records)[:, None] for name in records[0]}
         return Finished(stacked, {"evaluations_run": np.full(1, len(evaluations))})
-
-    def _save_networks(self, running: Running) -> None:
-        """Keep the trained networks in the store, a file for each cell."""
-        every = [runs.network for runs in running.runs]
-        networks = jax.tree.map(lambda *leaves: np.concatenate(leaves), *jax.device_get(every))
-        for index, cell in enumerate(self._cells):
-            settings = {
-                "optimizer": self._spec.label("optimizers", cell.optimizer), "unit": cell.unit,
-                "rate": cell.rate, "ratio": cell.ratio, "scale": cell.scale,
-            }  # fmt: skip
-            about = {
-                **self._labels, **settings, "network": running.network, "training": self._spec.text
-            }  # fmt: skip
-            name = "-".join(f"{name}={value}" for name, value in settings.items())
-            name = f"{FOLDER}/{self._names}-{name}-{running.network}{SUFFIX}"
-            network = jax.tree.map(lambda leaf, index=index: leaf[index], networks)
-            running.states.keep_file(name, network_bytes(network, about))
 
     def advance(self, running: Running, num_steps: int) -> Arrays:
         """Take some steps, and evaluate the networks."""

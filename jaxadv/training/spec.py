@@ -80,7 +80,8 @@ class Training(Specification[Cell]):
             at initialisation (gradient descent on the clean loss is stable there below 2).
         steps: of the optimiser.
         evaluate_at: steps after which networks are evaluated, beside 0 and the last; empty for the
-            first ten and eight in each decade.
+            first ten and eight in each decade. Reports look at the steps 10 and 100 if they are
+            among them, and count steps to a target among them alone.
         batch: examples in a batch, drawn with replacement for each step; 0 for all in every step.
         layers: which weights are trained: hidden or both.
         attack_steps: budget of the inner ascent, from 0.

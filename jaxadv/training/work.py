@@ -23,7 +23,8 @@ from jaxadv.training.evaluate import (
     SPLITS,
     WITHOUT_ANSWERS,
 )
-from jaxadv.training.program import FOLDER, TrainingProgram
+from jaxadv.training.kept_networks import missing
+from jaxadv.training.program import TrainingProgram
 from jaxadv.training.spec import Cell, Training
 
 
@@ -58,16 +59,14 @@ def run_training(
         {'cell': 4, 'network': 1, 'evaluation': 6, 'split': 2}
     """
     dataset = run_grid(TrainingWork(spec), store, **options)
-    if spec.save and store is not None:
-        folder = place(store) / FOLDER
-        number = len(list(folder.glob("*"))) if folder.exists() else 0
-        expected = len(spec.cells) * spec.networks
-        if number < expected:
-            warnings.warn(
-                f"save: {expected - number} of {expected} networks were trained before they were "
-                "to be kept, or are not trained yet; fresh=True (--fresh) trains all anew",
-                stacklevel=2,
-            )
+    lacking = list(missing(spec, place(store))) if spec.save and store is not None else []
+    if lacking:
+        warnings.warn(
+            f"save: {len(lacking)} of {len(spec.cells) * spec.networks} networks were trained "
+            "before they were to be kept, or are not trained yet; fresh=True (--fresh) trains all "
+            "anew",
+            stacklevel=2,
+        )
     return dataset
 
 

@@ -15,6 +15,8 @@ import jaxadv as ja
 from jaxadv.devices import use_devices
 from jaxadv.grid.states import FOLDER, States
 from jaxadv.grid.store import Store
+from jaxadv.reports.training import as_markdown
+from jaxadv.stats.trainings import tabulate
 from jaxadv.training import program as programs
 from jaxadv.training.evaluate import (
     ACCURACIES,
@@ -310,3 +312,14 @@ def test_each_loss_has_labels_and_accuracies_of_its_own():
         for name in ACCURACIES:
             assert bool(alone[name].notnull().all()) == (loss == "logistic")
             assert alone[name].attrs["long_name"].endswith(WITHOUT_ANSWERS) == (loss == "quadratic")
+
+
+def test_a_report_is_written_where_no_phase_ends_at_an_evaluation(tmp_path, monkeypatch):
+    """Evaluations at 0 and 20 alone: there are verdicts and a page, without the numbers."""
+    spec = dataclasses.replace(TINY, steps=20, evaluate_at=(20,))
+    dataset = ja.run_training(spec, progress=False)
+    table = tabulate(dataset)
+    assert table.empty
+    page = as_markdown(dataset, table, [], "command")
+    assert "## Where it ends" in page
+    assert "after 10 steps" not in page

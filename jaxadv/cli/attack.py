@@ -7,6 +7,7 @@ mpl.use("Agg")
 import hashlib
 import io
 import json
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from jaxadv.attacks.attack import prepare
 from jaxadv.attacks.result import Attack
 from jaxadv.attacks.work import AttackWork
 from jaxadv.cli.commands import Attacked, Devices, Kept
+from jaxadv.cli.mistakes import note
 from jaxadv.cli.output import write
 from jaxadv.cli.process import what_goes_on
 from jaxadv.data.images import as_pixels
@@ -30,7 +32,7 @@ from jaxadv.grid.places import Place, place
 from jaxadv.grid.run import run_grid
 from jaxadv.problems.constraints import CONSTRAINTS
 from jaxadv.problems.names import resolve
-from jaxadv.problems.network_files import load_network
+from jaxadv.problems.network_files import about_network, load_network
 from jaxadv.problems.network_makers import is_network_file
 from jaxadv.problems.networks import TwoLayer
 from jaxadv.reports import attack as summary
@@ -58,8 +60,8 @@ def report(
     table = summary.tabulate(attacks, radii)
     print(summary.as_text(table), flush=True)
     kinds = [attack.kind for attack in attacks if attack.kind is not None]
-    for note in [*notes_on_kinds(kinds), *attacks[0].notes]:
-        print(note)
+    for line in [*notes_on_kinds(kinds), *attacks[0].notes]:
+        print(line)
     write(folder / "summary.csv", table.to_csv(index=False))
     arrays = io.BytesIO()
     worst = np.stack([attack.perturbation for attack in attacks])
@@ -110,6 +112,7 @@ def network_of(name: str) -> Any:
         ValueError: for what is neither.
     """
     if is_network_file(name):
+        _note_units(name)
         return load_network(name)
     if not name.endswith(".npz"):
         if ":" not in name:
@@ -134,6 +137,20 @@ def network_of(name: str) -> Any:
             "and (m,) or (m, classes)"
         )
     return TwoLayer(jnp.asarray(hidden, "f4"), jnp.asarray(output, "f4"), activation)
+
+
+def _note_units(name: str) -> None:
+    """Say so where a kept network was trained on other inputs than pixels as they are."""
+    about = about_network(name)
+    training = tomllib.loads(about.get("training", ""))
+    if not training:
+        return
+    inputs, scale = training.get("inputs", "directions"), about.get("scale", 1.0)
+    if (inputs, scale) != ("pixels", 1.0):
+        note(
+            f"network: {name!r} was trained on {inputs} times {scale:g}, and is attacked at the "
+            "inputs as they are"
+        )
 
 
 def _inputs(attacked: Attacked) -> tuple[np.ndarray, np.ndarray]:

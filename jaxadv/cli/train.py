@@ -9,6 +9,7 @@ import xarray as xr
 from jaxadv.claims.catalogue import claims_on
 from jaxadv.claims.judgements import judge
 from jaxadv.cli.commands import Devices, Output, Sharing
+from jaxadv.cli.mistakes import warnings_as_notes
 from jaxadv.cli.output import is_to_be_reported, write
 from jaxadv.cli.process import command, what_goes_on
 from jaxadv.cli.sharing import shared
@@ -26,7 +27,7 @@ def run(spec: Training, output: Output, sharing: Sharing, devices: Devices) -> N
     """Train, or go on with training, draw, and report."""
     store = output.store or f"results/training-{spec.fingerprint}"
     what_goes_on(store)
-    with shared(sharing) as others:
+    with warnings_as_notes(), shared(sharing) as others:
         dataset = run_training(
             spec, store, fresh=output.fresh, devices=devices.devices, **others
         ).load()

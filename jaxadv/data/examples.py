@@ -26,15 +26,15 @@ class Examples:
     """Real inputs, before the input scale multiplies them.
 
     Attributes:
-        directions: the inputs as `load_examples` makes them, by default minus their mean and each
-            scaled to norm √dim; float32.
+        inputs: as `load_examples` makes them, by default minus their mean and each scaled to norm
+            √dim; float32.
         labels: the labels as given, ±1 for digits and images; float32.
         classes: the class of each input, a number from 0; None if the labels are no such numbers.
         are_named: whether labels only name classes, as ``y`` of an integer type does from 0 on.
             Floats are numbers to regress on, even if they are whole.
     """
 
-    directions: Float[np.ndarray, "example dim"]
+    inputs: Float[np.ndarray, "example dim"]
     labels: Float[np.ndarray, " example"]
     classes: Int[np.ndarray, " example"] | None = None
     are_named: bool = False
@@ -42,7 +42,7 @@ class Examples:
     @property
     def dim(self) -> int:
         """d, the number of features."""
-        return self.directions.shape[1]
+        return self.inputs.shape[1]
 
     @property
     def are_signs(self) -> bool:
@@ -51,14 +51,14 @@ class Examples:
 
     @property
     def digest(self) -> str:
-        """A hash of directions and labels, by which a store knows its data wherever the file is.
+        """A hash of inputs and labels, by which a store knows its data wherever the file is.
 
         It is the hash of the float32 values that a run sees, whatever the order of memory or of
-        bytes. Files that differ only within that rounding, or only in their mean or scale, are the
-        same data. The hash does not have the dimension; of the classes of images it has only the
-        labels ±1.
+        bytes. Files whose inputs differ only within that rounding are the same data. Where inputs
+        are directions, so are files that differ only in their mean or scale. The hash does not have
+        the dimension; of the classes of images it has only the labels ±1.
         """
-        parts = (np.ascontiguousarray(values, "<f4") for values in (self.directions, self.labels))
+        parts = (np.ascontiguousarray(values, "<f4") for values in (self.inputs, self.labels))
         return hashlib.sha256(b"".join(values.tobytes() for values in parts)).hexdigest()[:16]
 
 

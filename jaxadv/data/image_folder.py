@@ -1,5 +1,6 @@
 """A folder of images with a folder for each class."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -9,9 +10,11 @@ from jaxadv.data.arrays import Part, check_arrays, reason_of
 
 OPAQUE = 255
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
-
-
-PARTS = {"train": ("train", "training"), "test": ("test", "testing", "val", "validation")}
+# Names of folders of a part.
+PARTS: Mapping[Part, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "test": ("test", "testing", "val", "validation"),
+}
 
 
 class Classes(NamedTuple):
@@ -32,22 +35,21 @@ def find_classes(folder: Path, part: Part) -> Classes | None:
     """
     if not folder.is_dir():
         return None
-    inside = {path.name: path for path in _folders(folder)}
-    known = {name for names in PARTS.values() for name in names}
-    if not inside or not known.issuperset(inside):
-        return _classes_in(folder, None)
-    parts = {
-        part: next((inside[name] for name in names if name in inside), None)
-        for part, names in PARTS.items()
-    }
-    training = None if parts["train"] is None else _classes_in(parts["train"], None)
-    chosen = parts[part]
-    if chosen is None or part == "train":
-        return training if part == "train" else None
-    return _classes_in(chosen, None if training is None else training.names)
+    inside = {path.name for path in _folders(folder)}
+    if not inside or not inside <= {name for names in PARTS.values() for name in names}:
+        return _classes_in(folder)
+    training, chosen = (
+        next((folder / name for name in PARTS[each] if name in inside), None)
+        for each in ("train", part)
+    )
+    if chosen is None:
+        return None
+    of_training = None if training is None else _classes_in(training)
+    return _classes_in(chosen, None if of_training is None else of_training.names)
 
 
-def _classes_in(folder: Path, names: tuple[str, ...] | None) -> Classes | None:
+def _classes_in(folder: Path, names: tuple[str, ...] | None = None) -> Classes | None:
+    """The classes of a part; ``names`` are those of all classes, if they are known."""
     folders = _folders(folder)
     counts = [len(_images(path)) for path in folders]
     if not any(counts):
@@ -81,10 +83,10 @@ def read_classes(classes: Classes) -> tuple[np.ndarray, np.ndarray, tuple[str, .
     for path, _ in paths:
         image = read_image(path)
         if images and image.shape != images[0].shape:
-            first, own = "×".join(map(str, images[0].shape)), "×".join(map(str, image.shape))
+            sizes = ["×".join(map(str, each.shape)) for each in (image, images[0])]
             raise ValueError(
-                f"{str(path)!r} is {own}, but {str(paths[0][0])!r} is {first}; images must have "
-                "one size"
+                f"{str(path)!r} is {sizes[0]}, but {str(paths[0][0])!r} is {sizes[1]}; images must "
+                "have one size"
             )
         images.append(image)
     labels = np.array([number for _, number in paths], np.uint16)
@@ -110,6 +112,7 @@ def read_image(file: Path | BinaryIO) -> np.ndarray:
 
 
 def _as_bytes(image: Any) -> np.ndarray:
+    """The pixels of an image of Pillow."""
     if image.mode.startswith("I;16"):
         return np.round(np.asarray(image) / 257).astype(np.uint8)
     if image.mode in {"I", "F"}:

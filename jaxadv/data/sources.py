@@ -1,6 +1,7 @@
 """From a name, a file or a folder to labelled inputs: the format is read from what is there."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -89,9 +90,10 @@ def _of_path(source: str, part: Part, others: tuple[str, ...]) -> Labelled:
         raise ValueError(
             f"{source!r} holds data in several formats ({', '.join(every)}); give the folder of one"
         )
-    for name, files in every.items():
-        return Labelled(*FINDERS[name][1](files, part))
-    raise ValueError(f"{source!r} has no {part}ing data in a known format: {FORMATS}")
+    if not every:
+        raise ValueError(f"{source!r} has no {part}ing data in a known format: {FORMATS}")
+    ((name, files),) = every.items()
+    return Labelled(*FINDERS[name][1](files, part))
 
 
 def _of_name(name: str, part: Part, data_dir: str) -> Labelled:
@@ -109,10 +111,8 @@ def _checked(name: str, part: Part, data_dir: str) -> Labelled:
     if npz.is_file():
         labelled = Labelled(*read_npz(npz, part))
     else:
-        reader = FINDERS[name][1]
-        is_mnist = name == "mnist"
-        files = find_idx(folder, part, OF_MNIST) if is_mnist else find_cifar(folder, part)
-        if not files:
+        find, reader = NAMED[name]
+        if not (files := find(folder, part)):
             raise ValueError(f"in {str(folder)!r} there is neither {FILES[name]} nor {name}.npz")
         labelled = Labelled(*reader(files, part))
     pixels = int(np.prod(labelled.x.shape[1:]))
@@ -130,9 +130,14 @@ def _checked(name: str, part: Part, data_dir: str) -> Labelled:
 Finder = tuple[Callable[[Path, Part], Any], Callable[[Any, Part], Iterable[Any]]]
 # The formats of files and folders: what finds the files of a part, and what reads them.
 FINDERS: Mapping[str, Finder] = {
-    "mnist": (find_idx, lambda files, _: read_idx(files)),
-    "cifar10": (find_cifar, read_cifar),
+    "IDX": (find_idx, lambda files, _: read_idx(files)),
+    "CIFAR-10": (find_cifar, read_cifar),
     "tables": (find_tables, lambda files, _: read_tables(files)),
-    "folders": (find_classes, lambda classes, _: read_classes(classes)),
+    "folders of images": (find_classes, lambda classes, _: read_classes(classes)),
+}
+# Those of data that has a name: in a folder of torchvision, mnist is MNIST's own.
+NAMED: Mapping[str, Finder] = {
+    "mnist": (partial(find_idx, places=OF_MNIST), FINDERS["IDX"][1]),
+    "cifar10": FINDERS["CIFAR-10"],
 }
 FILES = {"mnist": "train-images-idx3-ubyte[.gz]", "cifar10": "data_batch_1[.bin]"}

@@ -181,7 +181,7 @@ def given_of(spec: Specification) -> Given:
     """The real directions and labels of an experiment; None where they are simulated."""
     if spec.real_examples is None:
         return None
-    return spec.real_examples.directions, spec.real_examples.labels
+    return spec.real_examples.inputs, spec.real_examples.labels
 
 
 def as_key(key: Any) -> Key[Array, ""]:

@@ -295,8 +295,8 @@ def given_of(spec: Training, group: Group) -> Given:
     if real is None:
         return None
     if spec.classes_of(group.loss) is None or real.classes is None:
-        return real.directions, real.labels
-    return real.directions, real.classes.astype(np.float32)
+        return real.inputs, real.labels
+    return real.inputs, real.classes.astype(np.float32)
 
 
 def settings_of(spec: Training, cells: Sequence[Cell], optimizer: Function) -> Settings:

@@ -121,3 +121,20 @@ def test_a_network_of_the_users_is_found_in_this_folder(files, here, capsys):
 def test_a_mistake_is_one_line(files, mistake, args, message):
     del files
     assert message in mistake(["attack", *args])
+
+
+def test_a_network_that_was_trained_in_other_units_is_named(files, here, capsys):
+    x, _, network = files
+    for training, is_named in (({"inputs": "pixels"}, False), ({"scale": 2}, True), ({}, True)):
+        scale = float(training.get("scale", 1))
+        text = "" if "scale" in training else "".join(f'{k} = "{v}"' for k, v in training.items())
+        about = {"scale": scale, "training": text or "steps = 1"}
+        ja.save_network("net.safetensors", network, about)
+        main(["attack", "net.safetensors", "images.npz", *FLAGS, "--store", "out"])
+        printed = "was trained on directions times" in capsys.readouterr().err
+        assert printed == is_named
+    assert x.shape == (NUMBER, 4, 4)
+    # A network that nobody trained here has no units.
+    ja.save_network("net.safetensors", network)
+    main(["attack", "net.safetensors", "images.npz", *FLAGS, "--store", "out"])
+    assert "was trained" not in capsys.readouterr().err

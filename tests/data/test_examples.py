@@ -25,10 +25,10 @@ def save(tmp_path):
 
 def test_digits_are_odd_against_even():
     digits = load_examples("digits")
-    assert digits.directions.shape == (1797, 64)
+    assert digits.inputs.shape == (1797, 64)
     np.testing.assert_array_equal(digits.labels == 1, load_digits().target % 2 == 1)
     assert set(digits.labels.tolist()) == {-1.0, 1.0}
-    np.testing.assert_allclose(np.linalg.norm(digits.directions, axis=1), 8, rtol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(digits.inputs, axis=1), 8, rtol=1e-6)
 
 
 def test_a_users_inputs_lose_their_mean_and_their_norm_but_not_their_direction(save):
@@ -36,7 +36,7 @@ def test_a_users_inputs_lose_their_mean_and_their_norm_but_not_their_direction(s
     x, y = 5 + rng.normal(size=(20, 9)), rng.normal(size=20)
     own = load_examples(save(x=x, y=y))
     centred = x - x.mean(0)
-    cosines = (own.directions * centred).sum(1) / 3 / np.linalg.norm(centred, axis=1)
+    cosines = (own.inputs * centred).sum(1) / 3 / np.linalg.norm(centred, axis=1)
     np.testing.assert_allclose(cosines, 1, rtol=1e-6)
     np.testing.assert_array_equal(own.labels, y.astype(np.float32))
 
@@ -60,7 +60,7 @@ def test_the_digest_does_not_depend_on_the_order_in_memory_or_of_bytes(save):
     for other in (np.asfortranarray(x), padded[:, ::2], x.astype(">f8")):
         again = load_examples(save(x=other, y=y.astype(">f8")))
         assert again.digest == one.digest
-    for directions in (np.asfortranarray(one.directions), one.directions.astype(">f4")):
+    for directions in (np.asfortranarray(one.inputs), one.inputs.astype(">f4")):
         held = Examples(directions, one.labels[::-1].copy()[::-1])
         assert held.digest == one.digest
 
@@ -182,7 +182,7 @@ def test_images_and_columns_of_labels_are_taken_from_either_pair_of_arrays(save,
     own = load_examples(save(**dict(zip(keys, (x, y), strict=True))))
     flat = load_examples(save(x=x.reshape(6, 16), y=y[:, 0]))
     assert own.dim == 16
-    np.testing.assert_array_equal(own.directions, flat.directions)
+    np.testing.assert_array_equal(own.inputs, flat.inputs)
     assert own.digest == flat.digest
 
 

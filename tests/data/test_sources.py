@@ -52,7 +52,7 @@ def test_mnist_is_read_from_any_of_its_files(tmp_path, form):
     examples = load_examples("mnist", str(tmp_path))
     np.testing.assert_array_equal(examples.labels, np.where(LABELS % 2 == 1, 1, -1))
     np.testing.assert_array_equal(examples.classes, LABELS)
-    np.testing.assert_allclose(np.linalg.norm(examples.directions, axis=1), 28.0, rtol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(examples.inputs, axis=1), 28.0, rtol=1e-5)
 
 
 def test_cifar_is_read_from_its_binary_version(tmp_path):
@@ -440,11 +440,11 @@ def test_five_thousand_real_images_come_with_a_package():
 
 def test_examples_are_pixels_where_they_are_asked_for():
     pixels = load_examples("mnist5k", kind="pixels")
-    assert (pixels.dim, pixels.directions.max()) == (784, 1)
+    assert (pixels.dim, pixels.inputs.max()) == (784, 1)
     np.testing.assert_array_equal(pixels.labels == 1, pixels.classes % 2 == 1)
-    centred = load_examples("mnist5k", kind="centred").directions
+    centred = load_examples("mnist5k", kind="centred").inputs
     np.testing.assert_allclose(
-        centred, pixels.directions - pixels.directions.mean(0, dtype=float), atol=1e-6
+        centred, pixels.inputs - pixels.inputs.mean(0, dtype=float), atol=1e-6
     )
 
 
@@ -498,7 +498,7 @@ def test_of_several_data_sets_none_is_chosen(tmp_path):
         load_data(raw)
     assert len(load_data("mnist", data_dir=raw)) == 12
     write_cifar(raw / "MNIST" / "raw", "binary")
-    with pytest.raises(ValueError, match=r"several formats \(mnist, cifar10\)"):
+    with pytest.raises(ValueError, match=r"several formats \(IDX, CIFAR-10\)"):
         load_data(raw / "MNIST" / "raw")
 
 

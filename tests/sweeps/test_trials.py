@@ -120,7 +120,7 @@ def test_real_examples_are_rows_of_the_data_each_at_most_once():
     sweep = ja.Sweep(data="digits", examples=100)
     draws = draw(source_of(sweep, sweep.groups[0]), 3, key_of(sweep), given_of(sweep))
     directions = np.asarray(draws.direction)
-    known = {row.tobytes() for row in sweep.real_examples.directions}
+    known = {row.tobytes() for row in sweep.real_examples.inputs}
     seen = [row.tobytes() for row in directions]
     assert len(set(seen)) == 100
     assert set(seen) <= known

@@ -21,7 +21,7 @@ def trained(loss, classes, *, attack):
     data = load_examples("digits")
     labels = data.labels if classes is None else data.classes.astype(np.float32)
     network = ja.init_two_layer(jax.random.key(0), dim=64, width=64, classes=classes)
-    directions = jnp.asarray(data.directions)
+    directions = jnp.asarray(data.inputs)
     network, _ = fit(
         network, directions[:1000], jnp.asarray(labels[:1000]), jax.random.key(1),
         loss=loss, attack=attack, num_steps=150, learning_rate=0.01, batch_size=64,

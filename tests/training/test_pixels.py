@@ -50,7 +50,7 @@ def test_rates_of_hidden_weights_are_those_that_the_theory_says(name, float64):
         scales=scale, optimizers=name, rates=rate, sharpness_rates=(), undo_scale=True,
         precision="double", save=True,
     )  # fmt: skip
-    x = scale * load_examples("digits", kind="pixels").directions.astype(float)
+    x = scale * load_examples("digits", kind="pixels").inputs.astype(float)
     hidden, output = (
         {"sgd": lambda: (optax.sgd(rate / scale**2), optax.sgd(rate)),
          "adam": lambda: (optax.adam(rate / scale, eps=1e-8 * scale), optax.adam(rate))}[name]()
@@ -112,7 +112,7 @@ def test_networks_are_kept_and_can_be_attacked(tmp_path):
             )[0]
         )
         # The held-out examples are the last ones of the network's draws.
-        x = load_examples("digits", kind="pixels").directions
+        x = load_examples("digits", kind="pixels").inputs
         order = rows_of(spec, about["network"])[24:]
         y = load_examples("digits").classes[order]
         logits = jax.vmap(network)(about["scale"] * jax.numpy.asarray(x[order]))

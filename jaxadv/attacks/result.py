@@ -112,7 +112,10 @@ class Attack:
 
     @property
     def num_maxima(self) -> np.ndarray | None:
-        """How many distinct certified maxima the trials on each input found; None if not asked."""
+        """How many distinct certified maxima the trials on each input found.
+
+        None without certificates.
+        """
         if self.maximum is None:
             return None
         return (self.maximum == np.arange(self.maximum.shape[1])).sum(axis=1)

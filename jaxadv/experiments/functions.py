@@ -52,16 +52,15 @@ def check_activation(field: str, activation: Function, width: int, *, dtype: str
 
 def check_network(recipe: Recipe, *, dtype: str) -> None:
     """Refuse a user's network whose output has the wrong shape, or that JAX cannot derive twice."""
-    if (
-        recipe.network in NETWORKS
-        and recipe.network != "conv"
-        and not is_network_file(recipe.network)
-    ):
+    # These two fit any dimension.
+    if recipe.network in {"two-layer", "mlp"}:
         return
     settings, result = "key, dim, width, activation", "a scalar"
     if recipe.classes is not None:
         settings, result = f"{settings}, classes", f"a number for each of {recipe.classes} classes"
     what = f"map ({settings}) to a network that maps an input to {result}"
+    if is_network_file(recipe.network):
+        what = f"map an input to {result}"
     trial = _Trial("network", recipe.network, what, recipe.text, dtype)
 
     def output(z: Float[Array, " dim"], key: Key[Array, ""]) -> Array:

@@ -195,11 +195,11 @@ class Specification(Document, Generic[C]):
     @functools.cached_property
     def stored_network(self) -> "StoredNetwork | None":
         """The network of a file; None where networks are made."""
-        if not str(self.network).endswith(".safetensors"):
+        if not isinstance(self.network, str) or not self.network.endswith(".safetensors"):
             return None
         from jaxadv.problems.network_makers import stored_network  # noqa: PLC0415  needs JAX
 
-        return stored_network(cast(str, self.network))
+        return stored_network(self.network)
 
     def _settle_data(self) -> None:
         """Load the real inputs; check and convert ``data``, ``data_dir`` and ``dims``."""

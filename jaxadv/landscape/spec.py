@@ -48,9 +48,10 @@ class Landscape(Specification[Cell]):
         examples: inputs per network.
         starts: random starts per input, uniform in the set.
         network: two-layer, mlp (two hidden layers), conv (two convolutions, for square images),
-            FILE.safetensors (a stored network, the same for all inputs; replicates then differ in
-            their inputs alone), or a user's module:function(key, dim, width, activation). In
-            Python, here and below, the function itself may stand for its name.
+            FILE.safetensors (a stored network, which brings its dim, width and activation; the
+            replicates then differ in their inputs alone), or a user's module:function(key, dim,
+            width, activation). In Python, here and below, the function itself may stand for its
+            name.
         activations: identity, tanh, erf, sigmoid, softplus, gelu, silu, sin, relu, or a user's
             module:function.
         losses: quadratic, logistic, or a user's module:function(output, label).

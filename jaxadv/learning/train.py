@@ -91,7 +91,7 @@ def train(
         data: `Data`, or a pair of inputs (n, ...) and labels (n,).
         loss: ℓ, a name or a function.
         constraint: the set of perturbations, the same for all inputs; None for clean training.
-        bounds: the range of x + δ, such as ``(0, 1)``.
+        bounds: the range of x + δ, such as ``(0, 1)``; None for none.
         method: of the inner ascent, which starts at a random point of the set; by default ten
             steps of a quarter of the radius, along the signs of the gradient in boxes, else along
             the gradient.
@@ -105,7 +105,8 @@ def train(
 
     Raises:
         TypeError: for a network, a set or a loss that cannot be used.
-        ValueError: for inputs and labels that do not fit, or an unknown name.
+        ValueError: for inputs and labels that do not fit, inputs out of bounds, an unknown name, or
+            bounds or a method without a set.
 
     Example:
         >>> import jaxadv as ja
@@ -116,33 +117,16 @@ def train(
     """
     keep_programs()
     network, (inputs, labels) = as_network(network), _examples(data)
+    rate = positive("learning_rate", learning_rate)
     size = min(count("batch_size", batch_size), len(inputs))
-    rate = jnp.asarray(positive("learning_rate", learning_rate), inputs.dtype)
-    epochs = non_negative("epochs", epochs)
-    at = [non_negative("snapshots", epoch) for epoch in snapshots]
-    limits = None if constraint is None else as_constraint(constraint)
-    settled = Problem(network, inputs[0], labels[0], limits or L2Ball(1.0), loss)
-    _check(settled, labels)
-    if not any(trained_leaves(settled.network)):
-        raise TypeError(
-            "network: has no arrays of floats that could be trained; weights that a function "
-            "closes over must be arrays of jax.numpy"
-        )
-    rules = _Rules(Objective(settled.loss), resolve("optimizer", optimizer, OPTIMIZERS), size)
-    attack = None
-    if limits is not None:
-        chosen = usual_method(limits, inputs[0].shape) if method is None else as_method(method)
-        limits_of_x = as_range(bounds)
-        check_in_range("data", inputs, limits_of_x)
-        if limits_of_x is not None:
-            in_range(limits, inputs[0], *limits_of_x)  # refuses sets that cannot be cut
-        attack = FixedAttack(limits, chosen, limits_of_x)
     per_epoch = len(inputs) // size
-    last = round(epochs * per_epoch)
-    stops = {epoch: round(epoch * per_epoch) for epoch in at}
-    if stops and max(stops) > epochs:
-        raise ValueError(f"snapshots: {max(stops):g} is beyond the {epochs:g} epochs")
-    run = _begin(settled.network, rate, rules)
+    last, stops = _stops(epochs, snapshots, per_epoch)
+    attack = _attack(constraint, bounds, method, inputs)
+    limits = L2Ball(1.0) if attack is None else attack.constraint
+    settled = Problem(network, inputs[0], labels[0], limits, loss)
+    _check(settled, labels)
+    rules = _Rules(Objective(settled.loss), resolve("optimizer", optimizer, OPTIMIZERS), size)
+    run = _begin(settled.network, jnp.asarray(rate, inputs.dtype), rules)
     kept = {epoch: _of_user(run.network) for epoch, stop in stops.items() if stop == 0}
     losses = [np.zeros(0, inputs.dtype)]
     every = sorted({*range(0, last, per_epoch), *stops.values(), last, 0})
@@ -163,12 +147,37 @@ def train(
         epochs=np.arange(last) / per_epoch,
         diverged=bool(run.diverged_step >= 0),
         settings={
-            "loss": label_of(loss), "constraint": repr(constraint), "bounds": as_range(bounds),
-            "method": repr(attack and attack.method), "optimizer": label_of(optimizer),
-            "learning_rate": float(learning_rate), "epochs": last / per_epoch, "batch_size": size,
+            "loss": label_of(loss), "attack": repr(attack), "optimizer": label_of(optimizer),
+            "learning_rate": rate, "epochs": last / per_epoch, "batch_size": size,
             "inputs": len(inputs),
         },
     )  # fmt: skip
+
+
+def _stops(epochs: Any, snapshots: Sequence[Any], per_epoch: int) -> tuple[int, dict[float, int]]:
+    """The number of steps, and those after which a network is kept, by epoch."""
+    end = non_negative("epochs", epochs)
+    stops = [non_negative("snapshots", epoch) for epoch in snapshots]
+    if stops and max(stops) > end:
+        raise ValueError(f"snapshots: {max(stops):g} is beyond the {end:g} epochs")
+    return round(end * per_epoch), {epoch: round(epoch * per_epoch) for epoch in stops}
+
+
+def _attack(
+    constraint: Any, bounds: Any, method: Method | None, inputs: jax.Array
+) -> FixedAttack | None:
+    """The attack on each input; None for clean training."""
+    if constraint is None:
+        for name, value in (("bounds", bounds), ("method", method)):
+            if value is not None:
+                raise ValueError(f"{name}: clean training has none; give a constraint as well")
+        return None
+    limits, bounds = as_constraint(constraint), as_range(bounds)
+    check_in_range("data", inputs, bounds)
+    if bounds is not None:
+        in_range(limits, inputs[0], *bounds)  # refuses sets that cannot be cut
+    chosen = usual_method(limits, inputs[0].shape) if method is None else as_method(method)
+    return FixedAttack(limits, chosen, bounds)
 
 
 def _examples(data: Any) -> tuple[jax.Array, jax.Array]:
@@ -191,15 +200,25 @@ def _examples(data: Any) -> tuple[jax.Array, jax.Array]:
 
 
 def _check(first: Problem, labels: jax.Array) -> None:
-    """Refuse inputs that the network does not take, and labels that are no classes."""
+    """Refuse inputs that the network does not take, other labels, and networks without weights."""
     check_trial(first, first.x, name="data")
     shape = jax.eval_shape(first.network, first.x).shape
     for label in np.unique(np.asarray(labels)):
         check_label(first.loss, label, shape[0] if shape else None)
+    if not any(trained_leaves(first.network)):
+        raise TypeError(
+            "network: has no arrays of floats that could be trained; weights that a function "
+            "closes over must be arrays of jax.numpy"
+        )
 
 
 def usual_method(constraint: Constraint, shape: tuple[int, ...]) -> Method:
-    """Ten steps of a quarter of the radius: by signs in boxes, else along the gradient."""
+    """Ten steps of a quarter of the radius: by signs in boxes, else along the gradient.
+
+    Args:
+        constraint: the set.
+        shape: of an input.
+    """
     direction = "sign" if is_box(constraint, shape) else "gradient"
     return PGA(NormalizedStep(INNER_STEP), (SMALLEST,), INNER_STEPS, direction=direction)
 

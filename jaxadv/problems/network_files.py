@@ -76,7 +76,22 @@ def load_network(path: str | Path, like: Any = None) -> Any:
             Networks that are not jaxadv's own need it.
 
     Raises:
-        ValueError: if the file is not there, is damaged, or does not fit ``like``.
+        ValueError: if the file is not there, is damaged, does not fit ``like``, or holds a network
+            that is not jaxadv's own where ``like`` is not given.
+        TypeError: if ``like`` is no network.
+
+    Example:
+        A network of your own needs one of the same structure:
+
+        >>> import functools, tempfile
+        >>> def network(weights, x):
+        ...     return weights @ x
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_network(f"{folder}/own.safetensors", functools.partial(network, jnp.ones(3)))
+        ...     like = functools.partial(network, jnp.zeros(3))
+        ...     own = load_network(f"{folder}/own.safetensors", like=like)
+        >>> float(own(jnp.ones(3)))
+        3.0
     """
     arrays, note = _read(Path(path).expanduser())
     description = note.get("network", {})
@@ -108,7 +123,17 @@ def load_network(path: str | Path, like: Any = None) -> Any:
 
 
 def about_network(path: str | Path) -> Mapping[str, Any]:
-    """What the maker of a file says of its network; errors as those of `load_network`."""
+    """What the maker of a file says of its network; errors as those of `load_network`.
+
+    Example:
+        >>> import tempfile
+        >>> import jaxadv as ja
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     net = ja.init_two_layer(jax.random.key(0), dim=3, width=8)
+        ...     save_network(f"{folder}/net.safetensors", net, {"seed": 0})
+        ...     about_network(f"{folder}/net.safetensors")
+        {'seed': 0}
+    """
     return _read(Path(path).expanduser())[1].get("about", {})
 
 
@@ -117,7 +142,6 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     try:
         with safe_open(path, "numpy") as file:
             note = json.loads((file.metadata() or {}).get(NOTE, "{}"))
-            # The order of the leaves is that of their numbers.
             return {name: file.get_tensor(name) for name in file.keys()}, note  # noqa: SIM118
     except FileNotFoundError:
         raise ValueError(f"network: there is no file {str(path)!r}") from None
@@ -129,7 +153,7 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 def _arrays(network: Network) -> dict[str, np.ndarray]:
-    """The arrays of a network, by where they are in it."""
+    """The arrays of a network, by where they are in it; keys of `jax.random` as their data."""
     leaves = jax.tree_util.tree_leaves_with_path(network)
     return {
         jax.tree_util.keystr(path, simple=True, separator="."): np.asarray(
@@ -148,7 +172,7 @@ def _described(network: Any) -> Description:
     kind = type(network).__name__
     if type(network) is Normalized:
         return {"kind": kind, "network": _described(network.network)}
-    if kind not in _MAKERS or type(network) not in (TwoLayer, MLP, ConvNet):
+    if type(network) not in (TwoLayer, MLP, ConvNet):
         return {"kind": "other", "name": getattr(network, "__name__", kind)}
     activation = named("activation", network.activation, ACTIVATIONS)
     if activation not in ACTIVATIONS:

@@ -109,8 +109,9 @@ class Training(Specification[Cell]):
         test_examples: held-out examples; losses and accuracies are measured on these, and on as
             many of the training examples.
         network: two-layer, mlp (two hidden layers), conv (two convolutions, for square images),
-            FILE.safetensors (a stored network, with which every run starts), or a user's
-            module:function(key, dim, width, activation[, classes]).
+            FILE.safetensors (a stored network, with which every run starts, and which brings its
+            dim, width and activation), or a user's module:function(key, dim, width, activation[,
+            classes]).
         activations: identity, tanh, erf, sigmoid, softplus, gelu, silu, sin, relu, or a user's
             module:function.
         losses: quadratic or logistic (labels ±1), cross-entropy (classes), or a user's

@@ -167,6 +167,7 @@ def test_what_was_trained_can_be_kept(data, tmp_path):
         ({"loss": "entropy"}, "cross-entropy"),
         ({"batch_size": 0}, "batch_size: 0 must be a whole number from 1"),
         ({"constraint": 0.1}, "constraint"),
+        ({"bounds": (0, 1)}, "bounds: clean training has none; give a constraint as well"),
         ({"network": 3}, "network: an object of type int is no function"),
         ({"epochs": -1}, "epochs: -1 must be"),
         (

@@ -82,3 +82,10 @@ def test_a_network_that_is_not_there_is_one_line(name, message):
 def test_a_network_of_other_inputs_than_the_data_is_refused(file):
     with pytest.raises(ValueError, match="dims: 8 does not fit data 'digits', d = 64"):
         ja.Sweep(network=file, data="digits", **SMALL)
+
+
+def test_a_stored_network_with_classes_is_refused_in_its_own_words(tmp_path):
+    path = tmp_path / "classes.safetensors"
+    ja.save_network(path, ja.init_mlp(KEY, 8, (6,), classes=3))
+    with pytest.raises(ValueError, match=r"safetensors' must map an input to a scalar: .*\(3,\)"):
+        ja.Sweep(network=str(path), **SMALL)

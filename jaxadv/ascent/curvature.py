@@ -26,7 +26,7 @@ Vector = Float[Array, "*shape"]
 Linear = Callable[[Vector], Vector]
 
 LANCZOS_ITERS = 64
-# Where a network is trained, h₁ can be a thousandth of the norm of H, and take so many steps.
+# At maxima of trained networks, λ − h₁ can be so small beside the norm of H that 64 do not decide.
 MOST_LANCZOS_ITERS = 512
 UNCONVERGED = 100  # the least margin of a maximum, in errors of its Ritz value
 

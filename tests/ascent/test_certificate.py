@@ -114,6 +114,23 @@ def test_planted_points_get_their_kinds(eigensolver):
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("eigensolver", ["auto", "lanczos", "dense"])
+def test_a_curvature_that_is_a_thousandth_of_the_largest_is_decided(eigensolver):
+    """In 300 dimensions, where 64 steps of Lanczos leave an error beyond the margin."""
+    rng = np.random.default_rng(0)
+    vectors = np.linalg.qr(rng.normal(size=(300, 300)))[0]
+    for sign, kind in ((-1, ja.Kind.INTERIOR_MAX), (1, ja.Kind.NOT_MAX)):
+        spectrum = -np.geomspace(1e-3, 1, 300)
+        spectrum[0] *= -sign
+        matrix = vectors * spectrum @ vectors.T
+        for constraint in (ja.L2Ball(0.1), ja.LInfBall(0.1)):
+            found = kind_at(
+                matrix, np.zeros(300), np.zeros(300), constraint, eigensolver=eigensolver
+            )
+            assert found is kind
+
+
+@pytest.mark.usefixtures("float64")
 def test_an_ascent_that_ends_just_inside_the_sphere_is_judged_by_the_maximum_on_it():
     """A start along the gradient of a linear network meets the tolerance before the boundary."""
     v = jnp.array([3.0, 4.0])

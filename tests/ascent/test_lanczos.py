@@ -51,6 +51,31 @@ def test_ritz_values_lie_inside_and_an_eigenvalue_lies_within_their_residual():
             assert np.abs(spectrum - pair.value).min() <= pair.residual + 1e-12
 
 
+def test_a_run_goes_on_while_it_is_not_enough_and_no_longer():
+    """A largest eigenvalue of a thousandth of the norm: 64 steps do not find it, 300 do."""
+    spectrum = -np.geomspace(1e-3, 1, 300)
+    A, start = matrix_of(spectrum)
+
+    def run(most_iters, is_enough):
+        top, bottom = extreme_ritz_values(
+            lambda v: A @ v, start, 64, most_iters=most_iters, is_enough=is_enough
+        )
+        return float(top.value), float(top.residual), float(bottom.value)
+
+    short = extreme_ritz_values(lambda v: A @ v, start, 64)[0]
+    assert short.value < -1.1e-3
+    assert short.residual > 1e-5
+    value, residual, lowest = run(300, lambda top: top.residual < 1e-10)
+    assert value == pytest.approx(-1e-3, rel=1e-9)
+    assert residual < 1e-10
+    assert lowest == pytest.approx(-1, rel=1e-9)
+    # Enough after the first 64, and after 128.
+    assert run(300, lambda _: jnp.ones((), bool))[0] == float(short.value)
+    middle = run(300, lambda top: top.residual < short.residual / 2)
+    assert short.residual / 2 > middle[1] > residual
+    assert run(128, lambda _: jnp.zeros((), bool)) == middle
+
+
 def test_a_start_of_zero_gives_zero():
     top, bottom = extreme_ritz_values(lambda v: v, jnp.zeros(3), 3)
     assert float(top.value) == float(bottom.value) == 0
